@@ -1,0 +1,38 @@
+// api/event_stream.h: server-sent events (text/event-stream, WHATWG HTML 9.2).
+//
+// A client that lost the connection comes back with Last-Event-ID; whoever makes the events starts after that one.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "net/http_server.h"
+
+namespace volary {
+
+struct Event {
+  std::string id;    // "" for none: the client keeps the last one it saw.
+  std::string name;  // "" is "message".
+  std::string body;  // Any text, usually JSON on one line.
+};
+
+constexpr int64_t heartbeat_seconds = 15;
+
+// The events since the last call (none: empty), or nothing when no more will come. Must not wait. What it throws breaks
+// the connection off; the client comes back.
+using NextEvents = std::function<std::optional<std::vector<Event>>()>;
+
+// Sends the events as they come, and a comment after heartbeat_seconds of silence.
+Response event_response(NextEvents next, const Clock& clock = system_clock());
+
+// "" if the client starts anew. From the header Last-Event-ID.
+std::string last_event_id(const Request& request);
+
+// One event in the format of the stream. A line break in id or name is dropped.
+std::string print_event(const Event& event);
+
+}  // namespace volary

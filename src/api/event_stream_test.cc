@@ -1,0 +1,45 @@
+// api/event_stream_test.cc: what stands on the wire between a server and an EventSource.
+#include "api/event_stream.h"
+
+#include <gtest/gtest.h>
+
+namespace volary {
+namespace {
+
+TEST(EventStream, PrintsAnEvent) {
+  EXPECT_EQ(print_event({"7", "progress", R"({"done":1})"}), "id: 7\nevent: progress\ndata: {\"done\":1}\n\n");
+  EXPECT_EQ(print_event({"", "", "one\ntwo\r\nthree\rfour"}), "data: one\ndata: two\ndata: three\ndata: four\n\n");
+  EXPECT_EQ(print_event({"", "", ""}), "data: \n\n");
+}
+
+TEST(EventStream, LetsNoIdOrNameBreakItsLine) {
+  EXPECT_EQ(print_event({"1\ndata: x", "a\r\nb", "c"}), "id: 1data: x\nevent: ab\ndata: c\n\n");
+}
+
+TEST(EventStream, SendsWhatComesAndAHeartbeatAfter15SecondsOfSilenceAndEnds) {
+  std::vector<std::optional<std::vector<Event>>> turns = {
+      std::vector<Event>{{"1", "", "a"}, {"2", "", "b"}}, std::vector<Event>{}, std::vector<Event>{},
+      std::vector<Event>{}, std::nullopt};
+  size_t turn = 0;
+  FakeClock clock(Time{1'000'000});
+  Response response = event_response([&] { return turns[turn++]; }, clock);
+  EXPECT_EQ(response.content_type, "text/event-stream");
+  ASSERT_TRUE(response.stream);
+  EXPECT_EQ(response.stream->poll(), "id: 1\ndata: a\n\nid: 2\ndata: b\n\n");
+  clock.set(clock.now().plus_seconds(14));
+  EXPECT_EQ(response.stream->poll(), "");
+  clock.set(clock.now().plus_seconds(1));
+  EXPECT_EQ(response.stream->poll(), ": still here\n\n");
+  EXPECT_EQ(response.stream->poll(), "");
+  EXPECT_EQ(response.stream->poll(), std::nullopt);
+}
+
+TEST(EventStream, KnowsWhereAClientThatComesBackLeftOff) {
+  Request request;
+  EXPECT_EQ(last_event_id(request), "");
+  request.headers["last-event-id"] = "41";
+  EXPECT_EQ(last_event_id(request), "41");
+}
+
+}  // namespace
+}  // namespace volary

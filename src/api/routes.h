@@ -1,0 +1,53 @@
+// api/routes.h: the whole API as one table, made from the services that answer it.
+#pragma once
+
+#include <vector>
+
+#include "access/access.h"
+#include "access/audit.h"
+#include "access/secrets.h"
+#include "api/route.h"
+#include "job/jobs.h"
+#include "record/problem.h"
+#include "volume/datastores.h"
+#include "volume/transfers.h"
+#include "volume/volumes.h"
+
+namespace volary {
+
+// What the routes call. All outlive the table.
+struct Services {
+  Access& access;
+  Audit& audit;
+  Secrets& secrets;
+  Datastores& datastores;
+  Volumes& volumes;
+  Transfers& transfers;
+  Jobs& jobs;
+  ServerStatus status;            // As found at the start.
+  std::vector<Finding> findings;  // What `volary doctor` shows.
+};
+
+std::vector<Route> all_routes(Services& services);
+
+// One file each; all_routes() calls them in this order.
+void add_server_routes(std::vector<Route>& routes, Services& services);
+void add_access_routes(std::vector<Route>& routes, Services& services);
+void add_datastore_routes(std::vector<Route>& routes, Services& services);
+void add_volume_routes(std::vector<Route>& routes, Services& services);
+void add_transfer_routes(std::vector<Route>& routes, Services& services);
+void add_job_routes(std::vector<Route>& routes, Services& services);
+
+// Splits off the next page of a list that is at hand whole: its cursor is `cursor_of` the last item given.
+template <class Item, class CursorOf>
+Page<Item> page_of(std::vector<Item> items, uint64_t limit, CursorOf cursor_of) {
+  Page<Item> page;
+  if (items.size() > limit) {
+    items.resize(limit);
+    page.next_cursor = cursor_of(items.back());
+  }
+  page.items = std::move(items);
+  return page;
+}
+
+}  // namespace volary

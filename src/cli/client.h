@@ -1,0 +1,106 @@
+// cli/client.h: Volary's API as the commands call it.
+//
+// Answers are JSON as they came, so that what a newer server adds is printed too; typed<Volume>(…) reads one into its
+// record. A problem document becomes the Error it was at the server, with its trail.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/json.h"
+#include "net/http_client.h"
+
+namespace volary {
+
+struct Endpoint {
+  std::string base;         // "https://host:port", without a slash at the end.
+  std::string unix_socket;  // Not empty: connect there.
+  std::string token;
+  std::string name;         // For messages: "https://host", "this machine's server".
+};
+
+// "https://host", "http://host:port" or "unix:/path". Throws `invalid`.
+Endpoint parse_endpoint(const std::string& server);
+
+using Query = std::vector<std::pair<std::string, std::string>>;
+
+// {"volumes", "a b"} -> "/api/v1/volumes/a%20b"
+std::string api_path(std::initializer_list<std::string_view> segments);
+
+// Server-sent events (WHATWG HTML, 9.2) out of bytes that come in any pieces: calls `seen` with the data of each event.
+class EventReader final : public Sink {
+ public:
+  explicit EventReader(std::function<void(const std::string& event, const std::string& content)> seen)
+      : seen_(std::move(seen)) {}
+  void write(std::string_view bytes) override;
+
+ private:
+  void take_line(std::string_view line);
+
+  std::function<void(const std::string&, const std::string&)> seen_;
+  std::string partial_;
+  std::string event_;
+  std::string content_;
+};
+
+enum class Ended { no, yes };  // Whether what is followed has come to its end.
+// How long an answer without a byte is waited for: a minute, or as long as it takes.
+enum class Patience { usual, endless };
+
+class Client {
+ public:
+  Client(HttpClient& http, Endpoint endpoint) : http_(http), endpoint_(std::move(endpoint)) {}
+
+  json::value get(const std::string& path, const Query& query = {});
+  std::optional<json::value> find(const std::string& path);  // Nothing for not_found.
+  json::value post(const std::string& path, const json::value& body, const Query& query = {},
+                   Patience patience = Patience::usual);
+  // Nothing if the server answers `exists`.
+  std::optional<json::value> post_new(const std::string& path, const json::value& body);
+  json::value patch(const std::string& path, const json::value& body);
+  void put(const std::string& path);
+  void remove(const std::string& path);
+  void remove_if_present(const std::string& path);
+  // A text as it is: /openapi.json.
+  std::string text(const std::string& path);
+
+  // The items of a list, page by page, at most `limit`.
+  void each_page(const std::string& path, Query query, const std::function<void(const json::array&)>& seen,
+                 uint64_t limit = UINT64_MAX);
+  json::array list(const std::string& path, const Query& query = {}, uint64_t limit = UINT64_MAX);
+
+  // A stream of bytes into `sink`, once.
+  void stream(const std::string& path, const Query& query, Sink& sink);
+  // Gives each event's record to `seen` until that says Ended::yes. Connects again when the connection breaks, for up
+  // to a minute without any event.
+  void follow(const std::string& path, const std::function<Ended(const json::value&)>& seen);
+  // A growing text from `offset` to its end, the same way.
+  void follow_text(const std::string& path, uint64_t offset, Sink& sink);
+
+  // Whether something answers at all. Throws nothing.
+  bool is_alive();
+  const Endpoint& endpoint() const { return endpoint_; }
+  bool is_local() const { return !endpoint_.unix_socket.empty(); }
+
+ private:
+  HttpRequest request(std::string_view method, const std::string& path, const Query& query) const;
+  HttpResponse send(const HttpRequest& request, Sink* sink = nullptr);
+  json::value answer(const HttpResponse& response) const;
+  Error error_of(const HttpResponse& response) const;
+  void keep_trying(const std::function<Ended()>& attempt, const std::function<uint64_t()>& received);
+
+  HttpClient& http_;
+  Endpoint endpoint_;
+};
+
+template <class Record>
+Record typed(const json::value& value) {
+  return from_json<Record>(value, "answer", Unknown::ignore);
+}
+
+}  // namespace volary

@@ -1,0 +1,116 @@
+// cli/command_tree.cc: the table of contents of the command line, and the questions of cli/command_tree.h.
+#include "cli/command_tree.h"
+
+#include <algorithm>
+#include <array>
+
+namespace volary {
+
+std::vector<Command> all_commands() {
+  std::vector<Command> all;
+  for (const auto noun : {volume_commands, version_commands, transfer_commands, datastore_commands, secret_commands,
+                          job_run_commands, job_commands, token_commands, server_commands, checksum_commands,
+                          completion_commands})
+    for (Command& command : noun()) all.push_back(std::move(command));
+  return all;
+}
+
+std::string group_summary(const std::string& group) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> summaries = {{
+      {"volume", "named sets of files, each a history of immutable versions"},
+      {"datastore", "named places elsewhere that volumes are imported from and exported to"},
+      {"datastore add", "name a directory or a bucket"},
+      {"secret", "credentials, written once and never shown again"},
+      {"transfer", "imports and exports, running and past"},
+      {"job", "run programs on volumes"},
+      {"token", "who else may ask this server"},
+  }};
+  for (const auto& [name, summary] : summaries)
+    if (name == group) return std::string(summary);
+  return "";
+}
+
+const Command* find_command(const std::vector<Command>& commands, const std::vector<std::string>& path) {
+  for (const Command& command : commands)
+    if (command.path == path) return &command;
+  return nullptr;
+}
+
+std::vector<Child> children_of(const std::vector<Command>& commands, const std::vector<std::string>& path) {
+  std::vector<Child> children;
+  for (const Command& command : commands) {
+    if (command.path.size() <= path.size() || !std::equal(path.begin(), path.end(), command.path.begin())) continue;
+    const std::string& word = command.path[path.size()];
+    const bool known =
+        std::any_of(children.begin(), children.end(), [&](const Child& one) { return one.word == word; });
+    if (known) continue;
+    std::vector<std::string> below = path;
+    below.push_back(word);
+    if (const Command* self = find_command(commands, below)) {
+      children.push_back({word, self->aliases, self->summary});
+    } else {
+      std::string group;
+      for (const auto& one : below) group += (group.empty() ? "" : " ") + one;
+      children.push_back({word, {}, group_summary(group)});
+    }
+  }
+  return children;
+}
+
+std::optional<std::string> canonical_word(const std::vector<Command>& commands, const std::vector<std::string>& path,
+                                          std::string_view word) {
+  for (const Child& child : children_of(commands, path))
+    if (child.word == word || std::find(child.aliases.begin(), child.aliases.end(), word) != child.aliases.end())
+      return child.word;
+  return std::nullopt;
+}
+
+std::vector<Field> global_fields(GlobalFlags& flags) {
+  return {
+      {.name = "-o,--output", .target = &flags.output, .help = "how to print the answer", .value = "FORMAT",
+       .choices = {"table", "wide", "json", "yaml", "name"}},
+      {.name = "--server", .target = &flags.server, .help = "the server to ask; this machine's own unless told",
+       .value = "URL"},
+      {.name = "--token-file", .target = &flags.token_file, .help = "the file with the token for that server",
+       .value = "FILE", .words = Words::files},
+      {.name = "--data-dir", .target = &flags.data_directory,
+       .help = "where this machine's own server keeps everything",
+       .value = "DIR", .words = Words::directories},
+  };
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr size_t errors_max = 2;
+  std::string best;
+  size_t best_errors = errors_max + 1;
+  for (const std::string& candidate : candidates) {
+    std::vector<size_t> row(candidate.size() + 1);  // Levenshtein's distance, one row at a time.
+    for (size_t j = 0; j <= candidate.size(); ++j) row[j] = j;
+    for (size_t i = 1; i <= word.size(); ++i) {
+      size_t diagonal = std::exchange(row[0], i);
+      for (size_t j = 1; j <= candidate.size(); ++j) {
+        const size_t replaced = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      }
+    }
+    if (row.back() < best_errors && row.back() < candidate.size()) {
+      best = candidate;
+      best_errors = row.back();
+    }
+  }
+  return best;
+}
+
+std::vector<std::string> names_of(const Field& field) {
+  std::vector<std::string> names;
+  size_t start = 0;
+  for (size_t comma; (comma = field.name.find(',', start)) != std::string::npos; start = comma + 1)
+    names.push_back(field.name.substr(start, comma - start));
+  names.push_back(field.name.substr(start));
+  return names;
+}
+
+bool takes_value(const Field& field) { return !std::holds_alternative<bool*>(field.target); }
+
+}  // namespace volary

@@ -1,0 +1,13 @@
+// cli/job_columns.h: jobs as rows and as sheets.
+#pragma once
+
+#include "cli/session.h"
+#include "record/job.h"
+
+namespace volary {
+
+const std::vector<Column<Job>>& job_columns();
+// One job: its sheet, what is attached, and its history.
+void print_job(Session& session, const json::value& job);
+
+}  // namespace volary

@@ -1,0 +1,237 @@
+// cli/job_commands.cc: `volary job ls|get|logs|stop|rm|wait`.
+#include <deque>
+
+#include "cli/command.h"
+#include "cli/job_columns.h"
+#include "cli/reference.h"
+#include "cli/watch.h"
+#include "core/quantity.h"
+
+namespace volary {
+namespace {
+
+std::string attachments_text(const Job& job) {
+  std::vector<std::string> words;
+  for (const Attachment& a : job.attachments)
+    words.push_back(fmt::format("{}@{}:{}:{}", a.volume, a.version, a.path, name_of_value(a.access)));
+  return or_dash(joined(words, " "));
+}
+
+std::string pairs_text(const std::map<std::string, std::string>& pairs) {
+  std::vector<std::string> words;
+  for (const auto& [key, value] : pairs) words.push_back(key + "=" + value);
+  return or_dash(joined(words, ","));
+}
+
+}  // namespace
+
+const std::vector<Column<Job>>& job_columns() {
+  static const std::vector<Column<Job>> columns = {
+      {"ID", [](const Job& j) { return j.id; }},
+      {"NAME", [](const Job& j) { return or_dash(j.name); }},
+      {"STATE", [](const Job& j) { return std::string(name_of_value(j.state)); }},
+      {"EXIT", [](const Job& j) { return j.exit_code ? std::to_string(*j.exit_code) : "-"; }},
+      {"CREATED", [](const Job& j) { return time_text(j.created_at); }},
+      {"STARTED", [](const Job& j) { return time_text(j.started_at.value_or(Time{})); }},
+      {"ENDED", [](const Job& j) { return time_text(j.ended_at.value_or(Time{})); }},
+      {"REASON", [](const Job& j) { return or_dash(j.reason); }},
+      {"USER", [](const Job& j) { return or_dash(j.user); }, Show::wide},
+      {"VOLUMES", attachments_text, Show::wide},
+      {"LABELS", [](const Job& j) { return pairs_text(j.labels); }, Show::wide},
+      {"COMMAND", [](const Job& j) { return joined(j.command, " "); }, Show::wide}};
+  return columns;
+}
+
+void print_job(Session& session, const json::value& answer) {
+  Output& output = session.output();
+  output.record<Job>(answer, job_columns());
+  if (output.is_structured() || output.format() == Format::name) return;
+  const auto job = typed<Job>(answer);
+  output.sheet({{"TIMEOUT", seconds_text(job.timeout_seconds)},
+                {"CPUS", job.cpus ? std::to_string(*job.cpus) : "-"},
+                {"MEMORY", job.memory_bytes ? bytes_text(*job.memory_bytes) : "-"}});
+  std::vector<std::vector<std::string>> rows;
+  for (const Attachment& a : job.attachments)
+    rows.push_back({a.volume, a.path, std::string(name_of_value(a.access)), a.version ? std::to_string(a.version) : "-",
+                    a.result ? std::to_string(a.result) : "-"});
+  if (!rows.empty()) {
+    output.text("\n");
+    output.table({"VOLUME", "PATH", "ACCESS", "VERSION", "MADE"}, rows);
+  }
+  rows.clear();
+  for (const JobEvent& event : job.history)
+    rows.push_back({time_text(event.date), std::string(name_of_value(event.state)), or_dash(event.reason)});
+  output.text("\n");
+  output.table({"SINCE", "STATE", "REASON"}, rows);
+}
+
+namespace {
+
+// --- ls
+
+struct ListOptions {
+  bool all = false;
+  std::optional<std::string> state;
+};
+
+std::vector<Field> list_fields(ListOptions& o) {
+  return {{.name = "-a,--all", .target = &o.all, .help = "those that have ended too"},
+          {.name = "--state", .target = &o.state, .help = "only in this state", .value = "STATE",
+           .choices = {"QUEUED", "INITIALIZING", "PENDING", "RUNNING", "INTERRUPTING", "TIMEOUT", "FINALIZING", "DONE",
+                       "INTERRUPTED", "FAILED", "ERROR"}}};
+}
+
+int list(Session& session, const ListOptions& o) {
+  Query query;
+  if (o.all) query.emplace_back("all", "true");
+  if (o.state) query.emplace_back("state", *o.state);
+  session.output().list<Job>(session.client().list(api_path({"jobs"}), query), job_columns());
+  return 0;
+}
+
+// --- get, stop, rm
+
+struct OneOptions {
+  std::string id;
+};
+
+std::vector<Field> one_fields(OneOptions& o) {
+  return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs}};
+}
+
+int get(Session& session, const OneOptions& o) {
+  print_job(session, session.client().get(api_path({"jobs", o.id})));
+  return 0;
+}
+
+int remove(Session& session, const OneOptions& o) {
+  session.client().remove(api_path({"jobs", o.id}));
+  if (!session.output().is_structured()) session.output().line(o.id);
+  return 0;
+}
+
+struct StopOptions {
+  std::string id;
+  bool wait = false;
+};
+
+std::vector<Field> stop_fields(StopOptions& o) {
+  return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs},
+          {.name = "--wait", .target = &o.wait, .help = "until it has ended"}};
+}
+
+int stop(Session& session, const StopOptions& o) {
+  json::value answer = session.client().post(api_path({"jobs", o.id, "stop"}), json::object());
+  if (o.wait) answer = watch_job(session, o.id, Logs::none);
+  if (session.output().is_structured()) session.output().document(answer);
+  else session.output().line(o.id);
+  return 0;
+}
+
+// --- logs
+
+struct LogsOptions {
+  std::string id;
+  bool follow = false;
+  std::optional<std::string> tail;
+};
+
+std::vector<Field> logs_fields(LogsOptions& o) {
+  return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs},
+          {.name = "-f,--follow", .target = &o.follow, .help = "go on until the job has ended"},
+          {.name = "--tail", .target = &o.tail, .help = "only the last N lines of what there is", .value = "N"}};
+}
+
+// Keeps the last lines of what passes, and counts all of it.
+class TailSink final : public Sink {
+ public:
+  explicit TailSink(uint64_t lines_max) : lines_max_(lines_max) {}
+  void write(std::string_view bytes) override {
+    count_ += bytes.size();
+    while (!bytes.empty()) {
+      const size_t end = bytes.find('\n');
+      const bool whole = end != std::string_view::npos;
+      if (lines_.empty() || lines_.back().ends_with('\n')) lines_.emplace_back();
+      lines_.back() += bytes.substr(0, whole ? end + 1 : bytes.size());
+      bytes.remove_prefix(whole ? end + 1 : bytes.size());
+      if (lines_.size() > lines_max_) lines_.pop_front();
+    }
+  }
+  std::string text() const {
+    std::string all;
+    for (const auto& line : lines_) all += line;
+    return all;
+  }
+  uint64_t count() const { return count_; }
+
+ private:
+  uint64_t lines_max_;
+  std::deque<std::string> lines_;
+  uint64_t count_ = 0;
+};
+
+class PrintingSink final : public Sink {
+ public:
+  explicit PrintingSink(Output& output) : output_(output) {}
+  void write(std::string_view bytes) override { output_.text(bytes); }
+
+ private:
+  Output& output_;
+};
+
+int logs(Session& session, const LogsOptions& o) {
+  Client& client = session.client();
+  const std::string path = api_path({"jobs", o.id, "log"});
+  PrintingSink sink(session.output());
+  uint64_t offset = 0;
+  if (o.tail) {
+    TailSink tail(parse_count(*o.tail, "--tail", 1));
+    client.stream(path, {{"offset", "0"}, {"follow", "false"}}, tail);
+    session.output().text(tail.text());
+    offset = tail.count();
+  }
+  if (o.follow) client.follow_text(path, offset, sink);
+  else if (!o.tail) client.stream(path, {{"offset", "0"}, {"follow", "false"}}, sink);
+  return 0;
+}
+
+// --- wait
+
+int wait(Session& session, const OneOptions& o) {
+  session.client().get(api_path({"jobs", o.id}));  // A wrong id is an error at once.
+  const json::value last = watch_job(session, o.id, Logs::none);
+  if (session.output().is_structured()) session.output().document(last);
+  return exit_code_of(typed<Job>(last));
+}
+
+}  // namespace
+
+std::vector<Command> job_commands() {
+  return {
+      make_command<ListOptions>({.path = {"job", "ls"}, .aliases = {"list"}, .summary = "list jobs, newest first",
+                                 .example = "volary job ls -a"},
+                                list_fields, list),
+      make_command<OneOptions>({.path = {"job", "get"}, .aliases = {"describe"},
+                                .summary = "show one job, its volumes and its history",
+                                .example = "volary job get job-8k3v0qh1n2m4p5r6 -o yaml"},
+                               one_fields, get),
+      make_command<LogsOptions>({.path = {"job", "logs"}, .summary = "print what a job has printed",
+                                 .example = "volary job logs -f --tail 20 job-8k3v0qh1n2m4p5r6"},
+                                logs_fields, logs),
+      make_command<StopOptions>({.path = {"job", "stop"}, .summary = "end a job; what it has written becomes a version",
+                                 .example = "volary job stop job-8k3v0qh1n2m4p5r6 --wait"},
+                                stop_fields, stop),
+      make_command<OneOptions>({.path = {"job", "wait"}, .summary = "wait until a job has ended",
+                                .example = "volary job wait job-8k3v0qh1n2m4p5r6 && echo good",
+                                .more = "The exit code is the job's: 0 when DONE, its own when FAILED, 130 when "
+                                        "INTERRUPTED, "
+                                        "70 on an ERROR of the server."},
+                               one_fields, wait),
+      make_command<OneOptions>({.path = {"job", "rm"}, .aliases = {"delete"},
+                                .summary = "delete the record of an ended job",
+                                .example = "volary job rm job-8k3v0qh1n2m4p5r6"},
+                               one_fields, remove),
+  };
+}
+
+}  // namespace volary

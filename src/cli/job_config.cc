@@ -1,0 +1,186 @@
+// cli/job_config.cc: one function a key of config.yaml; then the words of the command line over it.
+#include "cli/job_config.h"
+
+#include <array>
+#include <cstdlib>
+
+#include "cli/reference.h"
+#include "cli/work_files.h"
+#include "core/quantity.h"
+#include "core/tree_path.h"
+
+namespace volary {
+namespace {
+
+struct FixedVolume {
+  std::string_view key;
+  std::string_view path;
+  AttachAccess access;
+};
+
+constexpr std::array fixed_volumes = {
+    FixedVolume{"input_model_data_volume", "/data-volumes/input_model", AttachAccess::ro},
+    FixedVolume{"input_dataset_data_volume", "/data-volumes/input_dataset", AttachAccess::ro},
+    FixedVolume{"output_checkpoints_data_volume", "/data-volumes/output_checkpoints", AttachAccess::rw},
+    FixedVolume{"output_model_data_volume", "/data-volumes/output_model", AttachAccess::rw},
+};
+
+struct RefusedKey {
+  std::string_view key;
+  std::string_view reason;
+};
+
+constexpr std::array refused_keys = {
+    RefusedKey{"image", "jobs run on this machine's own system, not in a container image"},
+    RefusedKey{"shared_volume",
+               "a job has one process, so there is nobody to share with: attach a data volume instead"},
+    RefusedKey{"dependencies",
+               "nothing is installed for a job: install it on this machine, or carry it in a data volume"},
+    RefusedKey{"runtimeEnvYAML", "it belongs to Ray, which jobs do not run on here"},
+    RefusedKey{"secrets", "a job's environment is stored and shown with the job, so a secret would not stay one"},
+};
+
+constexpr std::array refused_resources = {
+    RefusedKey{"gpu", "jobs are not given GPUs yet"},
+    RefusedKey{"storage", "a limit on a job's own files is not enforced yet"},
+};
+
+void read_volume(NewJob& job, const Yaml& value, const FixedVolume& fixed) {
+  value.allow_only({"name"}, fixed.key);
+  const Yaml* name = value.find("name");
+  if (!name) throw value.error("'{}' lacks 'name'", fixed.key);
+  const VolumeReference volume = during(fmt::format("reading {}:{}", name->file, name->line), [&] {
+    return parse_volume_reference(name->as_text(std::string(fixed.key) + ".name"));
+  });
+  job.attachments.push_back({.volume = volume.text(), .path = std::string(fixed.path), .access = fixed.access});
+}
+
+// A plain number is in GB, as OICM says; ours may also carry a unit.
+uint64_t read_memory(const Yaml& value) {
+  std::string text = value.as_text("resources.memory");
+  if (text.find_first_not_of("0123456789.") == std::string::npos) text += "GB";
+  const uint64_t bytes = during(fmt::format("reading {}:{}", value.file, value.line),
+                                [&] { return parse_bytes(text, "an amount of memory"); });
+  if (bytes == 0) throw value.error("'resources.memory' is 0: expected more");
+  return bytes;
+}
+
+void refuse(const Yaml& map, const auto& refused, std::string_view prefix) {
+  for (const RefusedKey& one : refused)
+    for (const auto& [key, value] : map.pairs)
+      if (key.text == one.key) throw key.error("'{}{}' cannot be honoured here: {}", prefix, one.key, one.reason);
+}
+
+void read_resources(NewJob& job, const Yaml& value) {
+  value.allow_only({"cpu", "memory", "storage", "gpu"}, "resources");
+  refuse(value, refused_resources, "resources.");
+  if (const Yaml* cpu = value.find("cpu")) job.cpus = cpu->as_count("resources.cpu", 1);
+  if (const Yaml* memory = value.find("memory")) job.memory_bytes = read_memory(*memory);
+}
+
+// Variables, with those that have no value yet: OICM's examples leave such to be filled in.
+struct Variables {
+  std::map<std::string, const Yaml*> empty;
+
+  void read(NewJob& job, const Yaml& map, std::string_view key) {
+    for (const auto& [name, value] : map.as_map(key)) {
+      if (job.env.contains(name.text) || empty.contains(name.text))
+        throw name.error("'{}' is already set by the other of 'config_map' and 'env'", printable(name.text));
+      const bool is_null =
+          value.kind == Yaml::Kind::nothing || (!value.quoted && (value.text == "~" || value.text == "null"));
+      if (is_null) empty.emplace(name.text, &value);
+      else job.env.emplace(name.text, value.as_text(std::string(key) + "." + name.text));
+    }
+  }
+};
+
+void read_single(const Yaml& config, std::string_view key) {
+  if (const Yaml* count = config.find(key); count && count->as_count(key, 1) != 1)
+    throw count->error("'{}' is {}: a job has one process here, so only 1 can be honoured", key, count->text);
+}
+
+Variables read_config(NewJob& job, const Yaml& config) {
+  config.allow_only({"name", "command", "timeout", "resources", "replicas", "min_available", "config_map", "env",
+                     "input_model_data_volume", "input_dataset_data_volume", "output_checkpoints_data_volume",
+                     "output_model_data_volume", "image", "shared_volume", "dependencies", "runtimeEnvYAML", "secrets"},
+                    "a job's file");
+  refuse(config, refused_keys, "");
+  read_single(config, "replicas");
+  read_single(config, "min_available");
+  if (const Yaml* name = config.find("name")) job.name = name->as_text("name");
+  if (const Yaml* command = config.find("command")) {
+    for (const Yaml& word : command->as_list("command")) job.command.push_back(word.as_text("command"));
+    if (job.command.empty()) throw command->error("'command' is an empty list: expected a program and its words");
+  }
+  if (const Yaml* timeout = config.find("timeout"))
+    job.timeout_seconds = during(fmt::format("reading {}:{}", timeout->file, timeout->line),
+                                 [&] { return parse_seconds(timeout->as_text("timeout"), "a timeout"); });
+  if (const Yaml* resources = config.find("resources")) read_resources(job, *resources);
+  for (const FixedVolume& fixed : fixed_volumes)
+    if (const Yaml* volume = config.find(fixed.key)) read_volume(job, *volume, fixed);
+  Variables variables;
+  for (const std::string_view key : {"config_map", "env"})
+    if (const Yaml* map = config.find(key)) variables.read(job, *map, key);
+  return variables;
+}
+
+void add_env(NewJob& job, const std::string& word) {
+  if (word.find('=') != std::string::npos) {
+    auto [key, value] = parse_assignment(word, "--env");
+    job.env.insert_or_assign(std::move(key), std::move(value));
+    return;
+  }
+  const char* here = std::getenv(word.c_str());
+  if (!here) throw Error(Errc::invalid, "--env {} takes the value from here, but '{}' is not set here", word, word);
+  job.env.insert_or_assign(word, here);
+}
+
+void add_words(NewJob& job, const JobWords& words) {
+  if (words.name) job.name = *words.name;
+  if (!words.command.empty()) job.command = words.command;
+  for (const auto& word : words.attachments) job.attachments.push_back(parse_attachment(word));
+  for (const auto& word : words.env) add_env(job, word);
+  for (const auto& word : words.labels) job.labels.insert(parse_assignment(word, "--label"));
+  if (words.timeout) job.timeout_seconds = parse_seconds(*words.timeout, "a timeout");
+  if (words.cpus) job.cpus = parse_count(*words.cpus, "--cpu", 1);
+  if (words.memory) job.memory_bytes = parse_bytes(*words.memory, "an amount of memory");
+}
+
+void check_paths(const NewJob& job) {
+  for (size_t i = 0; i < job.attachments.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (job.attachments[i].path == job.attachments[j].path)
+        throw Error(Errc::invalid, "'{}' and '{}' are both to stand at '{}': expected two different paths",
+                    job.attachments[j].volume, job.attachments[i].volume, job.attachments[i].path);
+}
+
+}  // namespace
+
+NewJob read_job(const std::optional<Path>& file, const JobWords& words) {
+  NewJob job;
+  if (!file) {
+    add_words(job, words);
+    if (job.command.empty())
+      throw Error(Errc::invalid, "there is nothing to run: give -f FILE, or a command after '--'");
+    check_paths(job);
+    return job;
+  }
+  const Yaml config = parse_yaml(read_file(*file, 1 << 20), file->string());
+  if (config.kind != Yaml::Kind::map) throw config.error("the file is not a map of keys: expected a job's file");
+  const Variables variables = read_config(job, config);
+  add_words(job, words);
+  for (const auto& [name, value] : variables.empty)
+    if (!job.env.contains(name))
+      throw value->error("'{}' has no value: write one, or give -e {}=VALUE", printable(name), printable(name));
+  check_paths(job);
+  const Path directory = file->has_parent_path() ? file->parent_path() : Path(".");
+  job.files = read_work_files(directory, file->filename().string());
+  if (job.command.empty()) {
+    if (!is_present(directory / "main.py"))
+      throw Error(Errc::not_found, "'{}' has no 'command', and there is no main.py beside it to run", file->string());
+    job.command = {"python3", "main.py"};
+  }
+  return job;
+}
+
+}  // namespace volary

@@ -1,0 +1,33 @@
+// cli/job_config.h: a job as a file: OICM's config.yaml, read strictly.
+//
+// OICM's keys keep their meaning: four data volumes at fixed paths under /data-volumes, resources,
+// config_map and env; main.py beside the file is the entry point. Our own keys are name, command and timeout. A key
+// that this engine cannot honour is refused with its line and the reason, never accepted and ignored.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/yaml.h"
+#include "core/file.h"
+#include "record/job.h"
+
+namespace volary {
+
+// What the command line adds to the file, or says instead of it.
+struct JobWords {
+  std::optional<std::string> name;
+  std::vector<std::string> command;
+  std::vector<std::string> attachments;  // "VOLUME[@VERSION]:/PATH[:ro|rw|rwd]"
+  std::vector<std::string> env;          // "KEY=VALUE", or "KEY": the value it has here.
+  std::vector<std::string> labels;       // "KEY=VALUE"
+  std::optional<std::string> timeout;
+  std::optional<std::string> cpus;
+  std::optional<std::string> memory;
+};
+
+// The job that `file` (none: only the words) and `words` describe, with the files beside `file`.
+NewJob read_job(const std::optional<Path>& file, const JobWords& words);
+
+}  // namespace volary

@@ -1,0 +1,73 @@
+// cli/job_run_command.cc: `volary job run`.
+#include "cli/command.h"
+#include "cli/job_columns.h"
+#include "cli/job_config.h"
+#include "cli/watch.h"
+
+namespace volary {
+namespace {
+
+struct RunOptions {
+  std::optional<std::string> file;
+  JobWords words;
+  bool wait = false;
+  bool logs = false;
+};
+
+std::vector<Field> run_fields(RunOptions& o) {
+  return {{.name = "-f,--file", .target = &o.file, .help = "the job's file; what lies beside it travels with the job",
+           .value = "FILE", .words = Words::files},
+          {.name = "-v,--volume", .target = &o.words.attachments,
+           .help = "VOLUME[@VERSION]:/PATH[:ro|rw|rwd]: attach a volume, read-only unless told; may be given again",
+           .value = "VOLUME", .words = Words::attachments},
+          {.name = "-n,--name", .target = &o.words.name, .help = "what the job is called", .value = "NAME"},
+          {.name = "-e,--env", .target = &o.words.env,
+           .help = "a variable of the job; with KEY alone, the value it has here; may be given again",
+           .value = "KEY=VALUE"},
+          {.name = "-l,--label", .target = &o.words.labels, .help = "a label; may be given again",
+           .value = "KEY=VALUE"},
+          {.name = "--timeout", .target = &o.words.timeout, .help = "end it after this time; 7d unless told",
+           .value = "TIME"},
+          {.name = "--cpu", .target = &o.words.cpus, .help = "how many cores it may use; all unless told",
+           .value = "N"},
+          {.name = "--memory", .target = &o.words.memory, .help = "how much memory it may use; no limit unless told",
+           .value = "SIZE"},
+          {.name = "--wait", .target = &o.wait, .help = "until it has ended; the exit code is the job's"},
+          {.name = "--logs", .target = &o.logs, .help = "print what it prints, and wait"},
+          {.name = "COMMAND", .target = &o.words.command, .help = "what to run, after '--'; instead of the file's"}};
+}
+
+int run(Session& session, const RunOptions& o) {
+  const NewJob wanted = read_job(o.file ? std::optional<Path>(*o.file) : std::nullopt, o.words);
+  json::value answer = session.client().post(api_path({"jobs"}), to_json(wanted));
+  const auto job = typed<Job>(answer);
+  const bool is_structured = session.output().is_structured();
+  if (!o.wait && !o.logs) {
+    if (is_structured) session.output().document(answer);
+    else session.output().line(job.id);
+    return 0;
+  }
+  if (o.logs) session.note("this is " + job.id);  // The job's own words have stdout for themselves.
+  else if (!is_structured) session.output().line(job.id);
+  answer = watch_job(session, job.id, o.logs ? Logs::follow : Logs::none);
+  if (is_structured && !o.logs) session.output().document(answer);
+  const auto ended = typed<Job>(answer);
+  for (const Attachment& attachment : ended.attachments)
+    if (attachment.result) session.note(fmt::format("made {}@{}", attachment.volume, attachment.result));
+  return exit_code_of(ended);
+}
+
+}  // namespace
+
+std::vector<Command> job_run_commands() {
+  return {make_command<RunOptions>(
+      {.path = {"job", "run"}, .aliases = {"submit"}, .summary = "run a program on volumes",
+       .example = "volary job run -f config.yaml --wait --logs\n"
+                  "volary job run -v digits:/in -v model:/out:rw -e EPOCHS=5 --timeout 1h -- python3 /in/train.py",
+       .more =
+           "With --wait the exit code is the job's: 0 when DONE, its own when FAILED, 130 when INTERRUPTED, 70 on an\n"
+           "ERROR of the server. Ctrl-C ends the waiting, not the job."},
+      run_fields, run)};
+}
+
+}  // namespace volary

@@ -1,0 +1,172 @@
+// cli/parser.cc: the one file that knows CLI11: it builds CLI11's tree from the table, and says in our words what is
+// wrong.
+#include "cli/parser.h"
+
+#include <algorithm>
+#include <map>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "cli/command_tree.h"
+#include "cli/output.h"
+
+namespace volary {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+void check_choice(const Field& field, const std::string& value) {
+  if (field.choices.empty() || std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end())
+    return;
+  const std::string guess = nearest(value, field.choices);
+  throw Error(Errc::invalid, "'{}' is no value for {}: expected one of {}{}", value, names_of(field).back(),
+              joined(field.choices, ", "), guess.empty() ? "" : "; did you mean '" + guess + "'?");
+}
+
+void add_field(CLI::App& app, const Field& field) {
+  CLI::Option* option =
+      std::visit(Overloaded{
+                     [&](bool* flag) -> CLI::Option* { return app.add_flag(field.name, *flag); },
+                     [&](std::string* text) -> CLI::Option* { return app.add_option(field.name, *text); },
+                     [&](std::optional<std::string>* text) -> CLI::Option* {
+                       return app.add_option_function<std::string>(field.name,
+                                                                   [text](const std::string& given) { *text = given; });
+                     },
+                     [&](std::vector<std::string>* texts) -> CLI::Option* {
+                       CLI::Option* list = app.add_option(field.name, *texts);
+                       if (field.is_option()) list->expected(1)->take_all()->allow_extra_args(false);
+                       return list;
+                     },
+                 },
+                 field.target);
+  if (field.need == Need::required) option->required();
+}
+
+void check_choices(const std::vector<Field>& fields) {
+  for (const Field& field : fields)
+    std::visit(Overloaded{
+                   [](bool*) {},
+                   [&](std::string* text) { if (!text->empty()) check_choice(field, *text); },
+                   [&](std::optional<std::string>* text) { if (*text) check_choice(field, **text); },
+                   [&](std::vector<std::string>* texts) { for (const auto& one : *texts) check_choice(field, one); },
+               },
+               field.target);
+}
+
+// CLI11's tree, with the way back from its nodes to paths.
+class Tree {
+ public:
+  Tree(const std::vector<Command>& commands, GlobalFlags& flags) : commands_(commands), globals_(global_fields(flags)) {
+    root_.set_help_flag("-h,--help");
+    root_.add_flag("--version", version_);
+    for (const Field& field : globals_) add_field(root_, field);
+    for (const Command& command : commands) {
+      CLI::App& app = node(command.path);
+      for (const auto& alias : command.aliases) app.alias(alias);
+      for (const Field& field : command.fields) add_field(app, field);
+    }
+  }
+
+  Parsed parse(const Strings& arguments) {
+    Strings reversed(arguments.rbegin(), arguments.rend());
+    Parsed parsed;
+    try {
+      root_.parse(std::move(reversed));
+    } catch (const CLI::CallForHelp&) {
+      parsed.asked = Asked::help;
+    } catch (const CLI::ParseError& problem) {  // The one place that calls CLI11: here its errors become ours.
+      throw translated(problem);
+    }
+    parsed.path = chosen();
+    parsed.command = find_command(commands_, parsed.path);
+    if (version_) parsed.asked = Asked::version;
+    if (parsed.asked == Asked::run) {
+      check_choices(globals_);
+      if (parsed.command) check_choices(parsed.command->fields);
+    }
+    return parsed;
+  }
+
+ private:
+  CLI::App& node(const Strings& path) {
+    CLI::App* app = &root_;
+    Strings below;
+    for (const auto& word : path) {
+      below.push_back(word);
+      CLI::App*& known = nodes_[below];
+      if (!known) {
+        known = app->add_subcommand(word);
+        known->fallthrough();
+      }
+      app = known;
+    }
+    return *app;
+  }
+
+  Strings chosen() const {
+    Strings path;
+    for (const CLI::App* app = &root_; !app->get_subcommands().empty();) {
+      app = app->get_subcommands().front();
+      path.push_back(app->get_name());
+    }
+    return path;
+  }
+
+  Error translated(const CLI::ParseError& problem) const {
+    const Strings path = chosen();
+    const std::string name = joined({"volary", joined(path, " ")}, path.empty() ? "" : " ");
+    const std::string hint = "; see '" + name + " --help'";
+    if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+      const Strings extra = root_.remaining(true);
+      if (!extra.empty()) return unexpected(extra.front(), path, name, hint);
+    }
+    if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError))
+      return {Errc::invalid, "'{}' lacks something: {}{}", name, problem.what(), hint};
+    return {Errc::invalid, "{}{}", problem.what(), hint};
+  }
+
+  Error unexpected(const std::string& word, const Strings& path, const std::string& name,
+                   const std::string& hint) const {
+    Strings known;
+    const Command* command = find_command(commands_, path);
+    if (word.starts_with("-")) {
+      for (const Field& field : globals_)
+        for (const auto& one : names_of(field)) known.push_back(one);
+      if (command)
+        for (const Field& field : command->fields)
+          if (field.is_option())
+            for (const auto& one : names_of(field)) known.push_back(one);
+      const std::string guess = nearest(word, known);
+      return {Errc::invalid, "'{}' is no option of '{}'{}{}", word, name,
+              guess.empty() ? "" : ": did you mean '" + guess + "'?", guess.empty() ? hint : ""};
+    }
+    for (const Child& child : children_of(commands_, path)) known.push_back(child.word);
+    if (known.empty()) return {Errc::invalid, "'{}' is one word too many for '{}'{}", word, name, hint};
+    const std::string guess = nearest(word, known);
+    return {Errc::invalid, "'{}' is no command of '{}': {}", word, name,
+            guess.empty() ? "expected one of " + joined(known, ", ") : "did you mean '" + guess + "'?"};
+  }
+
+  const std::vector<Command>& commands_;
+  std::vector<Field> globals_;
+  CLI::App root_{"", "volary"};
+  std::map<Strings, CLI::App*> nodes_;
+  bool version_ = false;
+};
+
+}  // namespace
+
+Parsed parse_arguments(const std::vector<Command>& commands, GlobalFlags& flags, const Strings& arguments) {
+  return Tree(commands, flags).parse(arguments);
+}
+
+}  // namespace volary

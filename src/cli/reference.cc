@@ -1,0 +1,72 @@
+// cli/reference.cc: the grammar of cli/reference.h.
+#include "cli/reference.h"
+
+#include <cctype>
+#include <charconv>
+
+#include "core/name.h"
+
+namespace volary {
+
+VolumeReference parse_volume_reference(std::string_view text) {
+  const size_t at = text.find('@');
+  VolumeReference reference;
+  reference.name = Name::parse(text.substr(0, at), "volume").text();
+  if (at == std::string_view::npos) return reference;
+  reference.version = text.substr(at + 1);
+  if (reference.version.empty() || reference.version.find('@') != std::string::npos)
+    throw Error(Errc::invalid, "'{}' names no version after '@': expected a number, a tag, a checksum or 'head'", text);
+  return reference;
+}
+
+StoreReference parse_store_reference(std::string_view text, std::string_view option) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos)
+    throw Error(Errc::invalid, "'{}' is no value for {}: expected DATASTORE:PREFIX, such as 'corpora:wiki/2026'", text,
+                option);
+  return {Name::parse(text.substr(0, colon), "datastore").text(), std::string(text.substr(colon + 1))};
+}
+
+NewAttachment parse_attachment(std::string_view text) {
+  std::string_view left = text;
+  NewAttachment attachment;
+  const auto last_word = [&] { return left.substr(left.rfind(':') + 1); };
+  if (left.find(':') == std::string_view::npos)
+    throw Error(Errc::invalid, "'{}' attaches nothing: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]", text);
+  if (const std::string_view word = last_word(); !word.starts_with('/')) {
+    std::string lower(word);
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (lower == "cache" || lower == "no-cache")
+      throw Error(Errc::invalid, "'{}' in '{}' has no meaning here: a version is mounted from the store, never copied",
+                  word, text);
+    if (lower != "ro" && lower != "rw" && lower != "rwd")
+      throw Error(Errc::invalid, "'{}' in '{}' is neither an absolute path nor a permission: expected ro, rw or rwd",
+                  word, text);
+    attachment.access = value_named<AttachAccess>(lower, "permission");
+    left.remove_suffix(word.size() + 1);
+  }
+  const size_t colon = left.rfind(":/");
+  if (colon == std::string_view::npos)
+    throw Error(Errc::invalid, "'{}' has no absolute path: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]", text);
+  attachment.path = left.substr(colon + 1);
+  during("reading the attachment '" + std::string(text) + "'",
+         [&] { attachment.volume = parse_volume_reference(left.substr(0, colon)).text(); });
+  return attachment;
+}
+
+std::pair<std::string, std::string> parse_assignment(std::string_view text, std::string_view option) {
+  const size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0)
+    throw Error(Errc::invalid, "'{}' is no value for {}: expected KEY=VALUE", text, option);
+  return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
+}
+
+uint64_t parse_count(std::string_view text, std::string_view what, uint64_t low) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < low)
+    throw Error(Errc::invalid, "'{}' is no value for {}: expected a whole number from {}", text, what, low);
+  return number;
+}
+
+}  // namespace volary

@@ -1,0 +1,43 @@
+// cli/reference.h: the short texts people type to name things: NAME@VERSION, STORE:PREFIX, VOLUME:/PATH:ACCESS,
+// KEY=VALUE.
+//
+//   volume-reference = name [ "@" version ]              version = number / "v" number / tag / checksum prefix / "head"
+//   store-reference  = name ":" [ prefix ]
+//   attachment       = volume-reference ":" absolute-path [ ":" access ]       read from the right
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "record/job.h"
+
+namespace volary {
+
+struct VolumeReference {
+  std::string name;
+  std::string version;  // "" is the head.
+  std::string text() const { return version.empty() ? name : name + "@" + version; }
+};
+
+// Throws `invalid`, quoting the text.
+VolumeReference parse_volume_reference(std::string_view text);
+
+struct StoreReference {
+  std::string datastore;
+  std::string prefix;
+};
+
+// `option` is what the message calls it: "--from".
+StoreReference parse_store_reference(std::string_view text, std::string_view option);
+
+// "wiki@3:/data:ro". The access is read-only unless told; its words in either case.
+NewAttachment parse_attachment(std::string_view text);
+
+// "LR=0.1" -> {"LR", "0.1"}; `option` as above.
+std::pair<std::string, std::string> parse_assignment(std::string_view text, std::string_view option);
+
+// A whole number from `low`, in decimal digits only. `what`: "--cpu".
+uint64_t parse_count(std::string_view text, std::string_view what, uint64_t low);
+
+}  // namespace volary

@@ -1,0 +1,75 @@
+// cli/reference_test.cc: what people type to name things.
+#include "cli/reference.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "cli/error_test.h"
+
+namespace volary {
+namespace {
+
+TEST(VolumeReference, IsANameAndPerhapsAVersion) {
+  EXPECT_EQ(parse_volume_reference("wiki").name, "wiki");
+  EXPECT_EQ(parse_volume_reference("wiki").version, "");
+  EXPECT_EQ(parse_volume_reference("wiki@v3").version, "v3");
+  EXPECT_EQ(parse_volume_reference("wiki@release-1").text(), "wiki@release-1");
+}
+
+TEST(VolumeReference, QuotesWhatIsWrong) {
+  EXPECT_EQ(error_of([] { parse_volume_reference("wiki@"); }),
+            "invalid: 'wiki@' names no version after '@': expected a number, a tag, a checksum or 'head'");
+  EXPECT_NE(error_of([] { parse_volume_reference("Wiki"); }).find("'Wiki' is no name for a volume"), std::string::npos);
+}
+
+TEST(StoreReference, IsAStoreAndAPrefix) {
+  EXPECT_EQ(parse_store_reference("corpora:wiki/2026", "--from").datastore, "corpora");
+  EXPECT_EQ(parse_store_reference("corpora:wiki:x", "--from").prefix, "wiki:x");
+  EXPECT_EQ(parse_store_reference("corpora:", "--from").prefix, "");
+  EXPECT_EQ(error_of([] { parse_store_reference("corpora", "--from"); }),
+            "invalid: 'corpora' is no value for --from: expected DATASTORE:PREFIX, such as 'corpora:wiki/2026'");
+}
+
+TEST(AttachmentText, IsReadOnlyUnlessTold) {
+  const NewAttachment plain = parse_attachment("wiki@3:/data");
+  EXPECT_EQ(plain.volume, "wiki@3");
+  EXPECT_EQ(plain.path, "/data");
+  EXPECT_EQ(plain.access, AttachAccess::ro);
+  EXPECT_EQ(parse_attachment("wiki:/data:RW").access, AttachAccess::rw);
+  EXPECT_EQ(parse_attachment("wiki:/data:rwd").access, AttachAccess::rwd);
+}
+
+TEST(AttachmentText, QuotesTheWordThatIsWrong) {
+  EXPECT_EQ(error_of([] { parse_attachment("wiki:/data:wr"); }),
+            "invalid: 'wr' in 'wiki:/data:wr' is neither an absolute path nor a permission: expected ro, rw or rwd");
+  EXPECT_EQ(error_of([] { parse_attachment("wiki:data"); }),
+            "invalid: 'data' in 'wiki:data' is neither an absolute path nor a permission: expected ro, rw or rwd");
+  EXPECT_EQ(error_of([] { parse_attachment("wiki:ro"); }),
+            "invalid: 'wiki:ro' has no absolute path: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]");
+  EXPECT_EQ(error_of([] { parse_attachment("wiki"); }),
+            "invalid: 'wiki' attaches nothing: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]");
+  EXPECT_EQ(error_of([] { parse_attachment("wiki:/data:ro:cache"); }),
+            "invalid: 'cache' in 'wiki:/data:ro:cache' has no meaning here: a version is mounted from the store, never "
+            "copied");
+}
+
+RC_GTEST_PROP(AttachmentText, IsEitherReadOrRefusedWithItsOwnText, (const std::string& text)) {
+  const std::string error = error_of([&] { parse_attachment(text); });
+  RC_ASSERT(error.empty() || error.starts_with("invalid: "));
+}
+
+TEST(Assignment, IsAKeyAndAValue) {
+  EXPECT_EQ(parse_assignment("A=b=c", "--env").second, "b=c");
+  EXPECT_EQ(error_of([] { parse_assignment("=x", "--env"); }),
+            "invalid: '=x' is no value for --env: expected KEY=VALUE");
+}
+
+TEST(Count, IsDecimalDigitsOnly) {
+  EXPECT_EQ(parse_count("12", "--cpu", 1), 12u);
+  for (const char* text : {"0", "-1", "1.5", "0x10", "", "2 "})
+    EXPECT_EQ(error_of([&] { parse_count(text, "--cpu", 1); }),
+              "invalid: '" + std::string(text) + "' is no value for --cpu: expected a whole number from 1");
+}
+
+}  // namespace
+}  // namespace volary

@@ -1,0 +1,32 @@
+// cli/secret_values.h: where the values of a secret come from: variables, lines, a terminal; never from arguments.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace volary {
+
+using SecretValues = std::map<std::string, std::string>;
+
+constexpr size_t secret_bytes_max = 64 * 1024;
+
+// Lines KEY=VALUE; empty ones and those that begin with '#' do not count, an `export ` before the key is forgiven, and
+// so are quotes around the whole value. AWS_ACCESS_KEY_ID is access_key, AWS_SECRET_ACCESS_KEY secret_key,
+// AWS_SESSION_TOKEN session_token. Throws `invalid` naming the line, never the value.
+SecretValues parse_secret_values(std::string_view text, std::string_view name);
+
+// The named variables; AWS's own three when none are named. Throws `invalid` for one that is not set.
+SecretValues secret_values_of_environment(
+    const std::vector<std::string>& names,
+    const std::function<std::optional<std::string>(const std::string&)>& variable);
+
+// Asks for the keys of S3 credentials, without an echo for the secret ones.
+SecretValues ask_secret_values();
+
+std::string read_standard_input();
+
+}  // namespace volary

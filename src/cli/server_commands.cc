@@ -1,0 +1,138 @@
+// cli/server_commands.cc: `volary server`, `server stop|status`, `doctor`, `version`, `openapi`.
+#include <charconv>
+
+#include "cli/command.h"
+#include "cli/listen_address.h"
+#include "cli/session.h"
+#include "core/quantity.h"
+#include "record/problem.h"
+
+namespace volary {
+namespace {
+
+constexpr int stop_seconds_max = 60;
+
+struct ServeOptions {
+  std::optional<std::string> socket;
+  std::optional<std::string> listen;
+};
+
+std::vector<Field> serve_fields(ServeOptions& o) {
+  return {{.name = "--socket", .target = &o.socket, .help = "the Unix socket; DATA/volary.sock unless told",
+           .value = "PATH", .words = Words::files},
+          {.name = "--listen", .target = &o.listen, .help = "also answer here; port 0 is any free one",
+           .value = "HOST:PORT"}};
+}
+
+int serve(Session& session, const ServeOptions& o) {
+  ServerConfig config;
+  config.data_directory = session.settings().data_directory;
+  config.socket = o.socket ? std::filesystem::absolute(*o.socket).string()
+                           : endpoint_of(session.local_server()).unix_socket;
+  if (o.listen) {
+    const ListenAddress address = parse_listen_address(*o.listen);
+    config.host = address.host;
+    config.port = address.port;
+  }
+  return session.program().serve(config);
+}
+
+struct NoOptions {};
+
+std::vector<Field> no_fields(NoOptions&) { return {}; }
+
+int stop(Session& session, const NoOptions&) {
+  const Path socket = session.local_server().socket();
+  const auto process = listening_process(socket);
+  if (!process) {
+    session.note(fmt::format("no server listens on '{}': nothing to stop", socket.string()));
+    return 0;
+  }
+  end_process(*process, stop_seconds_max);
+  session.note(fmt::format("stopped process {}", *process));
+  return 0;
+}
+
+int status(Session& session, const NoOptions&) {
+  Client* client = session.running_client();
+  if (!client)
+    throw Error(Errc::unavailable, "no server runs for '{}'; the next command that needs one starts it",
+                session.settings().data_directory.string());
+  session.output().record<ServerStatus>(
+      client->get(api_path({"server"})),
+      {{"VERSION", [](const ServerStatus& s) { return s.version; }},
+       {"DATA", [](const ServerStatus& s) { return s.data_directory; }},
+       {"FREE", [](const ServerStatus& s) { return bytes_text(s.free_bytes); }},
+       {"READ-ONLY MOUNTS", [](const ServerStatus& s) { return s.read_only_mounts; }},
+       {"WRITABLE MOUNTS", [](const ServerStatus& s) { return s.writable_mounts; }},
+       {"SANDBOX", [](const ServerStatus& s) { return s.sandbox; }}});
+  return 0;
+}
+
+int doctor(Session& session, const NoOptions&) {
+  session.output().list<Finding>(session.client().list(api_path({"doctor"})),
+                                 {{"SUBJECT", [](const Finding& f) { return f.subject; }},
+                                  {"GOOD", [](const Finding& f) { return f.good ? "yes" : "no"; }},
+                                  {"USED", [](const Finding& f) { return or_dash(f.used); }},
+                                  {"REASON", [](const Finding& f) { return or_dash(f.reason); }}});
+  return 0;
+}
+
+int version(Session& session, const NoOptions&) {
+  if (session.output().is_structured()) session.output().document(json::object{{"version", session.program().version}});
+  else session.output().line("volary " + session.program().version);
+  return 0;
+}
+
+int openapi(Session& session, const NoOptions&) {
+  const std::string text = session.client().text("/openapi.json");
+  if (session.output().format() == Format::yaml) session.output().document(parse_json(text, "the API's description"));
+  else session.output().text(text.ends_with('\n') ? text : text + "\n");
+  return 0;
+}
+
+}  // namespace
+
+ListenAddress parse_listen_address(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  ListenAddress address;
+  std::string_view port;
+  if (colon != std::string::npos) {
+    address.host = text.substr(0, colon);
+    port = std::string_view(text).substr(colon + 1);
+  }
+  if (address.host.starts_with('[') && address.host.ends_with(']'))
+    address.host = address.host.substr(1, address.host.size() - 2);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (address.host.empty() || error != std::errc() || end != port.data() + port.size())
+    throw Error(Errc::invalid, "'{}' is no address to listen on: expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:0",
+                text);
+  return address;
+}
+
+std::vector<Command> server_commands() {
+  return {
+      make_command<ServeOptions>({.path = {"server"}, .summary = "run the server in the foreground",
+                                  .example = "volary server --data-dir /var/lib/volary --listen 127.0.0.1:8080",
+                                  .more = "Without --server, the other commands start one for you: this is for "
+                                          "services."},
+                                 serve_fields, serve),
+      make_command<NoOptions>({.path = {"server", "stop"}, .summary = "end this machine's own server",
+                               .example = "volary server stop"},
+                              no_fields, stop),
+      make_command<NoOptions>({.path = {"server", "status"}, .summary = "say how the server does its work",
+                               .example = "volary server status", .more = "Exits with 8 if none runs; starts none."},
+                              no_fields, status),
+      make_command<NoOptions>({.path = {"doctor"}, .summary = "say what this machine can do, and why not",
+                               .example = "volary doctor"},
+                              no_fields, doctor),
+      make_command<NoOptions>({.path = {"openapi"}, .summary = "print the description of the server's API",
+                               .example = "volary openapi > openapi.json"},
+                              no_fields, openapi),
+      make_command<NoOptions>({.path = {"version"}, .summary = "print this program's version",
+                               .example = "volary version"},
+                              no_fields, version),
+  };
+}
+
+}  // namespace volary

@@ -1,0 +1,111 @@
+// cli/watch.cc: events in, lines and bars out.
+#include "cli/watch.h"
+
+#include "cli/interrupt.h"
+#include "core/error_table.h"
+#include "core/quantity.h"
+#include "core/workers.h"
+
+namespace volary {
+namespace {
+
+constexpr int exit_interrupted = 130;
+
+Amounts amounts_of(const TransferCounts& counts) {
+  return {.files_done = counts.completed + counts.skipped + counts.failed,
+          .files_total = counts.total,
+          .bytes_done = counts.bytes_done,
+          .bytes_total = counts.bytes_total};
+}
+
+// "code: message" as the server keeps it.
+Error error_of(const Transfer& transfer) {
+  const size_t colon = transfer.error.find(": ");
+  if (colon == std::string::npos) return {Errc::internal, Error::Text{transfer.error}};
+  Error error(errc_named(transfer.error.substr(0, colon)), Error::Text{transfer.error.substr(colon + 2)});
+  error.add_to_trail(fmt::format("working on transfer {}", transfer.id));
+  return error;
+}
+
+std::string events_of(const std::string& noun, const std::string& id) { return api_path({noun, id, "events"}); }
+
+class PrintingSink final : public Sink {
+ public:
+  explicit PrintingSink(Output& output) : output_(output) {}
+  void write(std::string_view bytes) override { output_.text(bytes); }
+
+ private:
+  Output& output_;
+};
+
+}  // namespace
+
+json::value watch_transfer(Session& session, const std::string& id) {
+  Client& client = session.client();
+  json::value last;
+  ProgressBar bar("transfer " + id, session.progress());
+  const LastWords words(fmt::format("The transfer goes on. To watch it again:  volary transfer watch {}\n"
+                                    "To end it:  volary transfer cancel {}", id, id));
+  client.follow(events_of("transfers", id), [&](const json::value& event) {
+    const auto transfer = typed<Transfer>(event);
+    last = event;
+    bar.show(amounts_of(transfer.counts));
+    return is_terminal(transfer.state) ? Ended::yes : Ended::no;
+  });
+  return last;
+}
+
+int transfer_result(Session& session, const Transfer& transfer) {
+  const TransferCounts& counts = transfer.counts;
+  if (transfer.state == TransferState::failed) throw error_of(transfer);
+  if (transfer.state == TransferState::cancelled) {
+    session.note(fmt::format("transfer {} was cancelled: nothing of it is visible", transfer.id));
+    return exit_interrupted;
+  }
+  std::string line = fmt::format("{} copied ({}), {} skipped, {} deleted", counts.completed,
+                                 bytes_text(counts.bytes_done), counts.skipped, counts.deleted);
+  if (transfer.started_at && transfer.ended_at)
+    line += ", in " + seconds_text((transfer.ended_at->micros - transfer.started_at->micros + 500'000) / 1'000'000);
+  session.note(line);
+  if (transfer.kind == TransferKind::import && transfer.version == 0)
+    session.note("nothing changed: there is no new version");
+  return 0;
+}
+
+json::value watch_job(Session& session, const std::string& id, Logs logs) {
+  Client& client = session.client();
+  json::value last;
+  const LastWords words(fmt::format("The job goes on. To wait for it again:  volary job wait {}\n"
+                                    "To end it:  volary job stop {}", id, id));
+  const auto follow_states = [&] {
+    size_t seen = 0;
+    client.follow(events_of("jobs", id), [&](const json::value& event) {
+      const auto job = typed<Job>(event);
+      last = event;
+      for (; seen < job.history.size(); ++seen) {
+        const JobEvent& change = job.history[seen];
+        const std::string reason = change.reason.empty() ? "" : " (" + change.reason + ")";
+        session.note(fmt::format("{} {}: {}{}", time_text(change.date), id, name_of_value(change.state), reason));
+      }
+      return is_terminal(job.state) ? Ended::yes : Ended::no;
+    });
+  };
+  const auto follow_log = [&] {
+    PrintingSink sink(session.output());
+    client.follow_text(api_path({"jobs", id, "log"}), 0, sink);
+  };
+  if (logs == Logs::none) follow_states();
+  else for_each_index(2, 2, [&](size_t which) { which == 0 ? follow_states() : follow_log(); });
+  return last;
+}
+
+int exit_code_of(const Job& job) {
+  switch (job.state) {
+    case JobState::DONE: return 0;
+    case JobState::FAILED: return static_cast<int>(job.exit_code.value_or(1) ? job.exit_code.value_or(1) & 255 : 1);
+    case JobState::INTERRUPTED: return exit_interrupted;
+    default: return row_of(Errc::internal).exit_status;
+  }
+}
+
+}  // namespace volary

@@ -1,0 +1,88 @@
+// core/digest.cc: BLAKE3's C sources behind core/digest.h.
+#include "core/digest.h"
+
+#include <blake3.h>
+
+#include <cstring>
+#include <new>
+
+#include "core/error.h"
+
+namespace volary {
+namespace {
+
+constexpr std::string_view hex_digits = "0123456789abcdef";
+
+int value_of_hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// The state is plain C data; it lives in the Hasher's own bytes so that no header but this file needs blake3.h.
+blake3_hasher* in(std::array<char, 1920>& state) { return reinterpret_cast<blake3_hasher*>(state.data()); }
+const blake3_hasher* in(const std::array<char, 1920>& state) {
+  return reinterpret_cast<const blake3_hasher*>(state.data());
+}
+static_assert(sizeof(blake3_hasher) <= 1920 && alignof(blake3_hasher) <= 16);
+
+}  // namespace
+
+Digest Digest::of(std::string_view bytes) {
+  Hasher hasher;
+  hasher.update(bytes);
+  return hasher.finish();
+}
+
+std::optional<Digest> Digest::try_parse(std::string_view hex) {
+  if (hex.size() != 2 * size) return std::nullopt;
+  Digest digest;
+  for (size_t i = 0; i < size; ++i) {
+    const int high = value_of_hex_digit(hex[2 * i]);
+    const int low = value_of_hex_digit(hex[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    digest.bytes_[i] = static_cast<uint8_t>(high << 4 | low);
+  }
+  return digest;
+}
+
+Digest Digest::parse(std::string_view hex) {
+  if (auto digest = try_parse(hex)) return *digest;
+  throw Error(Errc::invalid, "'{}' is not a digest: expected 64 hexadecimal digits", hex);
+}
+
+Digest Digest::from_raw(std::string_view raw) {
+  if (raw.size() != size) throw Error(Errc::corrupt, "a raw digest has {} bytes: expected {}", raw.size(), size);
+  Digest digest;
+  std::memcpy(digest.bytes_.data(), raw.data(), size);
+  return digest;
+}
+
+std::string Digest::hex() const {
+  std::string text;
+  text.reserve(2 * size);
+  for (const uint8_t byte : bytes_) {
+    text += hex_digits[byte >> 4];
+    text += hex_digits[byte & 15];
+  }
+  return text;
+}
+
+std::string Digest::path() const {
+  std::string text = hex();
+  text.insert(2, 1, '/');
+  return text;
+}
+
+Hasher::Hasher() { reset(); }
+void Hasher::reset() { blake3_hasher_init(new (state_.data()) blake3_hasher); }
+void Hasher::update(std::string_view bytes) { blake3_hasher_update(in(state_), bytes.data(), bytes.size()); }
+
+Digest Hasher::finish() const {
+  std::array<uint8_t, Digest::size> bytes;
+  blake3_hasher_finalize(in(state_), bytes.data(), bytes.size());
+  return Digest(bytes);
+}
+
+}  // namespace volary

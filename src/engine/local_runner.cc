@@ -1,0 +1,106 @@
+// engine/local_runner.cc: the Runner of this machine. It starts supervisors and reads what they leave in their
+// directories.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/fault.h"
+#include "engine/detach.h"
+#include "engine/run_directory.h"
+#include "engine/runner.h"
+#include "engine/sandbox.h"
+
+namespace volary {
+namespace {
+
+constexpr size_t error_log_bytes_shown = 1000;
+
+// All that a supervisor gets of our environment: nothing that could be a secret.
+std::vector<std::string> supervisor_environment() {
+  std::vector<std::string> environment;
+  for (const char* name :
+       {"PATH", "LD_LIBRARY_PATH", "VOLARY_FAULT", "VOLARY_FAULT_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS"})
+    if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
+  return environment;
+}
+
+void check(const RunSpec& spec) {
+  if (spec.command.empty()) throw Error(Errc::invalid, "run '{}' has an empty command", spec.name);
+  const auto has_zero = [](const std::string& text) { return text.find('\0') != text.npos; };
+  if (std::any_of(spec.command.begin(), spec.command.end(), has_zero))
+    throw Error(Errc::invalid, "the command of run '{}' has a zero byte in it", spec.name);
+  for (const auto& [name, value] : spec.env)
+    if (name.empty() || name.find('=') != name.npos || has_zero(name) || has_zero(value))
+      throw Error(Errc::invalid, "run '{}' has a variable '{}': expected a name without '=' and no zero bytes",
+                  spec.name, name);
+  if (const auto reason = why_unenforceable(spec)) throw Error(Errc::unavailable, "{}", *reason);
+}
+
+std::string tail_of(const Path& file) {
+  const std::string text = try_read_file(file).value_or("");
+  return text.substr(text.size() - std::min(text.size(), error_log_bytes_shown));
+}
+
+class LocalRunner final : public Runner {
+ public:
+  explicit LocalRunner(const Path& program) : program_(program) {}
+
+  void start(const Path& directory, const RunSpec& spec) override {
+    const RunDirectory run(directory);
+    const auto is_started = [&] { return run.has_begun() || run.has_ended() || run.is_locked(); };
+    if (is_started()) return;
+    check(spec);
+    get_bubblewrap();
+    make_directories(directory, 0700);
+    write_file_durably(run.file("spec.json"), print_json(to_json(spec)), 0600);
+    const Path errors = run.file("supervisor.log");
+    const Fd up = start_detached(program_, {program_.native(), "supervise", directory.native()},
+                                 supervisor_environment(), errors);
+    fault::point("engine.spawned");
+    StringSink words(4096);
+    FileSource from(Fd(::dup(up.get())), "the supervisor");
+    pump(from, words);
+    if (words.text != "up\n" && !is_started())
+      throw Error(Errc::unavailable, "the supervisor of run '{}' did not come up: {}", spec.name, tail_of(errors));
+  }
+
+  RunStatus poll(const Path& directory) override { return RunDirectory(directory).status(); }
+
+  // The file is the request; the byte only wakes the supervisor, if there is one, and it looks for the file after it
+  // opened the fifo.
+  void stop(const Path& directory) override {
+    const RunDirectory run(directory);
+    if (run.has_ended()) return;
+    make_directories(directory, 0700);
+    if (!run.is_stop_asked()) write_file_durably(run.file("stop"), to_text(system_clock().now()), 0600);
+    const Fd control(::open(run.file("control").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    if (control && ::write(control.get(), "s", 1) < 0) return;  // Full: it has plenty of reasons to look.
+  }
+
+  std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) override {
+    const Path path = RunDirectory(directory).file("log");
+    const auto fd = try_open_to_read(path);
+    if (!fd) return {};
+    const uint64_t size = static_cast<uint64_t>(stat_of(fd->get(), path).st_size);
+    std::string text(std::min(bytes_max, size - std::min(size, offset)), '\0');
+    size_t filled = 0;
+    while (filled < text.size()) {
+      const size_t count = read_some_at(fd->get(), std::span(text).subspan(filled), offset + filled, path);
+      if (count == 0) break;
+      filled += count;
+    }
+    text.resize(filled);
+    return text;
+  }
+
+ private:
+  Path program_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> make_local_runner(const Path& program) { return std::make_unique<LocalRunner>(program); }
+
+}  // namespace volary

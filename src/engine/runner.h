@@ -1,0 +1,84 @@
+// engine/runner.h: where processes run. One interface; this machine's sandbox is the first implementation.
+//
+// A run has a directory of its own, chosen and recorded by the caller before start(), and everything about it lives
+// there: a runner holds no state in memory, so any process may poll, stop or read the log of a run that another one
+// started. All calls are idempotent.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/json.h"
+
+namespace volary {
+
+// The uid and gid of every process of a run inside its sandbox, and outside it too where the server is root.
+constexpr uint32_t job_uid = 42420;
+
+// A directory of the staging area (see job/supervisor.h) shown in the sandbox.
+struct RunBind {
+  std::string source;  // Absolute on the host, or relative to the staging directory.
+  std::string target;  // Absolute in the sandbox; not below /usr, /etc, /opt, /sys or /bin, which are the host's.
+  bool writable = false;  // Then it belongs to the job's user already.
+};
+BOOST_DESCRIBE_STRUCT(RunBind, (), (source, target, writable))
+
+struct RunSpec {
+  std::string name;                          // "job-…"
+  std::vector<std::string> command;
+  std::map<std::string, std::string> env;    // All of it: nothing is added, no PATH and no HOME either.
+  std::string working_directory;             // In the sandbox.
+  std::vector<RunBind> binds;
+  json::value mounts;                        // Mount plans; the supervisor performs them before the binds. Opaque here.
+  std::optional<uint64_t> cpus;
+  std::optional<uint64_t> memory_bytes;
+  int64_t grace_seconds = 10;                // Between SIGTERM and SIGKILL at a stop.
+};
+BOOST_DESCRIBE_STRUCT(RunSpec, (),
+                      (name, command, env, working_directory, binds, mounts, cpus, memory_bytes, grace_seconds))
+
+enum class RunPhase {
+  absent,    // Never started here.
+  starting,  // Its supervisor is up, its process not yet.
+  running,
+  exited,    // The outcome is on disk and will not change. Nothing of it runs any more, and no mount is left.
+  lost,      // The supervisor vanished without an outcome: it was killed, or the machine restarted. Nothing of it runs.
+};
+BOOST_DESCRIBE_ENUM(RunPhase, absent, starting, running, exited, lost)
+
+struct RunStatus {
+  RunPhase phase{};
+  std::optional<int64_t> exit_code;  // 128 + n for a signal n; 126 or 127 if the command could not be executed.
+  // Why there is no exit code (the sandbox could not be made, it was stopped before, it is lost), or what the exit code
+  // does not say: "the command 'x' was not found: …", "killed: the process exceeded its memory limit of 64.0 MiB".
+  std::string error;
+  std::optional<Time> started_at;
+  std::optional<Time> ended_at;
+};
+BOOST_DESCRIBE_STRUCT(RunStatus, (), (phase, exit_code, error, started_at, ended_at))
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  // Starts the run in `directory` unless it was started before. Returns when its supervisor is up; it outlives the
+  // caller.
+  virtual void start(const Path& directory, const RunSpec& spec) = 0;
+  virtual RunStatus poll(const Path& directory) = 0;
+  // Asks the process to end: SIGTERM, after the spec's grace SIGKILL. Returns at once. Nothing to do is success.
+  virtual void stop(const Path& directory) = 0;
+  // At most `bytes_max` bytes of the log from `offset`: standard output and error, as lines
+  // "2026-11-20T21:34:05.123456Z text".
+  virtual std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) = 0;
+};
+
+// Runs below a bubblewrap sandbox on the host's own read-only system. `program` is this program: "program supervise
+// DIRECTORY" is started for each run (job/supervisor.h).
+std::unique_ptr<Runner> make_local_runner(const Path& program);
+
+}  // namespace volary

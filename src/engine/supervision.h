@@ -1,0 +1,49 @@
+// engine/supervision.h: the supervisor's side of a run: from the lock to the outcome.
+//
+// One process supervises one run and does nothing else. job/supervisor.cc calls, in this order:
+//
+//   begin       takes the lock, or finds that there is nothing to do
+//   staging     where the mounts are to be made, in a mount namespace that the caller enters in between
+//   execute     runs the process in its sandbox to the end and writes the outcome
+//   fail        instead, if the mounts could not be made or execute threw
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/run_directory.h"
+#include "engine/sandbox.h"
+
+namespace volary {
+
+class Supervision {
+ public:
+  // Nothing, if another supervisor has this run or had it. Otherwise the starter is told that the run is in good hands.
+  static std::optional<Supervision> begin(const Path& directory);
+
+  const RunSpec& spec() const { return spec_; }
+  bool is_stop_asked() const { return run_.is_stop_asked(); }
+  Path staging() const { return choose_staging(spec_, run_.path()); }
+
+  // Returns when the outcome is on disk and nothing of the run is left. The caller has one thread and is root in its
+  // mount namespace, on the host or in a user namespace; `user` is who the process shall be (sandbox_user() before a
+  // user namespace was entered).
+  void execute(const Path& staging, SandboxUser user, OwnFiles own_files);
+  // Writes an outcome without an exit code. Tries until the disk takes it.
+  void fail(const std::string& reason);
+
+ private:
+  Supervision(RunDirectory run, Fd lock, RunSpec spec, Fd control);
+  void write_outcome(RunOutcome outcome);
+
+  RunDirectory run_;
+  Fd lock_;
+  RunSpec spec_;
+  Fd control_;
+  ReservedFile started_;
+  ReservedFile outcome_;
+};
+
+constexpr const char* stopped_unstarted = "stopped before its process was started";
+
+}  // namespace volary

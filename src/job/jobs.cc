@@ -1,0 +1,122 @@
+// job/jobs.cc: the statements behind job/jobs.h.
+#include "job/jobs.h"
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "core/random.h"
+#include "core/tree_path.h"
+#include "job/request.h"
+#include "job/rows.h"
+#include "volume/ledger.h"
+#include "volume/volumes.h"
+
+namespace volary {
+namespace {
+
+constexpr size_t list_max = 500;
+
+JobRow get_row(Transaction& transaction, const Caller& caller, const std::string& id) {
+  auto row = find_job(transaction, id);
+  if (!row)
+    if (const auto named = transaction.find<std::string>(
+            "SELECT id FROM job WHERE project = $1 AND name = $2 ORDER BY created_at DESC LIMIT 1", caller.project, id))
+      row = find_job(transaction, *named);
+  if (!row || row->project != caller.project)
+    throw Error(Errc::not_found, "there is no job '{}' in this project", printable(id));
+  return *row;
+}
+
+// Takes the lease that the attachment needs and writes its row.
+void attach(Transaction& transaction, const Caller& caller, const std::string& job_id, uint64_t number,
+            const NewAttachment& wanted, Time now) {
+  const VolumeReference reference = VolumeReference::parse(wanted.volume);
+  const Volume volume = get_volume(transaction, caller, reference.name);
+  uint64_t version = volume.head;
+  if (wanted.access == AttachAccess::ro) {
+    version = get_version(transaction, volume, reference.version).number;
+    take_reader(transaction, volume.id, version, {"job", job_id}, now);
+  } else {
+    if (!reference.version.empty() && get_version(transaction, volume, reference.version).number != volume.head)
+      throw Error(Errc::invalid, "'{}' is not the newest version: only that can be attached for writing", wanted.volume);
+    take_writer(transaction, volume.id, volume.name, version, {"job", job_id}, now);
+  }
+  transaction.run(
+      "INSERT INTO job_attachment (job, number, volume, path, access, version, lease, result) "
+      "VALUES ($1, $2, $3, $4, $5, $6, '', 0)",
+      job_id, number, volume.id, wanted.path, wanted.access, version);
+}
+
+}  // namespace
+
+JobPlaces places_of(const Path& jobs_directory, const std::string& id) {
+  const Path directory = jobs_directory / id;
+  return {directory, directory / "run", directory / "work"};
+}
+
+Job Jobs::submit(const Caller& caller, const NewJob& request) {
+  check_request(request);
+  const std::string id = new_id("job");
+  return database_.write([&](Transaction& transaction) {
+    const Time now = clock_.now();
+    transaction.run(
+        "INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, created_at, "
+        "lease_owner, lease_until) VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0)",
+        id, caller.tenant, caller.project, caller.name, request.name.value_or(id), request, "submitted", now);
+    transaction.run("INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')",
+                    id, now);
+    uint64_t number = 0;
+    for (const NewAttachment& wanted : request.attachments) attach(transaction, caller, id, number++, wanted, now);
+    fault::point("job.submitting");
+    return view_of(transaction, *find_job(transaction, id));
+  });
+}
+
+std::vector<Job> Jobs::list(const Caller& caller, const JobFilter& filter) {
+  return database_.read([&](Transaction& transaction) {
+    std::vector<Job> jobs;
+    for (const auto& id : transaction.all<std::string>(
+             "SELECT id FROM job WHERE project = $1 ORDER BY created_at DESC, id", caller.project)) {
+      if (jobs.size() >= list_max) break;
+      const JobRow row = *find_job(transaction, id);
+      if (filter.state ? row.state == *filter.state : filter.ended_too || !is_terminal(row.state))
+        jobs.push_back(view_of(transaction, row));
+    }
+    return jobs;
+  });
+}
+
+Job Jobs::get(const Caller& caller, const std::string& id) {
+  return database_.read(
+      [&](Transaction& transaction) { return view_of(transaction, get_row(transaction, caller, id)); });
+}
+
+void Jobs::stop(const Caller& caller, const std::string& id) {
+  database_.write([&](Transaction& transaction) {
+    const JobRow row = get_row(transaction, caller, id);
+    if (is_terminal(row.state))
+      throw Error(Errc::conflict, "job {} is {} already: expected one under way", row.id, name_of_value(row.state));
+    transaction.run("UPDATE job SET stop_requested = 1 WHERE id = $1", row.id);
+  });
+}
+
+void Jobs::remove(const Caller& caller, const std::string& id) {
+  const std::string found = database_.write([&](Transaction& transaction) {
+    const JobRow row = get_row(transaction, caller, id);
+    if (!is_terminal(row.state))
+      throw Error(Errc::conflict, "job {} is {}: expected an ended one; stop it first", row.id,
+                  name_of_value(row.state));
+    for (const char* table : {"job_event", "job_attachment"})
+      transaction.run(fmt::format("DELETE FROM {} WHERE job = $1", table), row.id);
+    transaction.run("DELETE FROM job WHERE id = $1", row.id);
+    return row.id;
+  });
+  remove_tree(places_of(jobs_directory_, found).directory);
+}
+
+std::string Jobs::log(const Caller& caller, const std::string& id, uint64_t offset, uint64_t bytes_max) {
+  const std::string found =
+      database_.read([&](Transaction& transaction) { return get_row(transaction, caller, id).id; });
+  return runner_.log(places_of(jobs_directory_, found).run, offset, bytes_max);
+}
+
+}  // namespace volary

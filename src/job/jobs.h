@@ -1,0 +1,56 @@
+// job/jobs.h: jobs as people ask for them: submitted, listed, followed, stopped, removed. What then happens to one is the reconciler's business.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/caller.h"
+#include "core/clock.h"
+#include "core/file.h"
+#include "db/database.h"
+#include "engine/runner.h"
+#include "record/job.h"
+
+namespace volary {
+
+struct JobFilter {
+  std::optional<JobState> state;
+  bool ended_too = false;  // Terminal ones besides those under way.
+};
+
+// Where a job keeps what is not in the database, below the server's directory of jobs.
+struct JobPlaces {
+  Path directory;  // jobs/<id>: all of it
+  Path run;        // the runner's
+  Path work;       // its working directory, with its own files
+  Path scratch(uint64_t attachment) const { return directory / ("scratch-" + std::to_string(attachment)); }
+};
+JobPlaces places_of(const Path& jobs_directory, const std::string& id);
+
+// Any thread may call.
+class Jobs {
+ public:
+  Jobs(Database& database, Runner& runner, Path jobs_directory, Clock& clock)
+      : database_(database), runner_(runner), jobs_directory_(std::move(jobs_directory)), clock_(clock) {}
+
+  // Accepts the job and takes its leases, in one transaction. Throws `invalid`, `not_found` for a volume or version, `conflict` with the holder's name if a volume
+  // to be written has a writer.
+  Job submit(const Caller& caller, const NewJob& request);
+  std::vector<Job> list(const Caller& caller, const JobFilter& filter);  // Newest first.
+  Job get(const Caller& caller, const std::string& id);                   // By id, or by the name of the newest one so called.
+  // Asks a job to end. Ended ones: `conflict`.
+  void stop(const Caller& caller, const std::string& id);
+  // Forgets an ended job, its log and its working directory. Throws `conflict` while it has not ended.
+  void remove(const Caller& caller, const std::string& id);
+  // At most `bytes_max` bytes of its log from `offset`.
+  std::string log(const Caller& caller, const std::string& id, uint64_t offset, uint64_t bytes_max);
+
+ private:
+  Database& database_;
+  Runner& runner_;
+  Path jobs_directory_;
+  Clock& clock_;
+};
+
+}  // namespace volary

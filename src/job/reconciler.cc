@@ -1,0 +1,147 @@
+// job/reconciler.cc: one surveying thread, a few working ones, and the step that they repeat.
+#include "job/reconciler.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "core/random.h"
+#include "job/rows.h"
+
+namespace volary {
+namespace {
+
+constexpr auto survey_interval = std::chrono::milliseconds(50);  // How late the end of a process is noticed, at most.
+constexpr int64_t lease_seconds = 600;
+
+bool takes_room(JobState state) { return state != JobState::QUEUED && !is_terminal(state); }
+
+}  // namespace
+
+Reconciler::Reconciler(Database& database, Runner& runner, Workplace& workplace, Clock& clock,
+                       ReconcilerOptions options, Log log)
+    : database_(database), runner_(runner), workplace_(workplace), clock_(clock), options_(options),
+      log_(std::move(log)), owner_(new_id("srv")) {}
+
+void Reconciler::start() {
+  const auto ended = database_.write([&](Transaction& transaction) {
+    transaction.run("UPDATE job SET lease_owner = '', lease_until = 0 WHERE lease_owner <> ''");
+    return transaction.all<std::string>("SELECT id FROM job WHERE state IN ('DONE', 'FAILED', 'INTERRUPTED')");
+  });
+  for (const std::string& id : ended)
+    if (const auto job = database_.read([&](Transaction& t) { return find_job(t, id); })) workplace_.clean(*job);
+  threads_.emplace_back([this] { survey(); });
+  for (size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+void Reconciler::stop() {
+  shared_.lock()->stopping = true;
+  changed_.notify_all();
+  threads_.clear();
+}
+
+void Reconciler::survey() {
+  struct Seen {
+    std::string id;
+    JobState state{};
+  };
+  for (;;) {
+    std::vector<Seen> jobs;
+    database_.read([&](Transaction& transaction) {
+      transaction.each("SELECT id, state FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
+                       "ORDER BY created_at, id",
+                       [&](const Row& row) {
+                         Seen& seen = jobs.emplace_back();
+                         db_detail::read(row, 0, seen.id);
+                         db_detail::read(row, 1, seen.state);
+                       });
+    });
+    auto shared = shared_.lock();
+    shared->due.clear();
+    shared->busy = static_cast<size_t>(
+        std::count_if(jobs.begin(), jobs.end(), [](const Seen& job) { return takes_room(job.state); }));
+    for (const Seen& job : jobs)
+      if (!shared->in_hand.contains(job.id)) shared->due.push_back(job.id);
+    changed_.notify_all();
+    if (shared.wait_for(changed_, survey_interval, [&] { return shared->stopping; })) return;
+  }
+}
+
+void Reconciler::work() {
+  for (;;) {
+    auto shared = shared_.lock();
+    shared.wait(changed_, [&] { return shared->stopping || !shared->due.empty(); });
+    if (shared->stopping) return;
+    const std::string id = shared->due.front();
+    shared->due.erase(shared->due.begin());
+    if (!shared->in_hand.insert(id).second) continue;
+    shared.unlock();
+    look(id);
+    shared_.lock()->in_hand.erase(id);
+  }
+}
+
+// A step of background work: here its errors end (core/error.h), written for the operator; the job is looked at again later.
+void Reconciler::look(const std::string& id) {
+  try {
+    while (step_once(id)) {
+    }
+  } catch (const Error& error) {
+    log_(fmt::format("job {}: {}", id, error.what()));
+  }
+}
+
+bool Reconciler::step_once(const std::string& id) {
+  const auto job = database_.read([&](Transaction& transaction) { return find_job(transaction, id); });
+  if (!job || is_terminal(job->state)) return false;
+  RunStatus run;
+  if (takes_room(job->state) && job->state != JobState::INITIALIZING) run = runner_.poll(workplace_.places(*job).run);
+  const Room room = job->state == JobState::QUEUED ? take_room() : Room::none;
+  const Step step = next_step(facts_of(*job), run, room, clock_.now());
+  if (step.act == Act::none && !step.next) return false;
+  return act_and_move(*job, step);
+}
+
+// Counts the place at once; the next survey counts anew.
+Room Reconciler::take_room() {
+  auto shared = shared_.lock();
+  if (shared->busy >= options_.running_max) return Room::none;
+  ++shared->busy;
+  return Room::free;
+}
+
+bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
+  const Time now = clock_.now();
+  const int64_t leased = database_.write([&](Transaction& transaction) {
+    return transaction.run(
+        "UPDATE job SET lease_owner = $2, lease_until = $3 WHERE id = $1 AND state = $4 AND "
+        "(lease_owner = '' OR lease_owner = $5 OR lease_until < $6)",
+        job.id, owner_, now.plus_seconds(lease_seconds), job.state, owner_, now);
+  });
+  if (leased == 0) return false;
+  fault::point(fmt::format("job.{}", name_of_value(job.state)));
+  Step step = wanted;
+  try {
+    switch (step.act) {
+      case Act::none: break;
+      case Act::prepare: workplace_.prepare(job); break;
+      case Act::start: runner_.start(workplace_.places(job).run, workplace_.prepare(job)); break;
+      case Act::stop: runner_.stop(workplace_.places(job).run); break;
+      case Act::finalise: workplace_.finalise(job); break;
+    }
+  } catch (const Error& error) {
+    step = after_failure(facts_of(job), wanted.act, error);
+    log_(fmt::format("job {}: {}", job.id, error.what()));
+  }
+  fault::point(fmt::format("job.acted.{}", name_of_value(job.state)));
+  if (!step.next) return false;
+  std::optional<JobRow> moved = database_.write([&](Transaction& transaction) -> std::optional<JobRow> {
+    if (!move_job(transaction, job, step, clock_.now())) return std::nullopt;
+    return find_job(transaction, job.id);
+  });
+  if (moved && is_terminal(moved->state)) workplace_.clean(*moved);
+  return moved.has_value();
+}
+
+}  // namespace volary

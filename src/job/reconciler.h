@@ -1,0 +1,67 @@
+// job/reconciler.h: brings every job to its end: looks at it, decides by job/states.h, acts, writes.
+//
+// It keeps nothing about a job in memory between two looks. A look that leads to nothing writes nothing. Before it acts it leases the row for this process;
+// rows of a process that died are free again at the next start (one server a data directory, by its lock).
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/synced.h"
+#include "db/database.h"
+#include "engine/runner.h"
+#include "job/workplace.h"
+
+namespace volary {
+
+struct ReconcilerOptions {
+  size_t running_max = 32;  // Jobs between INITIALIZING and FINALIZING at once; the others wait in QUEUED, oldest first.
+  size_t threads = 8;       // Jobs looked at, prepared or finalised at once.
+};
+
+class Reconciler {
+ public:
+  using Log = std::function<void(std::string_view line)>;  // For the operator: what failed and is tried again.
+
+  Reconciler(Database& database, Runner& runner, Workplace& workplace, Clock& clock, ReconcilerOptions options, Log log);
+  ~Reconciler() { stop(); }
+
+  // Frees the rows of a process that died, cleans up after ended jobs, starts the threads.
+  void start();
+  // Lets acts under way end; running jobs run on.
+  void stop();
+
+ private:
+  struct Shared {
+    std::vector<std::string> due;   // Ids to look at, in order.
+    std::set<std::string> in_hand;  // Ids that a thread holds.
+    size_t busy = 0;                // Jobs that take room.
+    bool stopping = false;
+  };
+
+  void survey();                    // Finds the jobs under way, again and again.
+  void work();                      // Looks at due ones.
+  void look(const std::string& id);
+  bool step_once(const std::string& id);  // Whether the job moved and should be looked at again at once.
+  Room take_room();
+  bool act_and_move(const JobRow& job, const Step& step);
+
+  Database& database_;
+  Runner& runner_;
+  Workplace& workplace_;
+  Clock& clock_;
+  ReconcilerOptions options_;
+  Log log_;
+  std::string owner_;
+  Synced<Shared> shared_;
+  std::condition_variable changed_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace volary

@@ -1,0 +1,105 @@
+// job/request.cc: the rules of job/request.h.
+#include "job/request.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/name.h"
+#include "core/tree_path.h"
+#include "core/workers.h"
+
+namespace volary {
+namespace {
+
+constexpr size_t work_files_max = 1024;
+constexpr int64_t timeout_seconds_max = 28 * 86400;
+
+// Places of the sandbox that a volume must not cover.
+constexpr std::string_view taken_paths[] = {"/proc", "/dev", "/sys", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"};
+
+bool is_within(std::string_view path, std::string_view other) {
+  return path == other || (path.starts_with(other) && path.size() > other.size() && path[other.size()] == '/');
+}
+
+void check_path(const std::string& path) {
+  if (!path.starts_with('/') || path == "/")
+    throw Error(Errc::invalid, "'{}' is no place for a volume: expected an absolute path such as /data", printable(path));
+  TreePath::parse(std::string_view(path).substr(1));
+  for (const std::string_view taken : taken_paths)
+    if (is_within(path, taken))
+      throw Error(Errc::invalid, "'{}' is no place for a volume: '{}' belongs to the system", path, taken);
+  if (path == "/workspace" || path == "/tmp")
+    throw Error(Errc::invalid, "'{}' is no place for a volume: it is the job's own; expected a path below it or elsewhere", path);
+}
+
+void check_attachments(const std::vector<NewAttachment>& attachments) {
+  for (size_t i = 0; i < attachments.size(); ++i) {
+    check_path(attachments[i].path);
+    for (size_t j = 0; j < i; ++j)
+      if (is_within(attachments[i].path, attachments[j].path) || is_within(attachments[j].path, attachments[i].path))
+        throw Error(Errc::invalid, "'{}' and '{}' cannot both hold a volume: expected places outside each other",
+                    attachments[j].path, attachments[i].path);
+  }
+}
+
+void check_env(const std::map<std::string, std::string>& env) {
+  for (const auto& [name, value] : env) {
+    bool good = !name.empty() && !(name[0] >= '0' && name[0] <= '9');
+    for (const char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
+    if (!good) throw Error(Errc::invalid, "'{}' cannot name an environment variable: expected letters, digits and '_'", printable(name));
+    if (value.find('\0') != std::string::npos)
+      throw Error(Errc::invalid, "the environment variable {} holds a NUL byte: expected none", name);
+  }
+}
+
+}  // namespace
+
+void check_request(const NewJob& request) {
+  if (request.name) Name::parse(*request.name, "job");
+  if (request.command.empty() || request.command[0].empty())
+    throw Error(Errc::invalid, "the job has no command: expected a program and its arguments");
+  for (const std::string& word : request.command)
+    if (word.find('\0') != std::string::npos)
+      throw Error(Errc::invalid, "the command holds a NUL byte: expected none");
+  check_env(request.env);
+  check_attachments(request.attachments);
+  if (request.files.size() > work_files_max)
+    throw Error(Errc::invalid, "the job brings {} files: expected at most {}", request.files.size(), work_files_max);
+  for (const WorkFile& file : request.files) {
+    TreePath::parse(file.path);
+    decode_base64(file.content, file.path);
+  }
+  if (request.timeout_seconds && (*request.timeout_seconds < 1 || *request.timeout_seconds > timeout_seconds_max))
+    throw Error(Errc::invalid, "a timeout of {} seconds cannot be: expected 1 to {} (28 days)", *request.timeout_seconds,
+                timeout_seconds_max);
+  if (request.cpus && (*request.cpus < 1 || *request.cpus > cores()))
+    throw Error(Errc::invalid, "{} cpus were asked for: this machine has {}", *request.cpus, cores());
+}
+
+std::string decode_base64(std::string_view text, std::string_view what) {
+  static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto refuse = [&] { throw Error(Errc::invalid, "the content of '{}' is not base64", printable(what)); };
+  if (text.size() % 4 != 0) refuse();
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  while (!text.empty()) {
+    uint32_t group = 0;
+    size_t padding = 0;
+    for (size_t i = 0; i < 4; ++i) {
+      const size_t value = alphabet.find(text[i]);
+      if (text[i] == '=' && text.size() == 4 && i >= 2) {
+        ++padding;
+      } else if (value == alphabet.npos || padding > 0) {
+        refuse();
+      } else {
+        group |= static_cast<uint32_t>(value) << (18 - 6 * i);
+      }
+    }
+    const char three[3] = {static_cast<char>(group >> 16), static_cast<char>(group >> 8), static_cast<char>(group)};
+    bytes.append(three, 3 - padding);
+    text.remove_prefix(4);
+  }
+  return bytes;
+}
+
+}  // namespace volary

@@ -1,0 +1,86 @@
+// job/rows.cc: reading and moving rows, for job/rows.h.
+#include "job/rows.h"
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "volume/ledger.h"
+
+namespace volary {
+
+std::optional<JobRow> find_job(Transaction& transaction, const std::string& id) {
+  return transaction.find<JobRow>(
+      "SELECT id, tenant, project, subject, name, spec, state, reason, exit_code, ending, stop_requested, created_at, "
+      "started_at, ended_at FROM job WHERE id = $1",
+      id);
+}
+
+std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::string& job_id) {
+  return transaction.all<AttachmentRow>(
+      "SELECT job_attachment.number, job_attachment.volume, volume.name, job_attachment.path, job_attachment.access, "
+      "job_attachment.version, job_attachment.result, COALESCE(version.tree, '') FROM job_attachment "
+      "JOIN volume ON volume.id = job_attachment.volume "
+      "LEFT JOIN version ON version.volume = job_attachment.volume AND version.number = job_attachment.version "
+      "WHERE job_attachment.job = $1 ORDER BY job_attachment.number",
+      job_id);
+}
+
+Job view_of(Transaction& transaction, const JobRow& row) {
+  Job job;
+  job.id = row.id;
+  job.project = row.project;
+  job.name = row.name;
+  job.user = row.subject;
+  job.state = row.state;
+  job.reason = row.reason;
+  job.exit_code = row.exit_code;
+  job.command = row.spec.command;
+  job.env = row.spec.env;
+  job.labels = row.spec.labels;
+  job.timeout_seconds = row.spec.timeout_seconds.value_or(timeout_seconds_default);
+  job.cpus = row.spec.cpus;
+  job.memory_bytes = row.spec.memory_bytes;
+  job.created_at = row.created_at;
+  job.started_at = row.started_at;
+  job.ended_at = row.ended_at;
+  for (const AttachmentRow& one : attachments_of(transaction, row.id))
+    job.attachments.push_back({one.volume, one.path, one.access, one.version, one.result});
+  job.history = transaction.all<JobEvent>("SELECT state, date, reason FROM job_event WHERE job = $1 ORDER BY number",
+                                          row.id);
+  return job;
+}
+
+JobFacts facts_of(const JobRow& row) {
+  JobFacts facts;
+  facts.state = row.state;
+  if (!row.ending.empty()) facts.ending = value_named<JobState>(row.ending, "job state");
+  facts.ending_reason = row.reason;
+  facts.stop_requested = row.stop_requested;
+  facts.timeout_seconds = row.spec.timeout_seconds.value_or(timeout_seconds_default);
+  facts.started_at = row.started_at;
+  return facts;
+}
+
+bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now) {
+  const JobState next = *step.next;
+  if (!may_follow(row.state, next))
+    throw Error(Errc::internal, "job {} cannot go from {} to {}", row.id, name_of_value(row.state), name_of_value(next));
+  const std::string ending = step.ending ? std::string(name_of_value(*step.ending)) : row.ending;
+  const int64_t moved = transaction.run(
+      "UPDATE job SET state = $3, reason = $4, ending = $5, exit_code = COALESCE($6, exit_code) "
+      "WHERE id = $1 AND state = $2",
+      row.id, row.state, next, step.reason, ending, step.exit_code);
+  if (moved == 0) return false;
+  if (next == JobState::RUNNING) transaction.run("UPDATE job SET started_at = $2 WHERE id = $1", row.id, now);
+  if (is_terminal(next)) {
+    transaction.run("UPDATE job SET ended_at = $2 WHERE id = $1", row.id, now);
+    release_leases(transaction, {"job", row.id});
+  }
+  transaction.run(
+      "INSERT INTO job_event (job, number, state, date, reason) "
+      "SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4 FROM job_event WHERE job = $5",
+      row.id, next, now, step.reason, row.id);
+  fault::point(fmt::format("job.moving.{}", name_of_value(next)));
+  return true;
+}
+
+}  // namespace volary

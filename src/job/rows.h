@@ -1,0 +1,60 @@
+// job/rows.h: the tables job, job_event and job_attachment. For this folder only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/caller.h"
+#include "core/clock.h"
+#include "db/database.h"
+#include "job/states.h"
+#include "record/job.h"
+
+namespace volary {
+
+// All of a job's row.
+struct JobRow {
+  std::string id;
+  std::string tenant;
+  std::string project;
+  std::string subject;
+  std::string name;
+  NewJob spec;
+  JobState state{};
+  std::string reason;
+  std::optional<int64_t> exit_code;
+  std::string ending;
+  bool stop_requested = false;
+  Time created_at;
+  std::optional<Time> started_at;
+  std::optional<Time> ended_at;
+};
+BOOST_DESCRIBE_STRUCT(JobRow, (), (id, tenant, project, subject, name, spec, state, reason, exit_code, ending,
+                                   stop_requested, created_at, started_at, ended_at))
+
+// One attachment with what finding its tree takes.
+struct AttachmentRow {
+  uint64_t number = 0;
+  std::string volume_id;
+  std::string volume;
+  std::string path;
+  AttachAccess access{};
+  uint64_t version = 0;
+  uint64_t result = 0;
+  std::string tree;  // Of the version; "" for an empty volume.
+};
+BOOST_DESCRIBE_STRUCT(AttachmentRow, (), (number, volume_id, volume, path, access, version, result, tree))
+
+constexpr int64_t timeout_seconds_default = 7 * 86400;
+
+std::optional<JobRow> find_job(Transaction& transaction, const std::string& id);
+std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::string& job_id);
+// The row as people see it.
+Job view_of(Transaction& transaction, const JobRow& row);
+JobFacts facts_of(const JobRow& row);
+
+// Writes `next` with its event, if the job is still in `from`: false if somebody else moved it. A terminal state ends its leases in the same transaction.
+bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now);
+
+}  // namespace volary

@@ -1,0 +1,127 @@
+// main.cc: the table of contents. Every part of Volary, made in order and handed to the next.
+//
+//   volary supervise DIRECTORY   watches over one job's process (job/supervisor.h); started by the server, not by people
+//   volary server …              serve() below
+//   volary …                     the command line, a client of the server (cli/)
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string_view>
+
+#include "access/access.h"
+#include "access/audit.h"
+#include "access/secrets.h"
+#include "api/router.h"
+#include "api/routes.h"
+#include "api/token_gate.h"
+#include "cli/cli.h"
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "db/database.h"
+#include "engine/runner.h"
+#include "engine/sandbox.h"
+#include "job/jobs.h"
+#include "job/reconciler.h"
+#include "job/supervisor.h"
+#include "job/workplace.h"
+#include "mount/mount.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "store/store.h"
+#include "volume/datastores.h"
+#include "volume/transfers.h"
+#include "volume/volumes.h"
+
+namespace volary {
+namespace {
+
+void log(std::string_view line) {
+  const std::string text = fmt::format("{} {}\n", to_text(system_clock().now()), line);
+  std::fputs(text.c_str(), stderr);
+}
+
+// Blocks the signals that end the server, for all threads made from now on; wait_for_end() takes them.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigemptyset(&set_);
+    for (const int one : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, one);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  void wait() const {
+    int number = 0;
+    sigwait(&set_, &number);
+    log(fmt::format("signal {}: ending", number));
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+// The admin's token, in a file that only the server's own user may read; made at the first start, and again if the file is lost.
+void keep_admin_token(Access& access, const Path& file) {
+  if (is_present(file)) return;
+  const auto first = access.create_admin_token();
+  write_file_durably(file, (first ? *first : access.renew_admin_token()) + "\n", 0600);
+  log(fmt::format("made the admin's token: {}", file.native()));
+}
+
+int serve(const ServerConfig& config) {
+  const EndSignals end;
+  const Path& root = config.data_directory;
+  make_directories(root, 0755);
+  const auto lock = FileLock::try_take(root / "lock");
+  if (!lock) throw Error(Errc::conflict, "another server works in '{}': expected to be the only one", root.native());
+  make_directory(root / "jobs", 0700);
+
+  Clock& clock = system_clock();
+  const auto database = open_database("sqlite://" + (root / "volary.db").native());
+  const auto store = open_store(root / "store");
+  const MountWays ways = probe_mounts(store->root());
+  const Owner owner = ::geteuid() == 0 ? Owner{job_uid, job_uid} : Owner{::geteuid(), ::getegid()};
+  const auto mounter = open_mounter(*store, ways, owner);
+  const auto runner = make_local_runner("/proc/self/exe");
+  const auto http = make_http_client();
+
+  Access access(*database, clock);
+  Audit audit(*database, clock);
+  Secrets secrets(*database, root / "secret.key");
+  Datastores datastores(*database, secrets, *http, clock);
+  Volumes volumes(*database, *store, clock);
+  Transfers transfers(*database, *store, datastores, clock);
+  Jobs jobs(*database, *runner, root / "jobs", clock);
+  Workplace workplace(*database, *store, *mounter, root / "jobs", clock);
+  Reconciler reconciler(*database, *runner, workplace, clock, {}, log);
+  keep_admin_token(access, root / "admin.token");
+
+  const SandboxReport sandbox = describe_sandbox();
+  Services services{access, audit, secrets, datastores, volumes, transfers, jobs, {}, {}};
+  services.status = {VOLARY_VERSION, root.native(), std::string(name_of_value(ways.read_only)),
+                     std::string(name_of_value(ways.writable)), sandbox.used, 0};
+  services.findings = {{"read-only mounts", true, std::string(name_of_value(ways.read_only)), ways.read_only_reason},
+                       {"writable mounts", true, std::string(name_of_value(ways.writable)), ways.writable_reason},
+                       {"sandbox", sandbox.works, sandbox.used, sandbox.reason}};
+  const auto gate = make_token_gate(access, audit);
+  const Router router(all_routes(services), *gate, log);
+  transfers.start();
+  reconciler.start();
+  const auto server = start_http_server({config.socket, config.host, config.port},
+                                        [&](const Request& request) { return router.answer(request); });
+  log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
+  end.wait();
+  server->stop();
+  reconciler.stop();
+  transfers.stop();
+  return 0;
+}
+
+}  // namespace
+}  // namespace volary
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "supervise") return volary::run_supervisor(argv[2]);
+  return volary::run_cli(argc, argv, volary::serve);
+}

@@ -1,0 +1,385 @@
+// mount/erofs_image.cc: an EROFS image written straight from trees, in one pass.
+//
+// A directory is laid out when it is reached: its inode and its names first, then the inodes of its files and links,
+// then its subdirectories, each with all it holds. Their inode numbers are known only then, so the names are patched
+// at the end; a directory without subdirectories needs no patch. Memory is one tree and its names per level.
+#include "mount/erofs_image.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "mount/erofs_format.h"
+
+namespace volary {
+namespace {
+
+constexpr uint64_t image_time = 315532800;  // 1980-01-01, the first day that every archive format can name.
+constexpr size_t buffer_bytes = 1 << 20;
+constexpr uint64_t chunk_bits_above_block = 31;
+constexpr uint64_t chunk_bytes = erofs::block_bytes << chunk_bits_above_block;  // 8 TiB: nearly every file is one hole.
+
+constexpr uint64_t align(uint64_t at, uint64_t to) { return (at + to - 1) / to * to; }
+constexpr uint64_t chunks_of(uint64_t size) { return (size + chunk_bytes - 1) / chunk_bytes; }
+
+template <class Record>
+std::string_view bytes_of(const Record& record) {
+  return {reinterpret_cast<const char*>(&record), sizeof record};
+}
+
+// Everything is appended; what was appended may be patched, in the buffer or behind it.
+class Output {
+ public:
+  explicit Output(TempFile& file) : file_(file) { buffer_.reserve(buffer_bytes * 2); }
+
+  uint64_t position() const { return written_ + buffer_.size(); }
+  void append(std::string_view bytes) {
+    buffer_.append(bytes);
+    if (buffer_.size() >= buffer_bytes) flush();
+  }
+  void pad_to(uint64_t at) {
+    if (at < position()) throw Error(Errc::internal, "an image is at byte {}, behind {}", position(), at);
+    buffer_.append(at - position(), '\0');
+  }
+  void patch(uint64_t at, std::string_view bytes) {
+    if (at < written_) {
+      const size_t count = std::min<uint64_t>(bytes.size(), written_ - at);
+      write_all_at(file_.fd(), bytes.substr(0, count), at, file_.path());
+      bytes.remove_prefix(count);
+      at += count;
+    }
+    if (!bytes.empty()) std::memcpy(buffer_.data() + (at - written_), bytes.data(), bytes.size());
+  }
+  void flush() {
+    fault::point("mount.image.write");
+    file_.write(buffer_);
+    written_ += buffer_.size();
+    buffer_.clear();
+  }
+
+ private:
+  TempFile& file_;
+  std::string buffer_;
+  uint64_t written_ = 0;
+};
+
+// The two attributes that make overlayfs take a file's bytes from objects/. Only the 64 digits change from file to
+// file.
+class RedirectXattrs {
+ public:
+  RedirectXattrs() {
+    bytes_ += bytes_of(erofs::XattrHeader{});
+    add("overlay.metacopy", "");
+    add("overlay.redirect", "/ab/" + std::string(62, '0'));
+    digits_at_ = bytes_.find("/ab/") + 1;
+  }
+  std::string_view of(const Digest& digest) {
+    static constexpr char digit[] = "0123456789abcdef";
+    char* to = bytes_.data() + digits_at_;
+    for (size_t i = 0; i < Digest::size; ++i) {
+      if (i == 1) ++to;  // The '/'.
+      *to++ = digit[digest.bytes()[i] >> 4];
+      *to++ = digit[digest.bytes()[i] & 15];
+    }
+    return bytes_;
+  }
+  size_t size() const { return bytes_.size(); }
+  uint16_t count() const { return static_cast<uint16_t>((size() - sizeof(erofs::XattrHeader)) / 4 + 1); }
+
+ private:
+  void add(std::string_view name, std::string_view value) {
+    const erofs::XattrEntry entry{.name_bytes = static_cast<uint8_t>(name.size()),
+                                  .prefix = erofs::xattr_trusted,
+                                  .value_bytes = static_cast<uint16_t>(value.size())};
+    bytes_ += bytes_of(entry);
+    bytes_ += name;
+    bytes_ += value;
+    bytes_.resize(align(bytes_.size(), 4), '\0');
+  }
+
+  std::string bytes_;
+  size_t digits_at_ = 0;
+};
+
+// What an inode says, whichever form it gets.
+struct Node {
+  erofs::Layout layout = erofs::Layout::plain;
+  uint32_t mode = 0;
+  uint64_t size = 0;
+  uint64_t links = 1;
+  uint32_t content = 0;
+  uint16_t xattr_count = 0;
+};
+
+// One name of a directory.
+struct Name {
+  std::string_view text;
+  erofs::FileType type;
+  const TreeEntry* entry;  // Null for "." and "..".
+  uint64_t nid = 0;
+  size_t at = 0;  // Of its dirent in the directory's content.
+};
+
+// Where a directory stands: its inode, the tail of its names behind it, the blocks of the others.
+struct Placement {
+  uint64_t inode_at = 0;
+  uint64_t tail_bytes = 0;
+  uint64_t blocks_at = 0;
+  uint64_t end = 0;
+};
+
+class ImageWriter {
+ public:
+  ImageWriter(const ReadTree& read_tree, Owner owner, TempFile& file)
+      : read_tree_(read_tree), owner_(owner), out_(file) {}
+
+  void write(const Digest& tree) {
+    out_.pad_to(erofs::super_block_at + sizeof(erofs::SuperBlock));
+    const uint64_t root = add_directory(tree, 0);
+    // With room behind the last inode: fsck.erofs 1.5 looks there for attributes, even where the inode says that it
+    // has none.
+    out_.pad_to(align(out_.position() + sizeof(erofs::XattrHeader), erofs::block_bytes));
+    const uint64_t blocks = out_.position() / erofs::block_bytes;
+    if (root > erofs::root_nid_max || blocks > UINT32_MAX)
+      throw Error(Errc::exhausted, "the image of tree {} has {} blocks: more than EROFS can hold", tree.hex(), blocks);
+    erofs::SuperBlock super;
+    super.feature_compat = erofs::compat_mtime;
+    super.feature_incompat = erofs::incompat_chunked_file;
+    super.root_nid = static_cast<uint16_t>(root);
+    super.inodes = inodes_;
+    super.build_time = image_time;
+    super.blocks = static_cast<uint32_t>(blocks);
+    std::copy_n(tree.bytes().begin(), super.uuid.size(), super.uuid.begin());
+    constexpr std::string_view name = "volary";
+    std::copy(name.begin(), name.end(), super.volume_name.begin());
+    out_.patch(erofs::super_block_at, bytes_of(super));
+    out_.flush();
+  }
+
+ private:
+  // Writes the directory and all below it; its nid. `parent` 0 means itself.
+  uint64_t add_directory(const Digest& digest, uint64_t parent);
+  std::vector<Name> names_of(const Tree& tree) const;
+  Placement place_directory(const Node& node) const;
+  uint64_t place(const TreeEntry& entry, uint64_t at, uint64_t& end) const;
+  void emit_directory(const Node& node, const Placement& placement, std::string_view content);
+  void emit(const Name& name);
+  void emit_link(const TreeEntry& entry);
+  void emit_inode(const Node& node);
+
+  bool is_extended(const Node& node) const {
+    return node.size > UINT32_MAX || node.links > UINT16_MAX || owner_.uid > UINT16_MAX || owner_.gid > UINT16_MAX;
+  }
+  uint64_t inode_bytes(const Node& node) const {
+    return is_extended(node) ? sizeof(erofs::ExtendedInode) : sizeof(erofs::CompactInode);
+  }
+  Node node_of(const TreeEntry& entry) const;
+
+  const ReadTree& read_tree_;
+  const Owner owner_;
+  Output out_;
+  RedirectXattrs xattrs_;
+  uint64_t inodes_ = 0;
+};
+
+// Blocks of dirents and names, the nids still 0; each name learns where its dirent is.
+std::string pack(std::vector<Name>& names) {
+  std::string content;
+  for (size_t first = 0; first < names.size();) {
+    size_t end = first;
+    size_t used = 0;
+    while (end < names.size() && used + sizeof(erofs::Dirent) + names[end].text.size() <= erofs::block_bytes)
+      used += sizeof(erofs::Dirent) + names[end++].text.size();
+    const size_t start = content.size();
+    content.resize(start + (end == names.size() ? used : erofs::block_bytes), '\0');
+    size_t name_at = (end - first) * sizeof(erofs::Dirent);
+    for (size_t i = first; i < end; ++i) {
+      names[i].at = start + (i - first) * sizeof(erofs::Dirent);
+      const auto type = static_cast<uint8_t>(names[i].type);
+      const erofs::Dirent dirent{.name_at = static_cast<uint16_t>(name_at), .type = type};
+      std::memcpy(content.data() + names[i].at, &dirent, sizeof dirent);
+      std::memcpy(content.data() + start + name_at, names[i].text.data(), names[i].text.size());
+      name_at += names[i].text.size();
+    }
+    first = end;
+  }
+  return content;
+}
+
+void set_nid(std::string& content, Name& name, uint64_t nid) {
+  name.nid = nid;
+  std::memcpy(content.data() + name.at, &nid, sizeof nid);
+}
+
+std::vector<Name> ImageWriter::names_of(const Tree& tree) const {
+  std::vector<Name> names;
+  names.reserve(tree.entries.size() + 2);
+  for (const TreeEntry& entry : tree.entries) {
+    const auto type = entry.kind == EntryKind::directory ? erofs::FileType::directory
+                      : entry.kind == EntryKind::symlink ? erofs::FileType::symlink
+                                                         : erofs::FileType::regular;
+    names.push_back({.text = entry.name, .type = type, .entry = &entry});
+  }
+  const auto before = [](const Name& left, const Name& right) { return left.text < right.text; };
+  for (const std::string_view dots : {".", ".."}) {
+    const Name name{.text = dots, .type = erofs::FileType::directory, .entry = nullptr};
+    names.insert(std::lower_bound(names.begin(), names.end(), name, before), name);
+  }
+  return names;
+}
+
+Node ImageWriter::node_of(const TreeEntry& entry) const {
+  if (entry.kind == EntryKind::symlink) {
+    const uint64_t size = entry.target.size();
+    Node node{.layout = erofs::Layout::tail_inline, .mode = S_IFLNK | 0777u, .size = size};
+    if (inode_bytes(node) + size > erofs::block_bytes) node.layout = erofs::Layout::plain;
+    return node;
+  }
+  Node node{.mode = S_IFREG | (entry.executable ? 0755u : 0644u), .size = entry.size};
+  if (entry.size == 0) return node;  // No object is needed to be empty.
+  node.layout = erofs::Layout::chunks;
+  node.content = chunk_bits_above_block;
+  node.xattr_count = xattrs_.count();
+  return node;
+}
+
+// Where the inode of a file or link goes if `at` is free; `end` becomes what is free behind it.
+uint64_t ImageWriter::place(const TreeEntry& entry, uint64_t at, uint64_t& end) const {
+  const Node node = node_of(entry);
+  const uint64_t bytes = inode_bytes(node);
+  at = align(at, erofs::slot_bytes);
+  if (node.layout == erofs::Layout::chunks) {
+    end = at + bytes + xattrs_.size() + chunks_of(node.size) * sizeof erofs::hole;
+  } else if (node.layout == erofs::Layout::tail_inline) {
+    if (at % erofs::block_bytes + bytes + node.size > erofs::block_bytes) at = align(at, erofs::block_bytes);
+    end = at + bytes + node.size;
+  } else {
+    end = node.size == 0 ? at + bytes : align(at + bytes, erofs::block_bytes) + node.size;
+  }
+  return at;
+}
+
+Placement ImageWriter::place_directory(const Node& node) const {
+  const uint64_t bytes = inode_bytes(node);
+  Placement place;
+  place.inode_at = align(out_.position(), erofs::slot_bytes);
+  place.tail_bytes = node.layout == erofs::Layout::tail_inline ? node.size % erofs::block_bytes : 0;
+  if (place.tail_bytes > 0 && place.inode_at % erofs::block_bytes + bytes + place.tail_bytes > erofs::block_bytes)
+    place.inode_at = align(place.inode_at, erofs::block_bytes);
+  place.end = place.inode_at + bytes + place.tail_bytes;
+  if (node.size > place.tail_bytes) {
+    place.blocks_at = align(place.end, erofs::block_bytes);
+    place.end = place.blocks_at + align(node.size - place.tail_bytes, erofs::block_bytes);
+  }
+  return place;
+}
+
+uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent) {
+  const Tree tree = read_tree_(digest);
+  std::vector<Name> names = names_of(tree);
+  std::string content = pack(names);
+  Node node{.mode = S_IFDIR | 0755u, .size = content.size(), .links = 2};
+  for (const TreeEntry& entry : tree.entries) node.links += entry.kind == EntryKind::directory;
+  const uint64_t tail = node.size % erofs::block_bytes;
+  if (tail > 0 && inode_bytes(node) + tail <= erofs::block_bytes) node.layout = erofs::Layout::tail_inline;
+  const Placement placement = place_directory(node);
+  const uint64_t nid = placement.inode_at / erofs::slot_bytes;
+  node.content = static_cast<uint32_t>(placement.blocks_at / erofs::block_bytes);
+
+  uint64_t end = placement.end;
+  for (Name& name : names) {
+    if (!name.entry) set_nid(content, name, name.text == "." || parent == 0 ? nid : parent);
+    else if (name.entry->kind != EntryKind::directory)
+      set_nid(content, name, place(*name.entry, end, end) / erofs::slot_bytes);
+  }
+  emit_directory(node, placement, content);
+  for (const Name& name : names)
+    if (name.entry && name.entry->kind != EntryKind::directory) emit(name);
+  if (node.links == 2) return nid;
+
+  for (Name& name : names)
+    if (name.entry && name.entry->kind == EntryKind::directory)
+      set_nid(content, name, add_directory(name.entry->digest, nid));
+  const std::string_view all = content;
+  const size_t in_blocks = all.size() - placement.tail_bytes;
+  if (in_blocks > 0) out_.patch(placement.blocks_at, all.substr(0, in_blocks));
+  out_.patch(placement.inode_at + inode_bytes(node), all.substr(in_blocks));
+  return nid;
+}
+
+void ImageWriter::emit_directory(const Node& node, const Placement& placement, std::string_view content) {
+  out_.pad_to(placement.inode_at);
+  emit_inode(node);
+  const size_t in_blocks = content.size() - placement.tail_bytes;
+  out_.append(content.substr(in_blocks));
+  if (in_blocks > 0) {
+    out_.pad_to(placement.blocks_at);
+    out_.append(content.substr(0, in_blocks));
+  }
+  out_.pad_to(placement.end);
+}
+
+void ImageWriter::emit(const Name& name) {
+  out_.pad_to(name.nid * erofs::slot_bytes);
+  const TreeEntry& entry = *name.entry;
+  if (entry.kind == EntryKind::symlink) return emit_link(entry);
+  const Node node = node_of(entry);
+  emit_inode(node);
+  if (node.xattr_count == 0) return;
+  out_.append(xattrs_.of(entry.digest));
+  for (uint64_t i = 0; i < chunks_of(node.size); ++i) out_.append(bytes_of(erofs::hole));
+}
+
+void ImageWriter::emit_link(const TreeEntry& entry) {
+  Node node = node_of(entry);
+  const uint64_t target_at = align(out_.position() + inode_bytes(node), erofs::block_bytes);
+  if (node.layout == erofs::Layout::plain) node.content = static_cast<uint32_t>(target_at / erofs::block_bytes);
+  emit_inode(node);
+  if (node.layout == erofs::Layout::plain) out_.pad_to(target_at);
+  out_.append(entry.target);
+}
+
+void ImageWriter::emit_inode(const Node& node) {
+  const auto number = static_cast<uint32_t>(++inodes_);
+  const auto format = static_cast<uint16_t>(static_cast<uint16_t>(node.layout) << 1);
+  if (is_extended(node)) {
+    out_.append(bytes_of(erofs::ExtendedInode{.format = static_cast<uint16_t>(format | 1),
+                                              .xattr_count = node.xattr_count,
+                                              .mode = static_cast<uint16_t>(node.mode),
+                                              .size = node.size,
+                                              .content = node.content,
+                                              .number = number,
+                                              .uid = owner_.uid,
+                                              .gid = owner_.gid,
+                                              .mtime = image_time,
+                                              .links = static_cast<uint32_t>(node.links)}));
+  } else {
+    out_.append(bytes_of(erofs::CompactInode{.format = format,
+                                             .xattr_count = node.xattr_count,
+                                             .mode = static_cast<uint16_t>(node.mode),
+                                             .links = static_cast<uint16_t>(node.links),
+                                             .size = static_cast<uint32_t>(node.size),
+                                             .content = node.content,
+                                             .number = number,
+                                             .uid = static_cast<uint16_t>(owner_.uid),
+                                             .gid = static_cast<uint16_t>(owner_.gid)}));
+  }
+}
+
+}  // namespace
+
+void write_erofs_image(const ReadTree& read_tree, const Digest& tree, Owner owner, TempFile& file) {
+  ImageWriter(read_tree, owner, file).write(tree);
+}
+
+void write_erofs_image(const Store& store, const Digest& tree, Owner owner, const Path& file) {
+  TempFile temporary(file.parent_path(), 0600);
+  write_erofs_image([&](const Digest& digest) { return store.read_tree(digest); }, tree, owner, temporary);
+  temporary.move_to(file);
+}
+
+}  // namespace volary

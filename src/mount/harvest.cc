@@ -1,0 +1,212 @@
+// mount/harvest.cc: from the upper directory of an overlay to the changes of a tree.
+//
+// The walk goes through the upper directory only, and beside each upper directory keeps two trees:
+//
+//   lower   what overlayfs showed through it: the directory of that name, or what a redirect names, or none if opaque
+//   here    what stands at this path if the job changes nothing below it
+//
+// Both are the same digest nearly everywhere. Where a directory was renamed or replaced they differ, and then the
+// change of the directory itself comes first: its lower tree is put there whole, by its digest, and the walk goes on
+// in it.
+//
+// With Deletions::keep the result is exactly the merged view. With Deletions::drop it is the union of the attached
+// tree and the merged view, the view winning: a rename adds the new name and the old one stays.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "mount/changed_files.h"
+#include "mount/scratch.h"
+#include "mount/upper.h"
+
+namespace volary {
+namespace {
+
+// One upper directory to be walked.
+struct Place {
+  TreePath path;
+  std::optional<Digest> lower;
+  std::optional<Digest> here;
+};
+
+// One name in it.
+struct Found {
+  std::string name;
+  TreePath path;
+  struct stat status {};
+  Marks marks;
+  const TreeEntry* under = nullptr;   // In the lower tree.
+  const TreeEntry* before = nullptr;  // In the result so far.
+};
+
+std::string_view kind_of_special(mode_t mode) {
+  if (S_ISSOCK(mode)) return "socket";
+  if (S_ISFIFO(mode)) return "pipe";
+  if (S_ISBLK(mode)) return "block device";
+  return "character device";
+}
+
+TreeEntry empty_directory() { return directory_entry("", empty_tree()); }
+
+class Walk {
+ public:
+  Walk(const Store& store, const Upper& upper, const Digest& tree, Deletions deletions)
+      : store_(store), upper_(upper), tree_(tree), deletions_(deletions) {}
+
+  void run() {
+    places_.push_back({.path = {}, .lower = tree_, .here = tree_});
+    while (!places_.empty()) {
+      const Place place = std::move(places_.back());
+      places_.pop_back();
+      visit(place);
+    }
+    std::sort(harvest.left_out.begin(), harvest.left_out.end());
+  }
+
+  Harvest harvest;
+  ChangedFiles files;  // What is still to be read for `harvest`.
+
+ private:
+  void visit(const Place& place) {
+    fault::point("mount.harvest.directory");
+    const Fd fd = upper_.open_directory(place.path);
+    const Tree lower = place.lower ? store_.read_tree(*place.lower) : Tree{};
+    const Tree here = place.here == place.lower ? lower : place.here ? store_.read_tree(*place.here) : Tree{};
+    for (DirectoryEntry& entry : list_directory(fd.get(), upper_.name_of(place.path))) {
+      Found found{.name = std::move(entry.name), .path = {}, .marks = {}};
+      if (::fstatat(fd.get(), found.name.c_str(), &found.status, AT_SYMLINK_NOFOLLOW) < 0)
+        throw error_from_errno(errno, "stat", (upper_.name_of(place.path) / printable(found.name)).native());
+      check_component(found.name, place.path.is_root() ? found.name : place.path.text() + "/" + found.name);
+      found.path = place.path.child(found.name);
+      found.marks = upper_.marks_of(fd.get(), found.name, found.status);
+      found.under = lower.find(found.name);
+      found.before = here.find(found.name);
+      // The lower tree was merged into what was here, and the job did not leave this name as it was: back to what was
+      // here.
+      if (place.lower != place.here && found.under && !is_same(found.under, found.before)) put(found, found.before);
+      visit_name(found, fd.get(), lower);
+    }
+  }
+
+  static bool is_same(const TreeEntry* a, const TreeEntry* b) { return a && b ? *a == *b : a == b; }
+
+  void visit_name(const Found& found, int directory, const Tree& lower) {
+    if (found.marks.whiteout) return remove(found);
+    switch (found.status.st_mode & S_IFMT) {
+      case S_IFDIR: return visit_directory(found, lower);
+      case S_IFREG: return visit_file(found, lower);
+      case S_IFLNK: return visit_link(found, directory);
+      default:
+        harvest.left_out.push_back(fmt::format("{} '{}'", kind_of_special(found.status.st_mode), found.path.text()));
+        remove(found);
+    }
+  }
+
+  void put(const Found& found, const TreeEntry* entry) {
+    harvest.changes.push_back({.path = found.path, .entry = entry ? std::optional(*entry) : std::nullopt});
+  }
+
+  void remove(const Found& found) {
+    if (deletions_ == Deletions::keep && found.before) put(found, nullptr);
+  }
+
+  // What lies below a name whose redirect may say otherwise.
+  std::optional<TreeEntry> lower_entry(const Found& found, const Tree& lower) const {
+    const auto& redirect = found.marks.redirect;
+    if (redirect && redirect->starts_with('/')) return find_entry(store_, tree_, TreePath::parse_directory(*redirect));
+    const TreeEntry* entry = redirect ? lower.find(*redirect) : found.under;
+    return entry ? std::optional(*entry) : std::nullopt;
+  }
+
+  void visit_directory(const Found& found, const Tree& lower) {
+    const auto only_directory = [](std::optional<TreeEntry> entry) {
+      return entry && entry->kind == EntryKind::directory ? std::move(entry) : std::nullopt;
+    };
+    auto under = found.marks.opaque ? std::nullopt : only_directory(lower_entry(found, lower));
+    auto before = only_directory(found.before ? std::optional(*found.before) : std::nullopt);
+    const bool replaces = deletions_ == Deletions::keep || !before;
+    if (replaces && !(under && before && under->digest == before->digest)) {
+      const TreeEntry entry = under ? *under : empty_directory();
+      put(found, &entry);
+    } else if (!replaces && under) {
+      merge(found.path, under->digest, before->digest);
+    }
+    const auto digest = [](const std::optional<TreeEntry>& entry) {
+      return entry ? std::optional(entry->digest) : std::nullopt;
+    };
+    // With `drop`, what only the renamed directory has is no old content of this path: a whiteout in it must take it
+    // away.
+    const auto& here = deletions_ == Deletions::keep ? under : before;
+    places_.push_back({.path = found.path, .lower = digest(under), .here = digest(here)});
+  }
+
+  // Adds to the directory at `path`, which is `here`, all of `added`; what is in both as a directory is merged.
+  void merge(const TreePath& path, const Digest& added, const Digest& here) {
+    if (added == here) return;
+    const Tree from = store_.read_tree(added);
+    const Tree to = store_.read_tree(here);
+    for (const TreeEntry& entry : from.entries) {
+      const TreeEntry* known = to.find(entry.name);
+      if (is_same(&entry, known)) continue;
+      const TreePath child = path.child(entry.name);
+      if (known && known->kind == EntryKind::directory && entry.kind == EntryKind::directory)
+        merge(child, entry.digest, known->digest);
+      else harvest.changes.push_back({.path = child, .entry = entry});
+    }
+  }
+
+  void visit_file(const Found& found, const Tree& lower) {
+    TreeEntry entry;
+    entry.name = found.name;
+    entry.executable = (found.status.st_mode & S_IXUSR) != 0;
+    if (!found.marks.metacopy) {
+      files.add(found.path, found.status, harvest.changes.size());
+      return put(found, &entry);
+    }
+    const auto source = lower_entry(found, lower);
+    if (!source || source->kind != EntryKind::file)
+      throw Error(Errc::corrupt, "'{}' has new attributes only, but '{}' is no file of the version", found.path.text(),
+                  found.marks.redirect.value_or(found.name));
+    entry.size = source->size;
+    entry.digest = source->digest;
+    if (!is_same(&entry, found.before)) put(found, &entry);
+  }
+
+  void visit_link(const Found& found, int directory) {
+    std::array<char, link_target_bytes_max + 1> target;
+    const ssize_t size = ::readlinkat(directory, found.name.c_str(), target.data(), target.size());
+    if (size < 0) throw error_from_errno(errno, "read the symbolic link", upper_.name_of(found.path).native());
+    TreeEntry entry;
+    entry.name = found.name;
+    entry.kind = EntryKind::symlink;
+    entry.target.assign(target.data(), static_cast<size_t>(size));
+    if (const std::string flaw = flaw_of_link_target(entry.target); !flaw.empty())
+      throw Error(Errc::invalid, "the symbolic link '{}' cannot be kept: {}", found.path.text(), flaw);
+    if (!is_same(&entry, found.before)) put(found, &entry);
+  }
+
+  const Store& store_;
+  const Upper& upper_;
+  const Digest tree_;
+  const Deletions deletions_;
+  std::vector<Place> places_;
+};
+
+}  // namespace
+
+Harvest harvest(const Store& store, Commit& commit, const Digest& tree, const Path& scratch, Deletions deletions,
+                Progress& progress) {
+  const Scratch opened = open_scratch(scratch, tree);
+  const Upper upper(opened.upper, opened.xattrs);
+  Walk walk(store, upper, tree, deletions);
+  walk.run();
+  walk.files.read(upper, store, commit, walk.harvest, progress);
+  return std::move(walk.harvest);
+}
+
+}  // namespace volary

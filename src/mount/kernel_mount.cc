@@ -1,0 +1,166 @@
+// mount/kernel_mount.cc: system calls behind mount/kernel_mount.h.
+#include "mount/kernel_mount.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include "core/error.h"
+
+namespace volary {
+namespace {
+
+constexpr int loop_attempts_max = 64;  // Another process may take the free loop device that we were told of.
+
+std::string by_descriptor(const Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+
+Fd open_path(const Path& path, int flags) {
+  Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC | flags));
+  if (!fd) throw error_from_errno(errno, "open", path.native());
+  return fd;
+}
+
+// A mount being made: a file system with its parameters.
+class NewMount {
+ public:
+  NewMount(const char* type, const Path& target)
+      : type_(type), target_(target), context_(::fsopen(type, FSOPEN_CLOEXEC)) {
+    if (!context_) fail(errno);
+  }
+  void set(const char* key, const std::string& value) {
+    if (::fsconfig(context_.get(), FSCONFIG_SET_STRING, key, value.c_str(), 0) < 0) fail(errno);
+  }
+  void set(const char* key) {
+    if (::fsconfig(context_.get(), FSCONFIG_SET_FLAG, key, nullptr, 0) < 0) fail(errno);
+  }
+  // 0, or the errno. The one call whose failure a caller may want to answer.
+  int create() { return ::fsconfig(context_.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0 ? errno : 0; }
+  void attach(unsigned attributes) {
+    const Fd mount(::fsmount(context_.get(), FSMOUNT_CLOEXEC, attributes));
+    if (!mount) fail(errno);
+    if (::move_mount(mount.get(), "", AT_FDCWD, target_.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0) fail(errno);
+  }
+  [[noreturn]] void fail(int number) const {
+    const Error reason = error_from_errno(number, "mount " + type_ + " at", target_.native());
+    const std::string said = messages();
+    if (said.empty()) throw reason;
+    throw Error(reason.code(), "{} ({})", reason.message(), said);
+  }
+
+ private:
+  // What the file system wrote for us to read: "e overlay: …" is an error, "w …" a warning.
+  std::string messages() const {
+    std::string all;
+    std::array<char, 512> line{};
+    ssize_t size = 0;
+    while (context_ && (size = ::read(context_.get(), line.data(), line.size())) > 0) {
+      std::string_view text(line.data(), static_cast<size_t>(size));
+      while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+      if (text.size() > 2 && text[1] == ' ') text.remove_prefix(2);
+      all += (all.empty() ? "" : "; ") + std::string(text);
+    }
+    return all;
+  }
+
+  std::string type_;
+  Path target_;
+  Fd context_;
+};
+
+constexpr unsigned safe_attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+void attach_image(const std::string& source, const Path& target) {
+  NewMount mount("erofs", target);
+  mount.set("source", source);
+  mount.set("ro");
+  if (const int number = mount.create()) mount.fail(number);
+  mount.attach(safe_attributes | MOUNT_ATTR_RDONLY);
+}
+
+}  // namespace
+
+void mount_tmpfs(const Path& target) {
+  NewMount mount("tmpfs", target);
+  mount.set("source", "volary");
+  mount.set("mode", "0755");
+  mount.set("size", "4m");  // Mount points only.
+  if (const int number = mount.create()) mount.fail(number);
+  mount.attach(safe_attributes);
+}
+
+void mount_image(const Path& image, const Path& target) {
+  const Fd file = open_path(image, 0);
+  NewMount mount("erofs", target);
+  mount.set("source", by_descriptor(file));
+  mount.set("ro");
+  const int number = mount.create();
+  if (number == ENOTBLK) return mount_image_by_loop(image, target);
+  if (number != 0) mount.fail(number);
+  mount.attach(safe_attributes | MOUNT_ATTR_RDONLY);
+}
+
+void mount_image_by_loop(const Path& image, const Path& target) {
+  const Fd file = open_to_read(image);
+  const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  if (!control) throw error_from_errno(errno, "open", "/dev/loop-control");
+  for (int attempt = 0; attempt < loop_attempts_max; ++attempt) {
+    const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+    if (number < 0) throw error_from_errno(errno, "find a free loop device for", image.native());
+    const std::string device = "/dev/loop" + std::to_string(number);
+    const Fd loop(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!loop) throw error_from_errno(errno, "open", device);
+    loop_config config{};
+    config.fd = static_cast<__u32>(file.get());
+    config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+    if (::ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0) return attach_image(device, target);
+    if (errno != EBUSY) throw error_from_errno(errno, "make a loop device of", image.native());
+  }
+  throw Error(Errc::unavailable, "no loop device stayed free for '{}' in {} attempts", image.native(),
+              loop_attempts_max);
+}
+
+void mount_overlay(const OverlayLayers& layers, const Path& target) {
+  std::vector<Fd> held;  // Until the kernel has resolved them.
+  const auto name = [&](const Path& path) {
+    held.push_back(open_path(path, O_DIRECTORY));
+    return by_descriptor(held.back());
+  };
+  NewMount mount("overlay", target);
+  mount.set("source", "volary");
+  mount.set("lowerdir", name(layers.lower) + (layers.data.empty() ? "" : "::" + name(layers.data)));
+  if (!layers.upper.empty()) {
+    // Both by way of one directory, because they must be reached through one mount.
+    const std::string scratch = name(layers.upper.parent_path());
+    mount.set("upperdir", scratch + "/" + layers.upper.filename().native());
+    mount.set("workdir", scratch + "/" + layers.work.filename().native());
+    mount.set("index", "off");  // An index would tie the upper directory to this very mount of the lower one.
+  }
+  if (layers.xattrs == OverlayXattrs::user) {
+    mount.set("userxattr");
+  } else {
+    mount.set("redirect_dir", "on");
+    mount.set("metacopy", "on");
+  }
+  if (const int number = mount.create()) mount.fail(number);
+  mount.attach(safe_attributes | (layers.upper.empty() ? MOUNT_ATTR_RDONLY : 0));
+}
+
+void bind_directory(const Path& source, const Path& target, Access access) {
+  const Fd from = open_path(source, O_DIRECTORY);
+  const Fd mount(::open_tree(from.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  if (!mount) throw error_from_errno(errno, "bind", source.native());
+  mount_attr attributes{};
+  attributes.attr_set = safe_attributes | (access == Access::read_only ? MOUNT_ATTR_RDONLY : 0);
+  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+    throw error_from_errno(errno, "make read-only the bind mount of", source.native());
+  if (::move_mount(mount.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    throw error_from_errno(errno, "bind at", target.native());
+}
+
+}  // namespace volary

@@ -1,0 +1,34 @@
+// mount/kernel_mount.h: the few mounts that Volary makes, by the kernel's mount API (fsopen, open_tree, move_mount).
+//
+// Paths are handed to the kernel as descriptors ("/proc/self/fd/7"), so ':' and ',' in a path mean nothing, a path
+// may be long, and what was looked at is what is mounted. Errors carry what the file system itself said about the
+// reason. All mounts are made without set-uid programs and devices.
+#pragma once
+
+#include <string>
+
+#include "core/file.h"
+
+namespace volary {
+
+enum class Access { read_only, read_write };
+enum class OverlayXattrs { trusted, user };  // Which names overlayfs gives its attributes.
+
+// The directories of an overlay. `data` and `upper` may be empty: no data-only layer, nothing writable.
+struct OverlayLayers {
+  Path lower;
+  Path data;
+  Path upper;
+  Path work;  // Beside `upper`, on the same mount.
+  OverlayXattrs xattrs = OverlayXattrs::trusted;
+};
+
+void mount_tmpfs(const Path& target);
+// An EROFS image: from the file itself, or, where the kernel only takes devices, by mount_image_by_loop.
+void mount_image(const Path& image, const Path& target);
+// By a loop device that ends with the mount.
+void mount_image_by_loop(const Path& image, const Path& target);
+void mount_overlay(const OverlayLayers& layers, const Path& target);
+void bind_directory(const Path& source, const Path& target, Access access);
+
+}  // namespace volary

@@ -1,0 +1,197 @@
+// mount/probe.cc: what this machine can mount, found out by mounting it.
+//
+// Each way is tried in a child with namespaces of its own, with the functions that real mounts use: nothing leaks,
+// nothing is guessed from versions. The sample is one file "dir/file" of a few bytes, as a tree, an image and
+// objects.
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <functional>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "mount/erofs_image.h"
+#include "mount/kernel_mount.h"
+
+namespace volary {
+namespace {
+
+constexpr std::string_view sample_text = "volary\n";
+constexpr uint64_t sample_bytes_max = 4096;
+
+// The sample on disk: objects/, image, farm/, scratch/, and staging/ to mount on. Goes with the object.
+class Sample {
+ public:
+  explicit Sample(Path root) : root_(std::move(root)) {
+    const Digest file = Digest::of(sample_text);
+    make_directories(objects());
+    make_directories((objects() / file.path()).parent_path());
+    make_directories(farm() / "dir");
+    make_directories(staging());
+    write_file_durably(objects() / file.path(), sample_text, 0444);
+    write_file_durably(farm() / "dir" / "file", sample_text, 0444);
+    TreeEntry entry;
+    entry.name = "file";
+    entry.size = sample_text.size();
+    entry.digest = file;
+    const Tree inner{{entry}};
+    const TreeSummary summary = summary_of(inner);
+    const Tree outer{{directory_entry("dir", summary)}};
+    TempFile image(root_);
+    const auto read_tree = [&](const Digest& digest) { return digest == summary.tree ? inner : outer; };
+    write_erofs_image(read_tree, summary_of(outer).tree, Owner{::geteuid(), ::getegid()}, image);
+    image.move_to(this->image());
+  }
+  Sample(const Sample&) = delete;
+  Sample& operator=(const Sample&) = delete;
+  ~Sample() {
+    std::error_code ignored;  // It lies in the store's tmp/, which is emptied when the store is opened.
+    std::filesystem::remove_all(root_, ignored);
+  }
+
+  Path objects() const { return root_ / "objects"; }
+  Path image() const { return root_ / "image"; }
+  Path farm() const { return root_ / "farm"; }
+  Path staging() const { return root_ / "staging"; }
+  Path scratch(std::string_view name) const {
+    const Path path = root_ / name;
+    make_directories(path / "upper");
+    make_directories(path / "work");
+    return path;
+  }
+
+ private:
+  Path root_;
+};
+
+void expect_sample(const Path& tree) {
+  const std::string text = read_file(tree / "dir" / "file", sample_bytes_max);
+  if (text != sample_text) throw Error(Errc::internal, "a sample file read back as '{}'", text);
+}
+
+Path mount_point(const Sample& sample, const char* name) {
+  const Path path = sample.staging() / name;
+  make_directories(path);
+  return path;
+}
+
+void try_image(const Sample& sample) {
+  enter_mount_namespace(false);
+  mount_tmpfs(sample.staging());
+  const Path lower = mount_point(sample, "lower");
+  const Path tree = mount_point(sample, "tree");
+  mount_image(sample.image(), lower);
+  mount_overlay({.lower = lower, .data = sample.objects(), .upper = {}, .work = {}}, tree);
+  expect_sample(tree);
+}
+
+void try_farm(const Sample& sample, bool user_namespace) {
+  enter_mount_namespace(user_namespace);
+  mount_tmpfs(sample.staging());
+  const Path tree = mount_point(sample, "tree");
+  bind_directory(sample.farm(), tree, Access::read_only);
+  expect_sample(tree);
+}
+
+void try_farm_as_root(const Sample& sample) { try_farm(sample, false); }
+void try_farm_in_user_namespace(const Sample& sample) { try_farm(sample, true); }
+
+// Makes a file new, one gone and one changed, and sees that upper/ tells.
+void try_writing(const Path& tree, const Path& upper) {
+  expect_sample(tree);
+  create_file(tree / "new");
+  remove_file(tree / "dir" / "file");
+  const auto whiteout = stat_of(upper / "dir" / "file");
+  if (!is_present(upper / "new") || !whiteout || !S_ISCHR(whiteout->st_mode))
+    throw Error(Errc::internal, "what was written to an overlay is not in its upper directory");
+}
+
+void try_overlay(const Sample& sample) {
+  enter_mount_namespace(false);
+  mount_tmpfs(sample.staging());
+  const Path tree = mount_point(sample, "tree");
+  const Path scratch = sample.scratch("overlay");
+  mount_overlay({.lower = sample.farm(), .data = {}, .upper = scratch / "upper", .work = scratch / "work"}, tree);
+  try_writing(tree, scratch / "upper");
+}
+
+void try_user_overlay(const Sample& sample) {
+  enter_mount_namespace(true);
+  mount_tmpfs(sample.staging());
+  const Path tree = mount_point(sample, "tree");
+  const Path scratch = sample.scratch("user-overlay");
+  const OverlayLayers layers{.lower = sample.farm(),
+                             .data = {},
+                             .upper = scratch / "upper",
+                             .work = scratch / "work",
+                             .xattrs = OverlayXattrs::user};
+  mount_overlay(layers, tree);
+  try_writing(tree, scratch / "upper");
+}
+
+[[noreturn]] void report_and_end(int pipe, const std::function<void()>& work) {
+  std::string failure;
+  try {
+    work();
+  } catch (const std::exception& error) {  // The child's main: its parent gets the words.
+    failure = error.what();
+  }
+  const bool said = ::write(pipe, failure.data(), failure.size()) == static_cast<ssize_t>(failure.size());
+  ::_exit(said && failure.empty() ? 0 : 1);
+}
+
+// "" if `work` succeeded in a child, or why not.
+std::string failure_in_child(const std::function<void()>& work) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
+  const Fd reading(ends[0]);
+  Fd writing(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) throw error_from_errno(errno, "start", "a child");
+  if (child == 0) report_and_end(writing.get(), work);
+  writing.close();
+  std::string failure;
+  std::array<char, 4096> block{};
+  while (const size_t size = read_some(reading.get(), block, "the pipe of a child")) failure.append(block.data(), size);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  if (status != 0 && failure.empty()) failure = fmt::format("the child that tried it ended with status {}", status);
+  for (size_t at; (at = failure.find('\n')) != failure.npos;) failure.replace(at, 1, ";");
+  return failure;
+}
+
+}  // namespace
+
+MountWays probe_mounts(const Path& store_root) {
+  const Path temporaries = std::filesystem::absolute(store_root) / "tmp";
+  make_directories(temporaries);
+  const Sample sample(temporaries / ("probe-" + random_hex(12)));
+  const auto failure_of = [&](void (*way)(const Sample&)) { return failure_in_child([&] { way(sample); }); };
+  MountWays ways;
+
+  const std::string image = failure_of(try_image);
+  ways.read_only = image.empty() ? ReadOnlyWay::erofs_overlay : ReadOnlyWay::link_farm;
+  ways.read_only_reason = "erofs mounts from a file, overlayfs takes data-only layers";
+  if (!image.empty()) {
+    ways.read_only_reason = "no erofs with overlayfs: " + image;
+    const std::string farm = failure_of(try_farm_as_root).empty() ? "" : failure_of(try_farm_in_user_namespace);
+    if (!farm.empty()) ways.read_only_reason += "; and no bind mounts: " + farm;
+  }
+
+  const std::string overlay = failure_of(try_overlay);
+  if (overlay.empty()) {
+    ways.writable = WritableWay::overlay;
+    ways.writable_reason = "overlayfs mounts as root and keeps whiteouts in its upper directory";
+    return ways;
+  }
+  const std::string user = failure_of(try_user_overlay);
+  ways.writable = user.empty() ? WritableWay::user_overlay : WritableWay::none;
+  ways.writable_reason = user.empty() ? "overlayfs mounts in a user namespace; not outside: " + overlay
+                                      : "no overlayfs: " + overlay + "; nor in a user namespace: " + user;
+  return ways;
+}
+
+}  // namespace volary

@@ -1,0 +1,46 @@
+// mount/steps.cc: mount/steps.h.
+#include "mount/steps.h"
+
+#include "core/json.h"
+
+namespace volary {
+namespace {
+
+struct OverlayOptions {
+  std::string lower;
+  std::string data;
+  std::string upper;
+  std::string work;
+  bool user_xattrs = false;
+};
+BOOST_DESCRIBE_STRUCT(OverlayOptions, (), (lower, data, upper, work, user_xattrs))
+
+}  // namespace
+
+MountStep image_step(const Path& image, const std::string& target) {
+  return {.kind = "erofs", .source = image.native(), .target = target, .options = ""};
+}
+
+MountStep overlay_step(const OverlayLayers& layers, const std::string& target) {
+  const OverlayOptions options{.lower = layers.lower.native(),
+                               .data = layers.data.native(),
+                               .upper = layers.upper.native(),
+                               .work = layers.work.native(),
+                               .user_xattrs = layers.xattrs == OverlayXattrs::user};
+  return {.kind = "overlay", .source = "", .target = target, .options = print_json(to_json(options))};
+}
+
+MountStep bind_read_only_step(const Path& source, const std::string& target) {
+  return {.kind = "bind_ro", .source = source.native(), .target = target, .options = ""};
+}
+
+OverlayLayers layers_of_options(const std::string& options) {
+  const auto read = from_json<OverlayOptions>(parse_json(options, "the options of an overlay"), "options");
+  return {.lower = read.lower,
+          .data = read.data,
+          .upper = read.upper,
+          .work = read.work,
+          .xattrs = read.user_xattrs ? OverlayXattrs::user : OverlayXattrs::trusted};
+}
+
+}  // namespace volary

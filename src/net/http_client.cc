@@ -1,0 +1,375 @@
+// net/http_client.cc: libcurl behind net/http_client.h.
+//
+// Each call takes a line (an easy handle with the multi handle that owns its connections) from a pool and puts it
+// back, so connections are reused by whoever comes next. The multi handle is there for one thing: curl_multi_wakeup
+// ends a wait at once when the caller's stop_token asks for it. Exceptions of sources, sinks and on_headers are kept
+// while C code unwinds and thrown again after it.
+#include "net/http_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <exception>
+
+#include "core/error.h"
+#include "core/synced.h"
+
+namespace volary {
+namespace {
+
+constexpr long receive_buffer_bytes = 512 << 10;  // The most libcurl 7.88 takes.
+constexpr long send_buffer_bytes = 2 << 20;       // Likewise.
+constexpr long connect_seconds_max = 30;
+constexpr long redirects_max = 10;
+constexpr size_t idle_lines_max = 64;
+constexpr int poll_millis = 1000;  // How often libcurl looks at its own timers at the latest.
+
+struct FreeEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, FreeList>;
+
+// The members' order matters: the easy handle goes before the multi handle that holds its connections.
+struct Line {
+  std::unique_ptr<CURLM, FreeMulti> multi{curl_multi_init()};
+  std::unique_ptr<CURL, FreeEasy> easy{curl_easy_init()};
+};
+
+void append(HeaderList& list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  if (!longer) throw Error(Errc::exhausted, "no memory for the headers of a request");
+  list.release();
+  list.reset(longer);
+}
+
+bool is_same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+void check_header(const std::string& name, const std::string& value) {
+  const auto is_break = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  if (name.empty() || std::any_of(name.begin(), name.end(), [&](char c) { return is_break(c) || c == ':'; }) ||
+      std::any_of(value.begin(), value.end(), is_break))
+    throw Error(Errc::invalid, "'{}' cannot be sent as a header: it contains a line break or has no name", name);
+}
+
+// "https://host:port/path": what may stand in a message. A query can hold a signature, and a URL a password.
+std::string speakable(const std::string& url) {
+  std::string text = url.substr(0, url.find_first_of("?#"));
+  const size_t start = text.find("://");
+  if (start == std::string::npos) return text;
+  const size_t authority_end = std::min(text.find('/', start + 3), text.size());
+  const size_t at = text.rfind('@', authority_end);
+  if (at != std::string::npos && at > start && at < authority_end) text.erase(start + 3, at - start - 2);
+  return text;
+}
+
+// One request on its way: what libcurl's callbacks read and write.
+class Exchange {
+ public:
+  Exchange(const HttpRequest& request, Sink* sink, Line& line) : request_(request), sink_(sink), line_(line) {}
+
+  HttpResponse run() {
+    set_options();
+    const CURLcode code = perform();
+    if (thrown_) std::rethrow_exception(thrown_);
+    if (request_.stop.stop_requested())
+      throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request_.url));
+    if (code != CURLE_OK) throw failure(code);
+    response_.status = status();
+    begin_body();
+    if (thrown_) std::rethrow_exception(thrown_);
+    return std::move(response_);
+  }
+
+  void set_up_trust(const HttpClientOptions& options) {
+    set(CURLOPT_PROXY, options.proxy.c_str());  // "" also keeps libcurl from reading http_proxy and its kin.
+    if (options.proxy.empty()) set(CURLOPT_NOPROXY, "*");
+    if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+  }
+
+ private:
+  template <class Value>
+  void set(CURLoption option, Value value) {
+    const CURLcode code = curl_easy_setopt(line_.easy.get(), option, value);
+    if (code != CURLE_OK)
+      throw Error(Errc::invalid, "the request to {} cannot be made: {}", speakable(request_.url),
+                  curl_easy_strerror(code));
+  }
+
+  bool is_secure() const { return is_same_name(std::string_view(request_.url).substr(0, 8), "https://"); }
+  bool has_body() const {
+    return request_.source || !request_.body.empty() || request_.method == "POST" || request_.method == "PUT" ||
+           request_.method == "PATCH";
+  }
+
+  void set_options() {
+    set(CURLOPT_URL, request_.url.c_str());
+    set(CURLOPT_PATH_AS_IS, 1L);
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_BUFFERSIZE, receive_buffer_bytes);
+    set(CURLOPT_TCP_KEEPALIVE, 1L);
+    set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_text_));
+    if (!request_.unix_socket.empty()) set(CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
+    set_timeouts();
+    set_method();
+    set_headers();
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_HEADERFUNCTION, &Exchange::on_header);
+    set(CURLOPT_WRITEDATA, this);
+    set(CURLOPT_WRITEFUNCTION, &Exchange::on_write);
+    if (!request_.connect_to.empty()) {
+      append(connect_to_, "::" + request_.connect_to);
+      set(CURLOPT_CONNECT_TO, connect_to_.get());
+    }
+  }
+
+  void set_timeouts() {
+    const auto stall = static_cast<long>(std::min<uint64_t>(request_.stall_seconds, 1'000'000));
+    set(CURLOPT_CONNECTTIMEOUT, stall > 0 ? std::min(stall, connect_seconds_max) : connect_seconds_max);
+    set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    set(CURLOPT_LOW_SPEED_TIME, stall);
+  }
+
+  void set_method() {
+    const bool is_read = request_.method == "GET" || request_.method == "HEAD";
+    if (request_.method == "HEAD") {
+      set(CURLOPT_NOBODY, 1L);
+    } else if (has_body()) {
+      set(CURLOPT_UPLOAD, 1L);
+      set(CURLOPT_UPLOAD_BUFFERSIZE, send_buffer_bytes);
+      set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(body_bytes()));
+      set(CURLOPT_READDATA, this);
+      set(CURLOPT_READFUNCTION, &Exchange::on_read);
+      set(CURLOPT_SEEKDATA, this);
+      set(CURLOPT_SEEKFUNCTION, &Exchange::on_seek);
+    }
+    if (request_.method != "HEAD") set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    set(CURLOPT_FOLLOWLOCATION, is_read && !has_body() && request_.follow_redirects ? 1L : 0L);
+    set(CURLOPT_MAXREDIRS, redirects_max);
+    set(CURLOPT_REDIR_PROTOCOLS_STR, is_secure() ? "https" : "http,https");
+  }
+
+  void set_headers() {
+    append(headers_, "Expect:");  // A round trip before each body gains nothing here.
+    for (const auto& [name, value] : request_.headers) {
+      check_header(name, value);
+      append(headers_, value.empty() ? name + ";" : name + ": " + value);  // libcurl's way to send an empty one.
+    }
+    set(CURLOPT_HTTPHEADER, headers_.get());
+  }
+
+  uint64_t body_bytes() const { return request_.source ? request_.source_bytes : request_.body.size(); }
+
+  CURLcode perform() {
+    CURLM* multi = line_.multi.get();
+    if (const CURLMcode added = curl_multi_add_handle(multi, line_.easy.get()); added != CURLM_OK)
+      throw Error(Errc::internal, "libcurl does not take the request: {}", curl_multi_strerror(added));
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+    const std::stop_callback wake(request_.stop, [multi] { curl_multi_wakeup(multi); });
+    for (int running = 1; running && !request_.stop.stop_requested();) {
+      if (curl_multi_perform(multi, &running) != CURLM_OK) break;
+      if (running) curl_multi_poll(multi, nullptr, 0, poll_millis, nullptr);
+    }
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left))
+      if (message->msg == CURLMSG_DONE) code = message->data.result;
+    curl_multi_remove_handle(multi, line_.easy.get());  // Closes the connection if the exchange was cut short.
+    return code;
+  }
+
+  Error failure(CURLcode code) const {
+    const std::string what = error_text_[0] ? static_cast<const char*>(error_text_) : curl_easy_strerror(code);
+    const std::string where = speakable(request_.url);
+    switch (code) {
+      case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL:
+        return Error(Errc::invalid, "'{}' is not a URL that can be asked: {}", where, what);
+      case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_ISSUER_ERROR:
+        return Error(Errc::invalid, "the certificate of {} cannot be trusted: {}", where, what);
+      case CURLE_TOO_MANY_REDIRECTS:
+        return Error(Errc::unavailable, "{} redirects more than {} times", where, redirects_max);
+      case CURLE_OUT_OF_MEMORY: return Error(Errc::exhausted, "no memory for the request to {}", where);
+      case CURLE_OPERATION_TIMEDOUT:
+        return Error(Errc::unavailable, "{} does not answer, or nothing moved for {} s: {}", where,
+                     request_.stall_seconds, what);
+      default: return Error(Errc::unavailable, "the request to {} failed: {}", where, what);
+    }
+  }
+
+  int status() const {
+    long number = 0;
+    curl_easy_getinfo(line_.easy.get(), CURLINFO_RESPONSE_CODE, &number);
+    return static_cast<int>(number);
+  }
+
+  // Runs what may throw inside a callback of libcurl, which is C and must not be unwound.
+  template <class Work>
+  bool keep_exception(Work work) noexcept {
+    try {
+      work();
+      return true;
+    } catch (...) {  // Thrown again by run().
+      thrown_ = std::current_exception();
+      return false;
+    }
+  }
+
+  static size_t on_header(char* text, size_t, size_t size, void* self) {
+    auto& exchange = *static_cast<Exchange*>(self);
+    return exchange.keep_exception([&] { exchange.take_header({text, size}); }) ? size : 0;
+  }
+
+  void take_header(std::string_view line) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+    if (line.starts_with("HTTP/")) {  // Of an interim response, of a redirect or of the last one: only the last counts.
+      response_.headers.clear();
+      return;
+    }
+    const size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    std::string name(line.substr(0, colon));
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::string_view value = line.substr(colon + 1);
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+    while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
+    response_.headers.emplace(std::move(name), value);
+  }
+
+  static size_t on_write(char* bytes, size_t, size_t size, void* self) {
+    auto& exchange = *static_cast<Exchange*>(self);
+    if (exchange.request_.stop.stop_requested()) return size + 1;  // Any other number than `size` ends the request.
+    exchange.begin_body();
+    if (exchange.thrown_) return size + 1;
+    return exchange.keep_exception([&] { exchange.take_body({bytes, size}); }) ? size : size + 1;
+  }
+
+  void begin_body() {
+    if (std::exchange(begun_, true)) return;
+    response_.status = status();
+    if (request_.on_headers) keep_exception([&] { request_.on_headers(response_); });
+  }
+
+  void take_body(std::string_view bytes) {
+    if (sink_ && response_.status >= 200 && response_.status < 300) return sink_->write(bytes);
+    if (response_.body.size() + bytes.size() > response_body_bytes_max)
+      throw Error(Errc::exhausted, "{} answers with more than the {} bytes that are taken of such a response",
+                  speakable(request_.url), response_body_bytes_max);
+    response_.body.append(bytes);
+  }
+
+  static size_t on_read(char* to, size_t, size_t size, void* self) {
+    auto& exchange = *static_cast<Exchange*>(self);
+    size_t given = 0;
+    const bool is_whole = exchange.keep_exception([&] { given = exchange.give_body({to, size}); });
+    return is_whole && !exchange.request_.stop.stop_requested() ? given : CURL_READFUNC_ABORT;
+  }
+
+  size_t give_body(std::span<char> to) {
+    const size_t left = std::min<uint64_t>(to.size(), body_bytes() - sent_);
+    if (left == 0) return 0;
+    size_t given = left;
+    if (request_.source) {
+      given = request_.source->read(to.first(left));
+      if (given == 0)
+        throw Error(Errc::corrupt, "the body to send to {} ended after {} of {} bytes", speakable(request_.url), sent_,
+                    body_bytes());
+    } else {
+      request_.body.copy(to.data(), left, sent_);
+    }
+    sent_ += given;
+    return given;
+  }
+
+  // libcurl rewinds when a kept connection turns out to be dead; a source that gave bytes cannot be had again.
+  static int on_seek(void* self, curl_off_t offset, int origin) {
+    auto& exchange = *static_cast<Exchange*>(self);
+    if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
+    const auto wanted = static_cast<uint64_t>(offset);
+    if (exchange.request_.source && wanted != exchange.sent_) return CURL_SEEKFUNC_CANTSEEK;
+    if (wanted > exchange.body_bytes()) return CURL_SEEKFUNC_FAIL;
+    exchange.sent_ = wanted;
+    return CURL_SEEKFUNC_OK;
+  }
+
+  const HttpRequest& request_;
+  Sink* sink_;
+  Line& line_;
+  HeaderList headers_;
+  HeaderList connect_to_;
+  HttpResponse response_;
+  uint64_t sent_ = 0;
+  bool begun_ = false;
+  std::exception_ptr thrown_;
+  char error_text_[CURL_ERROR_SIZE] = {};
+};
+
+class CurlClient final : public HttpClient {
+ public:
+  explicit CurlClient(const HttpClientOptions& options) : options_(options) {}
+
+  HttpResponse send(const HttpRequest& request, Sink* sink) override {
+    // Takes the line from the pool and, whatever happens, puts it back.
+    struct Taken {
+      explicit Taken(CurlClient& from) : client(from), line(from.take_line()) {}
+      ~Taken() { client.put_back(std::move(line)); }
+      CurlClient& client;
+      std::unique_ptr<Line> line;
+    };
+    const Taken taken(*this);
+    curl_easy_reset(taken.line->easy.get());  // Forgets the options, keeps the connections.
+    Exchange exchange(request, sink, *taken.line);
+    exchange.set_up_trust(options_);
+    return exchange.run();
+  }
+
+ private:
+  std::unique_ptr<Line> take_line() {
+    auto idle = idle_.lock();
+    if (!idle->empty()) {
+      auto line = std::move(idle->back());
+      idle->pop_back();
+      return line;
+    }
+    idle.unlock();
+    auto line = std::make_unique<Line>();
+    if (!line->easy || !line->multi) throw Error(Errc::exhausted, "no memory for another connection");
+    return line;
+  }
+
+  void put_back(std::unique_ptr<Line> line) {
+    curl_easy_reset(line->easy.get());  // The options point into the request that is over.
+    auto idle = idle_.lock();
+    if (idle->size() < idle_lines_max) idle->push_back(std::move(line));
+  }
+
+  const HttpClientOptions options_;
+  Synced<std::vector<std::unique_ptr<Line>>> idle_;
+};
+
+}  // namespace
+
+std::optional<std::string> HttpResponse::header(const std::string& lower_case_name) const {
+  const auto found = headers.find(lower_case_name);
+  if (found == headers.end()) return std::nullopt;
+  return found->second;
+}
+
+std::unique_ptr<HttpClient> make_http_client(const HttpClientOptions& options) {
+  // Once, and by the first caller alone: curl_global_init must not run twice at the same time.
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (started != CURLE_OK) throw Error(Errc::internal, "libcurl does not start: {}", curl_easy_strerror(started));
+  return std::make_unique<CurlClient>(options);
+}
+
+}  // namespace volary

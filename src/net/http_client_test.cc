@@ -1,0 +1,287 @@
+// net/http_client_test.cc: the client against servers that behave, break off, lie and fall silent.
+#include "net/http_client.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cstdlib>
+
+#include "net/scripted_server.h"
+
+namespace volary {
+namespace {
+
+// The message of the Error that `work` ends with.
+template <class Work>
+std::string error_text(Work work) {
+  try {
+    work();
+    return "no error";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+ScriptedServer::Script always(std::string status, std::string body, std::string headers = "") {
+  return [=](Peer& peer, size_t) {
+    while (peer.read_request()) peer.answer(status, body, headers);
+  };
+}
+
+class Refusing final : public Sink {
+ public:
+  void write(std::string_view) override { throw Error(Errc::exhausted, "the disk is full"); }
+};
+
+TEST(HttpClient, SendsTheUrlAsItIsAndHeadersAsTheyAre) {
+  Synced<std::string> seen;
+  ScriptedServer server([&](Peer& peer, size_t) {
+    while (auto request = peer.read_request()) {
+      *seen.lock() = *request;
+      peer.answer("200 OK", "hello", "X-Thing:  two words \r\n");
+    }
+  });
+  const auto client = make_http_client();
+  const HttpResponse response = client->send({.url = server.url() + "/b/a/../b//c%2B+?x=%7E&y",
+                                              .headers = {{"x-empty", ""}, {"range", "bytes=0-9"}}});
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "hello");
+  EXPECT_EQ(response.header("x-thing"), "two words");
+  EXPECT_EQ(response.header("X-Thing"), std::nullopt);
+  const std::string request = *seen.lock();
+  EXPECT_TRUE(request.starts_with("GET /b/a/../b//c%2B+?x=%7E&y HTTP/1.1\r\n")) << request;
+  EXPECT_NE(request.find("\r\nx-empty:\r\n"), std::string::npos) << request;
+  EXPECT_EQ(request.find("Accept-Encoding"), std::string::npos);
+  EXPECT_EQ(request.find("Expect"), std::string::npos);
+}
+
+TEST(HttpClient, KeepsItsConnectionForTheNextRequest) {
+  ScriptedServer server(always("200 OK", "x"));
+  const auto client = make_http_client();
+  for (int i = 0; i < 5; ++i) client->send({.url = server.url() + "/"});
+  EXPECT_EQ(server.connections(), 1u);
+}
+
+TEST(HttpClient, SpeaksOverUnixSockets) {
+  const std::string path = ::testing::TempDir() + "volary-http-" + std::to_string(::getpid());
+  ScriptedServer server(always("200 OK", "over the socket"), path);
+  EXPECT_EQ(make_http_client()->send({.url = "http://volary/x", .unix_socket = path}).body, "over the socket");
+  ::unlink(path.c_str());
+}
+
+TEST(HttpClient, SendsBodiesOfEveryMethodWithTheirLength) {
+  Synced<std::vector<std::string>> seen;
+  ScriptedServer server([&](Peer& peer, size_t) {
+    while (auto request = peer.read_request()) {
+      seen.lock()->push_back(request->substr(0, request->find(' ')) + request->substr(request->find("\r\n\r\n") + 3));
+      peer.answer("201 Created", "");
+    }
+  });
+  const auto client = make_http_client();
+  for (const char* method : {"PUT", "POST", "PATCH", "DELETE"})
+    EXPECT_EQ(client->send({.method = method, .url = server.url() + "/", .body = "the body"}).status, 201);
+  const std::string large(5'000'000, 'x');
+  StringSource source(large);
+  client->send({.method = "PUT", .url = server.url() + "/", .source = &source, .source_bytes = large.size()});
+  client->send({.method = "POST", .url = server.url() + "/"});
+  EXPECT_EQ(*seen.lock(), (std::vector<std::string>{"PUT\nthe body", "POST\nthe body", "PATCH\nthe body",
+                                                    "DELETE\nthe body", "PUT\n" + large, "POST\n"}));
+}
+
+TEST(HttpClient, RefusesASourceThatEndsTooEarly) {
+  ScriptedServer server(always("200 OK", ""));
+  StringSource source("1234");
+  EXPECT_EQ(error_text([&] {
+              make_http_client()->send({.method = "PUT", .url = server.url() + "/k?secret=1", .source = &source,
+                                        .source_bytes = 10});
+            }),
+            "corrupt: the body to send to " + server.url() + "/k ended after 4 of 10 bytes");
+}
+
+TEST(HttpClient, GivesTheBodyOfA2xxToTheSinkAndOthersToTheResponse) {
+  ScriptedServer good(always("206 Partial Content", "to the sink"));
+  ScriptedServer bad(always("404 Not Found", "to the response"));
+  const auto client = make_http_client();
+  StringSink sink;
+  EXPECT_EQ(client->send({.url = good.url() + "/"}, &sink).body, "");
+  EXPECT_EQ(sink.text, "to the sink");
+  EXPECT_EQ(client->send({.url = bad.url() + "/"}, &sink).body, "to the response");
+  EXPECT_EQ(sink.text, "to the sink");
+}
+
+TEST(HttpClient, PassesOnWhatSinkAndOnHeadersThrow) {
+  ScriptedServer server(always("200 OK", "some bytes"));
+  const auto client = make_http_client();
+  Refusing refusing;
+  EXPECT_EQ(error_text([&] { client->send({.url = server.url() + "/"}, &refusing); }),
+            "exhausted: the disk is full");
+  StringSink sink;
+  const auto refuse = [](const HttpResponse& r) { throw Error(Errc::corrupt, "not this one: {}", r.status); };
+  EXPECT_EQ(error_text([&] { client->send({.url = server.url() + "/", .on_headers = refuse}, &sink); }),
+            "corrupt: not this one: 200");
+  EXPECT_EQ(error_text([&] { client->send({.method = "HEAD", .url = server.url() + "/", .on_headers = refuse}); }),
+            "corrupt: not this one: 200");
+  EXPECT_EQ(sink.text, "");
+  EXPECT_EQ(client->send({.url = server.url() + "/"}).body, "some bytes");
+}
+
+TEST(HttpClient, CallsABodyShorterThanSaidUnavailable) {
+  ScriptedServer server([](Peer& peer, size_t connection) {
+    peer.read_request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+    if (connection == 1) peer.reset();
+  });
+  StringSink sink;
+  const auto client = make_http_client();
+  EXPECT_NE(error_text([&] { client->send({.url = server.url() + "/k?signature=s"}, &sink); })
+                .find("unavailable: the request to " + server.url() + "/k failed: "), std::string::npos);
+  EXPECT_NE(error_text([&] { client->send({.url = server.url() + "/k"}, &sink); }).find("unavailable: "),
+            std::string::npos);
+}
+
+TEST(HttpClient, CallsAServerThatIsNotThereUnavailable) {
+  uint16_t port = 0;
+  { port = ScriptedServer([](Peer&, size_t) {}).port(); }
+  EXPECT_NE(error_text([&] { make_http_client()->send({.url = fmt::format("http://127.0.0.1:{}/", port)}); })
+                .find("unavailable: the request to http://127.0.0.1:"), std::string::npos);
+}
+
+TEST(HttpClient, SendsAgainOnANewConnectionWhenTheKeptOneIsDead) {
+  ScriptedServer server([](Peer& peer, size_t) {  // One answer a connection, and no word that it closes.
+    if (const auto request = peer.read_request()) peer.answer("200 OK", request->substr(request->find("\r\n\r\n") + 4));
+  });
+  const auto client = make_http_client();
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(client->send({.method = "PUT", .url = server.url() + "/", .body = "again"}).body, "again");
+}
+
+TEST(HttpClient, GivesUpOnAServerThatFallsSilent) {
+  ScriptedServer server([](Peer& peer, size_t) { peer.stay_silent(); });
+  EXPECT_NE(error_text([&] { make_http_client()->send({.url = server.url() + "/", .stall_seconds = 1}); })
+                .find("does not answer, or nothing moved for 1 s"), std::string::npos);
+}
+
+TEST(HttpClient, StopsWhenAsked) {
+  std::stop_source stop;
+  ScriptedServer server([&](Peer& peer, size_t) {
+    peer.read_request();
+    stop.request_stop();
+    peer.stay_silent();
+  });
+  EXPECT_EQ(error_text([&] {
+              make_http_client()->send({.url = server.url() + "/x", .stall_seconds = 0, .stop = stop.get_token()});
+            }),
+            "unavailable: the request to " + server.url() + "/x was stopped");
+}
+
+TEST(HttpClient, FollowsRedirectsOnlyIfAskedAndKeepsAuthorizationFromOtherHosts) {
+  Synced<std::string> seen;
+  ScriptedServer target([&](Peer& peer, size_t) {
+    while (auto request = peer.read_request()) {
+      *seen.lock() = *request;
+      peer.answer("200 OK", "there");
+    }
+  });
+  ScriptedServer first(always("302 Found", "elsewhere", "Location: " + target.url() + "/there\r\n"));
+  ScriptedServer circle(always("302 Found", "", "Location: /again\r\n"));
+  ScriptedServer to_file(always("302 Found", "", "Location: file:///etc/passwd\r\n"));
+  const auto client = make_http_client();
+  HttpRequest request{.url = first.url() + "/", .headers = {{"authorization", "Bearer secret"}, {"x-other", "kept"}}};
+  EXPECT_EQ(client->send(request).status, 302);
+  request.follow_redirects = true;
+  StringSink sink;
+  EXPECT_EQ(client->send(request, &sink).status, 200);
+  EXPECT_EQ(sink.text, "there");
+  EXPECT_EQ(seen.lock()->find("secret"), std::string::npos);
+  EXPECT_NE(seen.lock()->find("x-other: kept"), std::string::npos);
+  request.method = "POST";
+  EXPECT_EQ(client->send(request).status, 302);
+  EXPECT_EQ(error_text([&] { client->send({.url = circle.url() + "/", .follow_redirects = true}); }),
+            "unavailable: " + circle.url() + "/ redirects more than 10 times");
+  EXPECT_NE(error_text([&] { client->send({.url = to_file.url() + "/", .follow_redirects = true}); })
+                .find("invalid: "), std::string::npos);
+}
+
+TEST(HttpClient, GoesThroughAProxyOnlyIfItsOptionsSaySo) {
+  ScriptedServer proxy(always("200 OK", "from the proxy"));
+  ScriptedServer server(always("200 OK", "from the server"));
+  ::setenv("http_proxy", proxy.url().c_str(), 1);
+  ::setenv("ALL_PROXY", proxy.url().c_str(), 1);
+  EXPECT_EQ(make_http_client()->send({.url = server.url() + "/"}).body, "from the server");
+  ::unsetenv("http_proxy");
+  ::unsetenv("ALL_PROXY");
+  EXPECT_EQ(make_http_client({.proxy = proxy.url()})->send({.url = server.url() + "/"}).body, "from the proxy");
+}
+
+TEST(HttpClient, ConnectsElsewhereIfAskedTo) {
+  Synced<std::string> seen;
+  ScriptedServer server([&](Peer& peer, size_t) {
+    if (auto request = peer.read_request()) *seen.lock() = *request;
+    peer.answer("200 OK", "");
+  });
+  make_http_client()->send({.url = "http://bucket.s3.test/k", .connect_to = server.address()});
+  EXPECT_NE(seen.lock()->find("\r\nHost: bucket.s3.test\r\n"), std::string::npos) << *seen.lock();
+}
+
+TEST(HttpClient, RefusesWhatCannotBeSent) {
+  const auto client = make_http_client();
+  EXPECT_EQ(error_text([&] { client->send({.url = "http://127.0.0.1:1/", .headers = {{"a", "b\r\nc: d"}}}); }),
+            "invalid: 'a' cannot be sent as a header: it contains a line break or has no name");
+  EXPECT_NE(error_text([&] { client->send({.url = "file:///etc/passwd"}); }).find("invalid: 'file:///etc/passwd'"),
+            std::string::npos);
+  EXPECT_NE(error_text([&] { client->send({.url = "http://user:pass@"}); }).find("invalid: "), std::string::npos);
+}
+
+TEST(HttpClient, LimitsABodyThatNobodyTakes) {
+  ScriptedServer server([](Peer& peer, size_t) {
+    peer.read_request();
+    peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const std::string chunk = "100000\r\n" + std::string(1 << 20, 'x') + "\r\n";
+    while (peer.send(chunk)) {
+    }
+  });
+  EXPECT_EQ(error_text([&] { make_http_client()->send({.url = server.url() + "/"}); }),
+            "exhausted: " + server.url() + "/ answers with more than the 67108864 bytes that are taken of such a "
+            "response");
+}
+
+TEST(HttpClient, ServesManyThreadsAtOnce) {
+  ScriptedServer server([](Peer& peer, size_t) {
+    while (const auto request = peer.read_request())
+      peer.answer("200 OK", request->substr(5, request->find(' ', 5) - 5));
+  });
+  const auto client = make_http_client();
+  std::atomic<int> right{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 8; ++t)
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < 50; ++i) {
+          const std::string name = fmt::format("{}-{}", t, i);
+          right += client->send({.url = server.url() + "/" + name}).body == name;
+        }
+      });
+  }
+  EXPECT_EQ(right, 400);
+  EXPECT_LE(server.connections(), 8u);
+}
+
+TEST(PercentEncoding, LeavesUnreservedCharactersAndNothingElse) {
+  EXPECT_EQ(percent_encode("aZ09-._~"), "aZ09-._~");
+  EXPECT_EQ(percent_encode("a b+c%d/é"), "a%20b%2Bc%25d%2F%C3%A9");
+  EXPECT_EQ(percent_encode("a b/c", true), "a%20b/c");
+}
+
+TEST(PercentEncoding, RefusesBrokenEscapes) {
+  for (const char* text : {"%", "a%", "%4", "%4x", "%x4", "%%41"})
+    EXPECT_NE(error_text([&] { percent_decode(text); }).find("is not percent-encoded"), std::string::npos) << text;
+  EXPECT_EQ(percent_decode("%41%4a%4A+"), "AJJ+");
+}
+
+RC_GTEST_PROP(PercentEncoding, IsUndoneByDecoding, (const std::string& text)) {
+  RC_ASSERT(percent_decode(percent_encode(text)) == text);
+  RC_ASSERT(percent_decode(percent_encode(text, true)) == text);
+}
+
+}  // namespace
+}  // namespace volary

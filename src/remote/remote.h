@@ -1,0 +1,105 @@
+// remote/remote.h: named bytes elsewhere: one interface for every object store.
+//
+// A key is any non-empty string of bytes. Implementations know protocols and errors, nothing of volumes; retry, limits
+// and faults are wrappers that are a Remote and hold one. remote_contract_test.cc runs against all of them. Every
+// function may be called from any thread, many at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/random.h"
+#include "core/stream.h"
+#include "net/http_client.h"
+
+namespace volary {
+
+struct RemoteObject {
+  std::string key;
+  uint64_t size = 0;
+  std::string etag;  // Opaque: equal ones mean equal bytes; "" if the store has none. Never taken for an MD5.
+  Time modified;     // As the store says; after a put, the time the store answered.
+};
+
+struct Range {
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+struct GetOptions {
+  std::optional<Range> range{};
+  std::string if_match{};  // An etag: throws `conflict` if the object is another one by now. "" for any.
+};
+
+class Remote {
+ public:
+  virtual ~Remote() = default;
+
+  // Visits every object whose key begins with `prefix`, in byte order of keys, each once, page by page. Returns only
+  // after a complete listing; a page that fails throws, so "not listed" is proof of absence only after the return.
+  // A listing out of order or with a key twice is `corrupt`. Markers (keys ending in "/" without bytes) are included.
+  virtual void list(const std::string& prefix, const std::function<void(const RemoteObject&)>& visit) = 0;
+  // The object without its bytes, or nothing.
+  virtual std::optional<RemoteObject> find(const std::string& key) = 0;
+  // Streams the bytes (all or the range) into `sink`: exactly as many as promised, or throws; nothing of another object
+  // than asked for. `not_found` if absent, `invalid` if the range reaches beyond the end. The object's whole size is
+  // in the result.
+  virtual RemoteObject get(const std::string& key, const GetOptions& options, Sink& sink) = 0;
+  // Stores `size` bytes of `source` under `key`, replacing what is there, visible only whole. Large ones go in parts.
+  // `corrupt` if the source ends before.
+  virtual RemoteObject put(const std::string& key, Source& source, uint64_t size) = 0;
+  // Absent is success.
+  virtual void remove(const std::string& key) = 0;
+
+  // "directory /srv/data", "s3 bucket 'b' at http://…": for messages.
+  virtual std::string description() const = 0;
+};
+
+// Objects are the regular files below `root`, keys their relative paths. Symbolic links and special files are not
+// objects and no link is followed below `root`, which must be a directory. put() writes a temporary name beside the
+// target, syncs and renames. A key with "..", empty or absolute parts, or of the form of a temporary name, throws
+// `invalid`; one that has a file where it needs a directory, or the reverse, `conflict`.
+std::unique_ptr<Remote> open_directory_remote(const Path& root);
+
+struct S3Options {
+  std::string endpoint{};  // "http://127.0.0.1:7480"
+  std::string region = "us-east-1";
+  std::string bucket{};
+  bool virtual_host = false;  // http://bucket.host/key instead of http://host/bucket/key
+  std::string access_key{};   // "" is anonymous
+  std::string secret_key{};
+  std::string session_token{};
+  std::string connect_to{};   // "host:port" really connected to; for tests of virtual hosts. "" is the endpoint's.
+};
+
+// How often and after what waits something is tried again.
+struct RetryOptions {
+  int attempts = 3;                            // In all, the first one included.
+  std::chrono::milliseconds first_wait{50};    // Doubles each time; the real wait is random between 0 and it.
+  std::chrono::milliseconds longest_wait{20'000};
+  Random* random = &system_random();
+  std::function<void(std::chrono::milliseconds)> sleep{};  // Empty: this thread really sleeps.
+};
+
+// AWS Signature Version 4 on every request. `http` and `clock` must outlive the remote. Errors are the server's words:
+// NoSuchBucket is `not_found`, AccessDenied, InvalidAccessKeyId and SignatureDoesNotMatch `denied`, SlowDown and 5xx
+// `unavailable`, PreconditionFailed `conflict`; a bucket of another region or host is `invalid` and names it.
+// What with_retries() could not repeat is repeated here: later pages of a listing, and uploads whose bytes were taken.
+std::unique_ptr<Remote> open_s3_remote(const S3Options& options, HttpClient& http, Clock& clock,
+                                       const RetryOptions& retries = {});
+
+// Wraps: repeats what failed as `unavailable` up to 3 attempts in all, with full jitter from 50 ms, from 1 s where the
+// server asked to slow down. A get that already gave bytes to its sink goes on where it broke off, by range and
+// if_match; a list after the last key visited. A put is repeated only if `source` gave nothing yet. In a storm retries
+// stop altogether when a budget that successes refill is spent, so that they do not feed it.
+std::unique_ptr<Remote> with_retries(std::unique_ptr<Remote> inner, const RetryOptions& options = {});
+
+}  // namespace volary

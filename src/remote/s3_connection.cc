@@ -1,0 +1,251 @@
+// remote/s3_connection.cc: URLs, signatures and errors of S3.
+#include "remote/s3_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+
+#include "remote/retry.h"
+#include "remote/xml_reader.h"
+
+namespace volary {
+namespace {
+
+constexpr size_t words_bytes_max = 300;     // Of a server's message that are passed on.
+constexpr int64_t throttled_millis = 1000;  // The wait to begin with when a server asks to slow down.
+constexpr int64_t retry_after_seconds_max = 60;
+
+// What <Error> holds. Only these fields are read: others can hold the request's signature or the access key.
+struct Words {
+  std::string code;
+  std::string message;
+  std::string region;
+  std::string endpoint;
+};
+
+// Empty where the body is not S3's: a HEAD has none, and a proxy answers in HTML.
+Words words_of(const std::string& body) {
+  Words words;
+  (void)error_of([&] {
+    XmlReader reader(body);
+    for (auto event = reader.next(); event != XmlReader::Event::done; event = reader.next()) {
+      if (event != XmlReader::Event::end) continue;
+      if (reader.name() == "Code") words.code = reader.text();
+      else if (reader.name() == "Message") words.message = reader.text().substr(0, words_bytes_max);
+      else if (reader.name() == "Region") words.region = reader.text();
+      else if (reader.name() == "Endpoint") words.endpoint = reader.text();
+    }
+  });
+  return words;
+}
+
+bool is_one_of(std::string_view word, std::initializer_list<std::string_view> list) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+bool is_throttling(std::string_view code, int status) {
+  return is_one_of(code, {"SlowDown", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
+                          "TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded"}) ||
+         status == 429;
+}
+
+Errc errc_of_status(int status) {
+  switch (status) {
+    case 401: case 403: return Errc::denied;
+    case 404: case 410: return Errc::not_found;
+    case 409: case 412: return Errc::conflict;
+    case 408: case 429: return Errc::unavailable;
+    case 501: case 505: return Errc::invalid;
+    case 507: return Errc::exhausted;
+    default: return status >= 500 ? Errc::unavailable : Errc::invalid;
+  }
+}
+
+Errc errc_of(std::string_view code, int status) {
+  if (is_throttling(code, status)) return Errc::unavailable;
+  // Bytes that changed on the way are sent again; so is what came too late for the server.
+  if (is_one_of(code, {"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "RequestTimeout", "InternalError",
+                       "ServiceUnavailable", "Busy"}))
+    return Errc::unavailable;
+  if (is_one_of(code, {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
+                       "TokenRefreshRequired", "RequestTimeTooSkewed", "AllAccessDisabled", "AccountProblem"}))
+    return Errc::denied;
+  if (is_one_of(code, {"NoSuchBucket", "NoSuchKey"})) return Errc::not_found;
+  if (is_one_of(code, {"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "NoSuchUpload"}))
+    return Errc::conflict;
+  if (is_one_of(code, {"QuotaExceeded", "EntityTooLarge"})) return Errc::exhausted;
+  return errc_of_status(status);
+}
+
+int64_t backoff_of(std::string_view code, const HttpResponse& response) {
+  int64_t seconds = 0;
+  if (const auto text = response.header("retry-after"))
+    std::from_chars(text->data(), text->data() + text->size(), seconds);
+  // Twice, because the wait is random between 0 and this: on average it is what was asked for.
+  if (seconds > 0) return 2000 * std::min(seconds, retry_after_seconds_max);
+  return is_throttling(code, response.status) || response.status == 503 ? throttled_millis : 0;
+}
+
+std::string without_trailing_slashes(std::string text) {
+  while (text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+S3Connection::S3Connection(const S3Options& options, HttpClient& http, Clock& clock)
+    : options_(options),
+      http_(http),
+      clock_(clock),
+      signer_({options.access_key, options.secret_key, options.session_token}, options.region) {
+  const std::string endpoint = without_trailing_slashes(options.endpoint);
+  const size_t scheme_end = endpoint.find("://");
+  const std::string scheme = endpoint.substr(0, scheme_end);
+  if (scheme_end == std::string::npos || (scheme != "http" && scheme != "https") ||
+      endpoint.size() == scheme_end + 3 || endpoint.find_first_of("?#@ ") != std::string::npos)
+    throw Error(Errc::invalid, "'{}' is not an S3 endpoint: expected one such as https://s3.example.com or "
+                "http://127.0.0.1:7480", options.endpoint);
+  if (options.bucket.empty() || options.bucket.find('/') != std::string::npos)
+    throw Error(Errc::invalid, "'{}' is not the name of an S3 bucket", options.bucket);
+  if (options.region.empty()) throw Error(Errc::invalid, "the region of {} is empty", endpoint);
+
+  const size_t host_end = std::min(endpoint.find('/', scheme_end + 3), endpoint.size());
+  host_ = endpoint.substr(scheme_end + 3, host_end - scheme_end - 3);
+  path_ = percent_encode(endpoint.substr(host_end), true);
+  if (options.virtual_host) host_ = options.bucket + "." + host_;
+  else path_ += "/" + percent_encode(options.bucket);
+  origin_ = scheme + "://" + host_;
+  is_clear_ = scheme == "http";
+  description_ = fmt::format("s3 bucket '{}' at {}", options.bucket, endpoint);
+}
+
+HttpResponse S3Connection::send(S3Call& call, Sink* sink) {
+  HttpResponse response = exchange(call, sink);
+  if (response.status < 200 || response.status >= 300) throw refusal(call, response);
+  saw_bucket_ = true;
+  return response;
+}
+
+// A clock that is off is corrected by the server's: only a wrong time is refused so, and the answer has the right one.
+HttpResponse S3Connection::exchange(S3Call& call, Sink* sink) {
+  HttpResponse response = exchange_once(call, sink);
+  if (response.status != 403 || words_of(response.body).code != "RequestTimeTooSkewed") return response;
+  const Time there = parse_http_date(response.header("date").value_or(""));
+  if (!there) return response;
+  skew_micros_ = there.micros - clock_.now().micros;
+  return exchange_once(call, sink);
+}
+
+HttpResponse S3Connection::exchange_once(S3Call& call, Sink* sink) {
+  SignableRequest signable{call.method, path_, call.query, call.headers, ""};
+  if (!call.key.empty() || options_.virtual_host) signable.path += "/" + percent_encode(call.key, true);
+  signable.headers["host"] = host_;
+  if (!options_.access_key.empty()) {
+    const bool is_hashed = is_clear_ || call.body.empty();
+    signable.payload = is_hashed ? sha256_hex(call.body) : std::string(unsigned_payload);
+    signer_.sign(signable, Time{clock_.now().micros + skew_micros_});
+  }
+
+  HttpRequest request;
+  request.method = call.method;
+  const std::string query = signable.query_text();
+  request.url = origin_ + signable.path + (query.empty() ? "" : "?" + query);
+  request.headers.assign(signable.headers.begin(), signable.headers.end());
+  request.connect_to = options_.connect_to;
+  request.on_headers = call.on_headers;
+  request.stall_seconds = call.stall_seconds;
+  // Lent, not copied: a part can be large.
+  struct Lent {
+    explicit Lent(std::string& from, std::string& into) : mine(from), theirs(into) { mine.swap(theirs); }
+    ~Lent() { mine.swap(theirs); }
+    std::string& mine;
+    std::string& theirs;
+  };
+  const Lent lent(call.body, request.body);
+  return http_.send(request, sink);
+}
+
+std::optional<HttpResponse> S3Connection::head(const std::string& key) {
+  S3Call call{.method = "HEAD", .key = key};
+  HttpResponse response = exchange(call, nullptr);
+  if (response.status >= 200 && response.status < 300) return response;
+  // The answer to a HEAD has no words, so the same is asked in a way that has some.
+  if (response.status == 404 && !saw_bucket_) {
+    send({.query = {{"list-type", "2"}, {"max-keys", "1"}}});
+  } else if (response.status != 404 && response.status < 500) {
+    StringSink first_byte;
+    send({.key = key, .headers = {{"range", "bytes=0-0"}}}, &first_byte);
+  }
+  if (response.status != 404) throw refusal(call, response);
+  return std::nullopt;
+}
+
+void S3Connection::remove(const std::string& key) {
+  S3Call call{.method = "DELETE", .key = key};
+  const HttpResponse response = exchange(call, nullptr);
+  // Most servers say 204 of what is absent, some this.
+  const bool is_absent = response.status == 404 && words_of(response.body).code == "NoSuchKey";
+  if ((response.status < 200 || response.status >= 300) && !is_absent) throw refusal(call, response);
+}
+
+Error S3Connection::refusal(const S3Call& call, const HttpResponse& response) const {
+  const Words words = words_of(response.body);
+  const bool is_redirect = response.status == 301 || response.status == 302 || response.status == 307 ||
+                           response.status == 308 || words.code == "PermanentRedirect";
+  if (is_redirect || (words.code == "AuthorizationHeaderMalformed" && !words.region.empty()))
+    return redirection(response, words.region, words.endpoint);
+  if (words.code == "NoSuchBucket")
+    return Error(Errc::not_found, "there is no {} (NoSuchBucket)", description_);
+  if (words.code == "NoSuchKey")
+    return Error(Errc::not_found, "there is no '{}' in {} (NoSuchKey)", call.key, description_);
+  const std::string what = call.key.empty() ? call.method : fmt::format("{} '{}'", call.method, call.key);
+  Error error(errc_of(words.code, response.status), "{} answers {} with {} {}{}{}", description_, what, response.status,
+              words.code.empty() ? "and no reason" : words.code, words.message.empty() ? "" : ": ", words.message);
+  error.set_backoff_millis(backoff_of(words.code, response));
+  return error;
+}
+
+Error S3Connection::redirection(const HttpResponse& response, const std::string& region,
+                                const std::string& endpoint) const {
+  std::string where;
+  const std::string there = region.empty() ? response.header("x-amz-bucket-region").value_or("") : region;
+  if (!there.empty()) where += fmt::format(" in region '{}'", there);
+  if (!endpoint.empty()) where += fmt::format(" at host '{}'", endpoint);
+  if (where.empty()) where = " elsewhere and does not say where";
+  return Error(Errc::invalid, "{} was asked in region '{}', but the server says the bucket is{}", description_,
+               options_.region, where);
+}
+
+RemoteObject object_of(const std::string& key, const HttpResponse& response, uint64_t size) {
+  const auto modified = response.header("last-modified");
+  return {key, size, bare_etag(response.header("etag").value_or("")),
+          parse_http_date(modified ? *modified : response.header("date").value_or(""))};
+}
+
+std::string bare_etag(std::string_view quoted) {
+  if (quoted.size() >= 2 && quoted.front() == '"' && quoted.back() == '"') quoted = quoted.substr(1, quoted.size() - 2);
+  return std::string(quoted);
+}
+
+std::string quoted_etag(const std::string& bare) {
+  return bare.starts_with("W/") || bare.starts_with('"') ? bare : "\"" + bare + "\"";
+}
+
+Time parse_http_date(std::string_view text) {
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const std::string copy(text);
+  std::tm parts{};
+  std::array<char, 4> month{};
+  if (std::sscanf(copy.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &parts.tm_mday, month.data(), &parts.tm_year,
+                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
+    return {};
+  const size_t at = months.find(month.data());
+  if (at == std::string_view::npos || at % 3 != 0) return {};
+  parts.tm_mon = static_cast<int>(at / 3);
+  parts.tm_year -= 1900;
+  return Time{static_cast<int64_t>(::timegm(&parts)) * 1'000'000};
+}
+
+}  // namespace volary

@@ -1,0 +1,182 @@
+// remote/s3_remote.cc: a bucket as a Remote.
+//
+// Nothing a server says is taken on trust where it can be checked: a listing's order and end, the range and etag of
+// what comes, its length. The checks stand before the first byte reaches the caller's sink.
+#include <charconv>
+
+#include "core/error.h"
+#include "remote/key.h"
+#include "remote/s3_connection.h"
+#include "remote/s3_listing.h"
+#include "remote/s3_upload.h"
+
+namespace volary {
+namespace {
+
+// "bytes 5-9/100"
+struct ContentRange {
+  uint64_t first = 0;
+  uint64_t last = 0;
+  uint64_t total = 0;
+};
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<ContentRange> parse_content_range(std::string_view text) {
+  const size_t dash = text.find('-');
+  const size_t slash = text.find('/');
+  if (!text.starts_with("bytes ") || dash > slash || slash == std::string_view::npos) return std::nullopt;
+  const auto first = parse_number(text.substr(6, dash - 6));
+  const auto last = parse_number(text.substr(dash + 1, slash - dash - 1));
+  const auto total = parse_number(text.substr(slash + 1));
+  if (!first || !last || !total) return std::nullopt;
+  return ContentRange{*first, *last, *total};
+}
+
+// Passes on what was promised and no more.
+class ExactSink final : public Sink {
+ public:
+  explicit ExactSink(Sink& next) : next_(next) {}
+  void promise(uint64_t bytes) { left_ = bytes; }
+  void write(std::string_view bytes) override {
+    if (bytes.size() > left_) throw Error(Errc::corrupt, "more bytes came than were announced");
+    next_.write(bytes);
+    left_ -= bytes.size();
+  }
+  uint64_t left() const { return left_; }
+
+ private:
+  Sink& next_;
+  uint64_t left_ = 0;
+};
+
+class S3Remote final : public Remote {
+ public:
+  S3Remote(const S3Options& options, HttpClient& http, Clock& clock, const RetryOptions& retries)
+      : connection_(options, http, clock), retries_(retries) {}
+
+  void list(const std::string& prefix, const std::function<void(const RemoteObject&)>& visit) override {
+    S3Order order(prefix, description());
+    S3Page page = ask_page(prefix, "");
+    for (;;) {
+      order.check(page);
+      for (const RemoteObject& object : page.objects) visit(object);
+      if (page.next.empty()) return;
+      // Objects were visited: from here on nobody outside could begin again without visiting them twice.
+      const std::string token = page.next;
+      retries_.run([&] { page = ask_page(prefix, token); });
+    }
+  }
+
+  std::optional<RemoteObject> find(const std::string& key) override {
+    check_key(key);
+    const auto found = connection_.head(key);
+    if (!found) return std::nullopt;
+    return object_of(key, *found, length_of(key, *found));
+  }
+
+  RemoteObject get(const std::string& key, const GetOptions& options, Sink& sink) override;
+
+  RemoteObject put(const std::string& key, Source& source, uint64_t size) override {
+    check_key(key);
+    return upload_to_s3(connection_, retries_, key, source, size);
+  }
+
+  void remove(const std::string& key) override {
+    check_key(key);
+    connection_.remove(key);
+  }
+
+  std::string description() const override { return connection_.description(); }
+
+ private:
+  S3Page ask_page(const std::string& prefix, const std::string& token);
+  RemoteObject get_nothing(const std::string& key, const GetOptions& options);
+  RemoteObject accept(const std::string& key, const GetOptions& options, const HttpResponse& response) const;
+
+  uint64_t length_of(const std::string& key, const HttpResponse& response) const {
+    const auto length = parse_number(response.header("content-length").value_or(""));
+    if (!length) throw Error(Errc::corrupt, "{} does not say how long '{}' is", description(), key);
+    return *length;
+  }
+
+  S3Connection connection_;
+  Retries retries_;
+};
+
+S3Page S3Remote::ask_page(const std::string& prefix, const std::string& token) {
+  S3Call call{.query = {{"list-type", "2"}, {"encoding-type", "url"}, {"max-keys", "1000"}}};
+  if (!prefix.empty()) call.query.emplace_back("prefix", prefix);
+  if (!token.empty()) call.query.emplace_back("continuation-token", token);
+  const HttpResponse response = connection_.send(call);
+  S3Page page = during("listing " + description(), [&] { return parse_s3_page(response.body); });
+  if (page.is_refusal) throw connection_.refusal(call, response);
+  return page;
+}
+
+RemoteObject S3Remote::get(const std::string& key, const GetOptions& options, Sink& sink) {
+  check_key(key);
+  if (options.range && options.range->size == 0) return get_nothing(key, options);
+  S3Call call{.key = key};
+  if (options.range)
+    call.headers["range"] =
+        fmt::format("bytes={}-{}", options.range->offset, options.range->offset + options.range->size - 1);
+  if (!options.if_match.empty()) call.headers["if-match"] = quoted_etag(options.if_match);
+
+  ExactSink exact(sink);
+  RemoteObject object;
+  call.on_headers = [&](const HttpResponse& response) {
+    if (response.status < 200 || response.status >= 300) return;
+    object = accept(key, options, response);
+    exact.promise(options.range ? options.range->size : object.size);
+  };
+  connection_.send(call, &exact);
+  if (exact.left() > 0)
+    throw Error(Errc::unavailable, "{} broke off '{}' with {} bytes missing", description(), key, exact.left());
+  return object;
+}
+
+// S3 has no range without bytes.
+RemoteObject S3Remote::get_nothing(const std::string& key, const GetOptions& options) {
+  const auto object = find(key);
+  if (!object) throw Error(Errc::not_found, "there is no '{}' in {}", key, description());
+  check_match(*object, options, description());
+  range_of(*object, options);
+  return *object;
+}
+
+// Whether the answer is what was asked for; not every server knows ranges and If-Match.
+RemoteObject S3Remote::accept(const std::string& key, const GetOptions& options, const HttpResponse& response) const {
+  const uint64_t length = length_of(key, response);
+  RemoteObject object = object_of(key, response, length);
+  if (options.range) {
+    const std::string text = response.header("content-range").value_or("");
+    const auto range = parse_content_range(text);
+    if (response.status != 206 || !range || range->first != options.range->offset)
+      throw Error(Errc::corrupt, "{} was asked for {} bytes of '{}' from {} on and answers {} '{}'", description(),
+                  options.range->size, key, options.range->offset, response.status, text);
+    object.size = range->total;
+    range_of(object, options);
+    if (range->last - range->first + 1 != options.range->size || length != options.range->size)
+      throw Error(Errc::corrupt, "{} was asked for {} bytes of '{}' and gives {}", description(), options.range->size,
+                  key, length);
+  } else if (response.status != 200) {
+    throw Error(Errc::corrupt, "{} was asked for all of '{}' and answers {}", description(), key, response.status);
+  }
+  check_match(object, options, description());
+  return object;
+}
+
+}  // namespace
+
+std::unique_ptr<Remote> open_s3_remote(const S3Options& options, HttpClient& http, Clock& clock,
+                                       const RetryOptions& retries) {
+  return std::make_unique<S3Remote>(options, http, clock, retries);
+}
+
+}  // namespace volary

@@ -1,0 +1,127 @@
+// store/blob_writers.cc: how the bytes of one blob get into a commit, in order or by parts.
+//
+// In order: bytes gather in a block first. A blob that ends within it is hashed in memory and looked up before any
+// file is made, so a small blob that is present costs one stat, and a new one exactly one create, one write and one
+// close.
+//
+// By parts: the file is allocated whole, each part is hashed while its bytes are still in the cache, and the parts'
+// hashes are joined at the end (core/segmented_hash.h), so nothing is read again.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "core/segmented_hash.h"
+#include "store/disk_commit.h"
+
+namespace volary {
+namespace {
+
+constexpr uint64_t part_bytes = 8 << 20;  // Long enough for a fast connection, short enough to be fetched again.
+
+class OrderedWriter final : public BlobWriter {
+ public:
+  explicit OrderedWriter(DiskCommit& commit) : commit_(commit) {}
+
+  void write(std::string_view bytes) override {
+    size_ += bytes.size();
+    if (block_.size() + bytes.size() <= block_bytes) {
+      block_ += bytes;
+      return;
+    }
+    flush();
+    if (bytes.size() < block_bytes) block_ += bytes;
+    else spill(bytes);
+  }
+
+  Blob finish() override {
+    Blob blob{.digest = {}, .size = size_};
+    if (draft_) {
+      flush();
+      blob.digest = hasher_.finish();
+      if (!commit_.has_blob(blob)) commit_.keep_blob(blob, *draft_);
+      draft_.reset();
+      return blob;
+    }
+    blob.digest = Digest::of(block_);
+    if (commit_.has_blob(blob)) return blob;
+    Draft draft(commit_);
+    write_all(draft.fd(), block_, draft.path());
+    commit_.keep_blob(blob, draft);
+    return blob;
+  }
+
+ private:
+  void flush() {
+    spill(block_);
+    block_.clear();
+  }
+
+  void spill(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (!draft_) draft_.emplace(commit_);
+    hasher_.update(bytes);
+    write_all(draft_->fd(), bytes, draft_->path());
+  }
+
+  DiskCommit& commit_;
+  std::string block_;
+  uint64_t size_ = 0;
+  Hasher hasher_;
+  std::optional<Draft> draft_;  // Made with the first byte that does not fit into the block.
+};
+
+// Takes the room now, so that a full disk is found before the bytes are fetched.
+void allocate(int fd, uint64_t size, const Path& name) {
+  int number = fault::errno_at("store.allocate");
+  if (number == 0 && size > 0 && ::fallocate(fd, 0, 0, static_cast<off_t>(size)) < 0) number = errno;
+  // Not every file system can reserve; the writes will tell then.
+  if (number == EOPNOTSUPP) number = ::ftruncate(fd, static_cast<off_t>(size)) < 0 ? errno : 0;
+  if (number != 0) throw error_from_errno(number, "allocate " + std::to_string(size) + " bytes for", name.native());
+}
+
+class UnorderedWriter final : public PartWriter {
+ public:
+  UnorderedWriter(DiskCommit& commit, uint64_t size)
+      : commit_(commit), size_(size), draft_(commit), hash_(size, part_bytes), written_(hash_.segments()) {
+    allocate(draft_.fd(), size, draft_.path());
+  }
+
+  uint64_t parts() const override { return hash_.segments(); }
+  uint64_t offset_of(uint64_t part) const override { return hash_.offset_of(part); }
+  uint64_t size_of(uint64_t part) const override { return hash_.size_of(part); }
+
+  void write(uint64_t part, std::string_view bytes) override {
+    hash_.add(part, bytes);
+    write_all_at(draft_.fd(), bytes, hash_.offset_of(part), draft_.path());
+    written_[part].store(true, std::memory_order_relaxed);
+  }
+
+  Blob finish() override {
+    for (uint64_t part = 0; part < parts(); ++part)
+      if (!written_[part]) throw Error(Errc::internal, "part {} of the {} of a blob was never written", part, parts());
+    const Blob blob{.digest = hash_.finish(), .size = size_};
+    if (!commit_.has_blob(blob)) commit_.keep_blob(blob, draft_);
+    return blob;
+  }
+
+ private:
+  DiskCommit& commit_;
+  const uint64_t size_;
+  Draft draft_;
+  SegmentedHash hash_;
+  std::vector<std::atomic<bool>> written_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlobWriter> DiskCommit::new_blob() { return std::make_unique<OrderedWriter>(*this); }
+
+std::unique_ptr<PartWriter> DiskCommit::new_blob_in_parts(uint64_t size) {
+  return std::make_unique<UnorderedWriter>(*this, size);
+}
+
+}  // namespace volary

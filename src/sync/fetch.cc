@@ -1,0 +1,179 @@
+// sync/fetch.cc: units of work (an object, or a part of a large one) handed to threads, checkpoint by checkpoint.
+#include "sync/fetch.h"
+
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "core/workers.h"
+
+namespace volary {
+namespace {
+
+constexpr uint64_t parted_bytes_min = 64 << 20;       // From here on an object is fetched in parallel parts.
+constexpr size_t fetch_threads = 16;                  // Requests under way at once: enough to hide a network's latency.
+constexpr size_t checkpoint_files_max = 20'000;       // Both bound what a crash repeats …
+constexpr uint64_t checkpoint_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
+
+struct JournalRow {
+  std::string path;
+  std::string etag;
+  uint64_t size = 0;
+  Digest digest;
+};
+BOOST_DESCRIBE_STRUCT(JournalRow, (), (path, etag, size, digest))
+
+// One object on its way, or one part of it.
+struct Unit {
+  size_t source = 0;
+  std::shared_ptr<PartWriter> writer;  // Shared by the units of one large object; null for a whole one.
+  uint64_t part = 0;
+};
+
+class CountingSink final : public Sink {
+ public:
+  CountingSink(Sink& next, Progress& progress, const std::stop_token& stop)
+      : next_(next), progress_(progress), stop_(stop) {}
+  void write(std::string_view bytes) override {
+    if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
+    next_.write(bytes);
+    progress_.bytes_done += bytes.size();
+  }
+
+ private:
+  Sink& next_;
+  Progress& progress_;
+  const std::stop_token& stop_;
+};
+
+class Fetch {
+ public:
+  Fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, const Store& store, Commit& commit,
+        Database& database, std::string transfer_id, Progress& progress, const std::stop_token& stop)
+      : plan_(plan), source_(source), remote_(remote), store_(store), commit_(commit), database_(database),
+        transfer_id_(std::move(transfer_id)), progress_(progress), stop_(stop) {}
+
+  std::vector<Fetched> run() {
+    const std::vector<size_t> wanted = take_what_is_here();
+    for (size_t at = 0; at < wanted.size();) at = checkpoint(wanted, at);
+    return std::move(fetched_);
+  }
+
+ private:
+  // Answers the indices of sources whose bytes must travel.
+  std::vector<size_t> take_what_is_here() {
+    std::unordered_map<std::string, JournalRow> journal;
+    database_.read([&](Transaction& transaction) {
+      for (auto& row : transaction.all<JournalRow>(
+               "SELECT path, etag, size, digest FROM transfer_item WHERE transfer = $1", transfer_id_))
+        journal.emplace(row.path, row);
+    });
+    std::vector<size_t> wanted;
+    for (const PlannedCopy& copy : plan_.copies) {
+      const Listed& file = source_[copy.source];
+      std::optional<Digest> known = file.digest;
+      if (const auto row = journal.find(file.path.text());
+          row != journal.end() && row->second.etag == file.etag && row->second.size == file.size && !file.etag.empty())
+        known = row->second.digest;
+      if (known && store_.blob_size(*known) == file.size) {
+        fetched_.push_back({copy.source, {*known, file.size}});
+        progress_.bytes_done += file.size;
+        ++progress_.files_done;
+      } else {
+        wanted.push_back(copy.source);
+      }
+    }
+    return wanted;
+  }
+
+  // Fetches from wanted[at] on as much as one checkpoint holds, publishes and journals it; the next index.
+  size_t checkpoint(const std::vector<size_t>& wanted, size_t at) {
+    const size_t first = fetched_.size();
+    std::vector<Unit> units;
+    uint64_t bytes = 0;
+    size_t files = 0;
+    for (; at < wanted.size() && files < checkpoint_files_max && (files == 0 || bytes < checkpoint_bytes_max); ++at) {
+      const Listed& file = source_[wanted[at]];
+      fetched_.push_back({wanted[at], {}});
+      bytes += file.size;
+      ++files;
+      if (file.size < parted_bytes_min) {
+        units.push_back({fetched_.size() - 1, nullptr, 0});
+        continue;
+      }
+      const std::shared_ptr<PartWriter> writer = commit_.new_blob_in_parts(file.size);
+      for (uint64_t part = 0; part < writer->parts(); ++part) units.push_back({fetched_.size() - 1, writer, part});
+    }
+    for_each_index(units.size(), fetch_threads, [&](size_t i) { fetch_unit(units[i]); });
+    for (const Unit& unit : units)
+      if (unit.writer && unit.part == 0) {
+        fetched_[unit.source].blob = unit.writer->finish();
+        ++progress_.files_done;
+      }
+    commit_.publish();
+    fault::point("fetch.published");
+    database_.write([&](Transaction& transaction) {
+      for (size_t i = first; i < fetched_.size(); ++i) {
+        const Listed& file = source_[fetched_[i].source];
+        transaction.run(
+            "INSERT INTO transfer_item (transfer, path, etag, size, digest) VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT (transfer, path) DO UPDATE SET etag = excluded.etag, size = excluded.size, "
+            "digest = excluded.digest",
+            transfer_id_, file.path.text(), file.etag, file.size, fetched_[i].blob.digest);
+      }
+    });
+    fault::point("fetch.journaled");
+    return at;
+  }
+
+  // `unit.source` indexes fetched_ here.
+  void fetch_unit(const Unit& unit) {
+    if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
+    Fetched& target = fetched_[unit.source];
+    const Listed& file = source_[target.source];
+    fault::point("fetch.object");
+    if (unit.writer) return fetch_part(unit, file);
+    const auto writer = commit_.new_blob();
+    CountingSink sink(*writer, progress_, stop_);
+    remote_.get(file.key, {.range = std::nullopt, .if_match = file.etag}, sink);
+    target.blob = writer->finish();
+    if (target.blob.size != file.size)
+      throw Error(Errc::conflict, "'{}' has {} bytes now: expected the {} that were listed", printable(file.key),
+                  target.blob.size, file.size);
+    ++progress_.files_done;
+  }
+
+  void fetch_part(const Unit& unit, const Listed& file) {
+    StringSink part(unit.writer->size_of(unit.part));
+    part.text.reserve(unit.writer->size_of(unit.part));
+    CountingSink sink(part, progress_, stop_);
+    remote_.get(file.key,
+                {.range = Range{unit.writer->offset_of(unit.part), unit.writer->size_of(unit.part)},
+                 .if_match = file.etag},
+                sink);
+    unit.writer->write(unit.part, part.text);
+  }
+
+  const Plan& plan_;
+  const std::vector<Listed>& source_;
+  Remote& remote_;
+  const Store& store_;
+  Commit& commit_;
+  Database& database_;
+  std::string transfer_id_;
+  Progress& progress_;
+  const std::stop_token& stop_;
+  std::vector<Fetched> fetched_;
+};
+
+}  // namespace
+
+std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, const Store& store,
+                           Commit& commit, Database& database, const std::string& transfer_id, Progress& progress,
+                           const std::stop_token& stop) {
+  return Fetch(plan, source, remote, store, commit, database, transfer_id, progress, stop).run();
+}
+
+}  // namespace volary

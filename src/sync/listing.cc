@@ -1,0 +1,78 @@
+// sync/listing.cc: the listings of sync/listing.h.
+#include "sync/listing.h"
+
+#include "core/error.h"
+
+namespace volary {
+namespace {
+
+struct SeenRow {
+  std::string etag;
+  uint64_t size = 0;
+  Digest digest;
+};
+BOOST_DESCRIBE_STRUCT(SeenRow, (), (etag, size, digest))
+
+}  // namespace
+
+std::string key_of(const TreePath& directory, const TreePath& path) { return (directory / path).text(); }
+
+RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& database,
+                          const std::string& datastore_id) {
+  RemoteListing listing;
+  const std::string prefix = directory.is_root() ? "" : directory.text() + "/";
+  remote.list(prefix, [&](const RemoteObject& object) {
+    if (object.size == 0 && object.key.ends_with('/')) {
+      ++listing.markers;
+      return;
+    }
+    Listed& file = listing.files.emplace_back();
+    file.path = TreePath::parse(std::string_view(object.key).substr(prefix.size()));
+    file.size = object.size;
+    file.key = object.key;
+    file.etag = object.etag;
+  });
+  database.read([&](Transaction& transaction) {
+    for (Listed& file : listing.files) {
+      if (file.etag.empty()) continue;
+      const auto seen = transaction.find<SeenRow>(
+          "SELECT etag, size, digest FROM seen_object WHERE datastore = $1 AND key = $2", datastore_id, file.key);
+      if (seen && seen->etag == file.etag && seen->size == file.size) file.digest = seen->digest;
+    }
+  });
+  return listing;
+}
+
+TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& directory) {
+  TreeListing listing;
+  Digest top = tree;
+  for (TreePath step; const std::string_view name : directory.components()) {
+    step = step / TreePath::parse(name);
+    const auto entry = find_entry(store, tree, step);
+    if (!entry) return listing;
+    if (entry->kind != EntryKind::directory)
+      throw Error(Errc::invalid, "'{}' is no directory in the volume: expected one, or nothing of that name", step.text());
+    top = entry->digest;
+  }
+  walk(store, top, [&](const TreePath& path, const TreeEntry& entry) {
+    if (entry.kind == EntryKind::symlink) ++listing.symlinks;
+    if (entry.kind != EntryKind::file) return;
+    listing.files.push_back({path, entry.size, entry.digest, "", "", entry.executable});
+  });
+  return listing;
+}
+
+void remember_objects(Transaction& transaction, const std::string& datastore_id,
+                      const std::vector<SeenObject>& objects) {
+  for (const SeenObject& object : objects)
+    transaction.run(
+        "INSERT INTO seen_object (datastore, key, etag, size, digest) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (datastore, key) DO UPDATE SET etag = excluded.etag, size = excluded.size, digest = excluded.digest",
+        datastore_id, object.key, object.etag, object.size, object.digest);
+}
+
+void forget_object(Transaction& transaction, const std::string& datastore_id, const std::string& key) {
+  transaction.run("DELETE FROM seen_object WHERE datastore = $1 AND key = $2", datastore_id, key);
+}
+
+}  // namespace volary

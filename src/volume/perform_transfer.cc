@@ -1,0 +1,215 @@
+// volume/perform_transfer.cc: one import or export from its row to its end, for volume/transfers.h.
+//
+// An import is visible only by the last transaction of perform_import: the version, the head, what was seen of the objects, the end of the lease and the state
+// "done" are one commit. Whatever dies before it leaves the volume as it was; the next start begins again with the journal.
+#include "core/error.h"
+#include "core/fault.h"
+#include "sync/fetch.h"
+#include "sync/listing.h"
+#include "sync/plan.h"
+#include "sync/send.h"
+#include "volume/ledger.h"
+#include "volume/transfer_rows.h"
+#include "volume/transfers.h"
+
+namespace volary {
+namespace {
+
+struct Inside {  // Of the row, what people are not shown.
+  std::string volume_id;
+  std::string tenant;
+  std::string message;
+  uint64_t reserved_bytes = 0;
+  bool cancel_requested = false;
+};
+BOOST_DESCRIBE_STRUCT(Inside, (), (volume_id, tenant, message, reserved_bytes, cancel_requested))
+
+Inside inside_of(Transaction& transaction, const std::string& id) {
+  return *transaction.find<Inside>(
+      "SELECT volume, tenant, message, reserved_bytes, cancel_requested FROM transfer WHERE id = $1", id);
+}
+
+void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
+                  const TransferCounts& counts, const std::string& error, Time now) {
+  transaction.run(
+      "UPDATE transfer SET state = $2, version = $3, counts = $4, error = $5, reserved_bytes = 0, ended_at = $6 "
+      "WHERE id = $1",
+      id, state, version, counts, error, now);
+  transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
+  release_leases(transaction, {"transfer", id});
+}
+
+TransferCounts counts_of(const Plan& plan, size_t listed, uint64_t skipped_besides) {
+  TransferCounts counts;
+  counts.total = listed + skipped_besides;
+  counts.skipped = plan.skips.size() + skipped_besides;
+  counts.bytes_total = plan.copy_bytes;
+  return counts;
+}
+
+TransferCounts finished(TransferCounts counts, const Plan& plan) {
+  counts.completed = plan.copies.size();
+  counts.deleted = plan.deletes.size();
+  counts.bytes_done = plan.copy_bytes;
+  if (counts.total != counts.completed + counts.skipped + counts.failed)  // Invariant I10.
+    throw Error(Errc::internal, "{} files were listed, but {} copied, {} skipped and {} failed", counts.total,
+                counts.completed, counts.skipped, counts.failed);
+  return counts;
+}
+
+std::vector<TreeChange> changes_of(const Plan& plan, const std::vector<Listed>& source,
+                                   const std::vector<Listed>& target, const std::vector<Fetched>& fetched,
+                                   const TreePath& directory) {
+  std::vector<TreeChange> changes;
+  changes.reserve(plan.deletes.size() + fetched.size());
+  for (const size_t index : plan.deletes) changes.push_back({directory / target[index].path, std::nullopt});
+  for (const Fetched& one : fetched) {
+    TreeEntry entry;
+    entry.kind = EntryKind::file;
+    entry.size = one.blob.size;
+    entry.digest = one.blob.digest;
+    changes.push_back({directory / source[one.source].path, std::move(entry)});
+  }
+  return changes;
+}
+
+}  // namespace
+
+Caller Transfers::caller_of(const Transfer& transfer) {
+  const std::string tenant =
+      database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).tenant; });
+  return {"", transfer.created_by, tenant, transfer.project};
+}
+
+void Transfers::perform(const std::string& id, Live& live) {
+  const auto transfer = database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
+  if (!transfer) return;
+  try {
+    if (database_.read([&](Transaction& t) { return inside_of(t, id).cancel_requested; }))
+      throw Error(Errc::unavailable, "the transfer was asked to stop");
+    const std::string what =
+        transfer->kind == TransferKind::import
+            ? fmt::format("importing {}:{} into volume '{}'", transfer->datastore, transfer->source_directory,
+                          transfer->volume)
+            : fmt::format("exporting volume '{}' to {}:{}", transfer->volume, transfer->datastore,
+                          transfer->destination_directory);
+    during(what, [&] {
+      if (transfer->kind == TransferKind::import) perform_import(*transfer, live);
+      else perform_export(*transfer, live);
+    });
+  } catch (const Error& error) {
+    fail(*transfer, error, live);
+  }
+}
+
+// A cancelled transfer ends as such; one that the server's own end broke off stays for the next start; all others failed.
+void Transfers::fail(const Transfer& transfer, const Error& error, const Live& live) {
+  database_.write([&](Transaction& transaction) {
+    const Inside inside = inside_of(transaction, transfer.id);
+    if (live.stop.stop_requested() && !inside.cancel_requested) return;
+    TransferCounts counts = find_transfer(transaction, transfer.id)->counts;
+    counts.completed = live.progress.files_done;
+    counts.bytes_done = live.progress.bytes_done;
+    counts.failed = counts.total - counts.skipped - counts.completed;
+    release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+    end_transfer(transaction, transfer.id, inside.cancel_requested ? TransferState::cancelled : TransferState::failed,
+                 transfer.version, counts, inside.cancel_requested ? "" : error.what(), clock_.now());
+  });
+}
+
+void Transfers::perform_import(const Transfer& transfer, Live& live) {
+  const Caller caller = caller_of(transfer);
+  const Datastore datastore = datastores_.get(caller, transfer.datastore);
+  const auto remote = datastores_.open(datastore);
+  const TreePath from = TreePath::parse_directory(transfer.source_directory);
+  const TreePath into = TreePath::parse_directory(transfer.destination_directory);
+  const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, caller, transfer.volume); });
+  const Digest base = volume.head == 0 ? empty_tree().tree : database_.read([&](Transaction& t) {
+    return Digest::parse(get_version(t, volume, "").tree);
+  });
+
+  RemoteListing listing = list_remote(*remote, from, database_, datastore.id);
+  auto& source = listing.files;
+  auto target = list_tree(store_, base, into).files;
+  if (source.empty())
+    throw Error(Errc::not_found, "there is nothing below '{}' in {}: expected at least one object", from.text(),
+                remote->description());
+  const Plan plan = make_plan(source, target, transfer.strategy);
+  const TransferCounts counts = counts_of(plan, source.size(), listing.markers);
+  const uint64_t goes = plan.replaced_bytes + plan.delete_bytes;
+  const uint64_t more = plan.copy_bytes > goes ? plan.copy_bytes - goes : 0;
+  live.progress.files_total = plan.copies.size();
+  live.progress.bytes_total = plan.copy_bytes;
+  database_.write([&](Transaction& transaction) {
+    const Inside inside = inside_of(transaction, transfer.id);
+    release_bytes(transaction, inside.volume_id, inside.reserved_bytes);  // Of a run that was cut off.
+    reserve_bytes(transaction, inside.volume_id, more);
+    transaction.run("UPDATE transfer SET state = 'running', counts = $2, reserved_bytes = $3 WHERE id = $1",
+                    transfer.id, counts, more);
+  });
+  fault::point("import.planned");
+
+  const auto commit = store_.begin_commit();
+  const auto fetched = fetch(plan, source, *remote, store_, *commit, database_, transfer.id, live.progress,
+                             live.stop.get_token());
+  std::optional<TreeSummary> made;
+  if (!plan.changes_nothing()) {
+    made = apply_changes(store_, *commit, base, changes_of(plan, source, target, fetched, into));
+    commit->publish();
+  }
+  fault::point("import.published");
+  database_.write([&](Transaction& transaction) {
+    const Inside inside = inside_of(transaction, transfer.id);
+    if (inside.cancel_requested) throw Error(Errc::unavailable, "the transfer was asked to stop");
+    uint64_t number = volume.head;
+    if (made && made->tree != base) {
+      number = commit_version(transaction,
+                              {inside.volume_id, *made, transfer.created_by, inside.message, Origin::import,
+                               {"transfer", transfer.id}, inside.reserved_bytes},
+                              clock_.now());
+    } else {
+      release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+    }
+    std::vector<SeenObject> seen;
+    for (const Fetched& one : fetched)
+      if (const Listed& file = source[one.source]; !file.etag.empty())
+        seen.push_back({file.key, file.etag, file.size, one.blob.digest});
+    remember_objects(transaction, datastore.id, seen);
+    end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan), "", clock_.now());
+  });
+  fault::point("import.done");
+}
+
+void Transfers::perform_export(const Transfer& transfer, Live& live) {
+  const Caller caller = caller_of(transfer);
+  const Datastore datastore = datastores_.get(caller, transfer.datastore);
+  const auto remote = datastores_.open(datastore);
+  const TreePath from = TreePath::parse_directory(transfer.source_directory);
+  const TreePath to = TreePath::parse_directory(transfer.destination_directory);
+  const Version version = database_.read([&](Transaction& t) {
+    return get_version(t, get_volume(t, caller, transfer.volume), std::to_string(transfer.version));
+  });
+
+  TreeListing listing = list_tree(store_, Digest::parse(version.tree), from);
+  auto& source = listing.files;
+  if (source.empty())
+    throw Error(Errc::not_found, "version {} of volume '{}' has no files below '{}'", version.number, transfer.volume,
+                from.text());
+  auto target = list_remote(*remote, to, database_, datastore.id).files;
+  const Plan plan = make_plan(source, target, transfer.strategy);
+  const TransferCounts counts = counts_of(plan, source.size(), listing.symlinks);
+  live.progress.files_total = plan.copies.size();
+  live.progress.bytes_total = plan.copy_bytes;
+  database_.write([&](Transaction& transaction) {
+    transaction.run("UPDATE transfer SET state = 'running', counts = $2 WHERE id = $1", transfer.id, counts);
+  });
+  fault::point("export.planned");
+  send(plan, source, target, to, *remote, store_, database_, datastore.id, live.progress, live.stop.get_token());
+  fault::point("export.sent");
+  database_.write([&](Transaction& transaction) {
+    end_transfer(transaction, transfer.id, TransferState::done, version.number, finished(counts, plan), "",
+                 clock_.now());
+  });
+}
+
+}  // namespace volary

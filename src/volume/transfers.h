@@ -1,0 +1,72 @@
+// volume/transfers.h: imports and exports: asked for, planned, carried out in the background, resumed after a crash.
+//
+// The row in the table transfer is the truth. An import holds the volume's writer lease from its acceptance to its end, an export a reader's. Workers take
+// queued rows; a server that starts puts those that were under way back into the queue, and the journal keeps them from fetching twice.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "access/caller.h"
+#include "core/clock.h"
+#include "core/progress.h"
+#include "core/synced.h"
+#include "db/database.h"
+#include "record/transfer.h"
+#include "store/store.h"
+#include "volume/datastores.h"
+#include "volume/volumes.h"
+
+namespace volary {
+
+class Transfers {
+ public:
+  Transfers(Database& database, Store& store, Datastores& datastores, Clock& clock)
+      : database_(database), store_(store), datastores_(datastores), clock_(clock) {}
+  ~Transfers() { stop(); }
+
+  // Puts what was under way back into the queue and starts the workers.
+  void start();
+  // Breaks off what is under way, to be resumed by the next start().
+  void stop();
+
+  // What would happen, at this moment, without doing it.
+  PlanView plan(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
+  // Accepts the transfer. Throws `conflict` if the volume has a writer already (import), `not_found`, `invalid`.
+  Transfer create(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
+
+  std::vector<Transfer> list(const Caller& caller, const std::string& volume);  // Newest first; "" is all volumes.
+  Transfer get(const Caller& caller, const std::string& id);  // With the counts of this moment.
+  // Asks a transfer to end; it does so soon. Ended ones: `conflict`.
+  void cancel(const Caller& caller, const std::string& id);
+
+ private:
+  struct Live {  // A transfer under way in this process.
+    Progress progress;
+    std::stop_source stop;
+  };
+
+  void work(const std::stop_token& stop);
+  void perform(const std::string& id, Live& live);
+  void perform_import(const Transfer& transfer, Live& live);
+  void perform_export(const Transfer& transfer, Live& live);
+  void fail(const Transfer& transfer, const Error& error, const Live& live);
+  Caller caller_of(const Transfer& transfer);
+  void add_live_counts(Transfer& transfer);
+
+  Database& database_;
+  Store& store_;
+  Datastores& datastores_;
+  Clock& clock_;
+  Synced<std::map<std::string, std::shared_ptr<Live>>> live_;
+  Synced<int> wakeups_{0};
+  std::condition_variable wake_;
+  std::vector<std::jthread> workers_;
+};
+
+}  // namespace volary

@@ -1,0 +1,200 @@
+// volume/transfers_test.cc: imports and exports through the whole of sync/, between a directory and a volume.
+#include "volume/transfers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace volary {
+namespace {
+
+const Caller alice{"sub-1", "alice", "ten-default", "prj-default"};
+
+struct Scratch {
+  Path path = std::filesystem::temp_directory_path() / ("volary-transfers-" + random_hex(6));
+  Scratch() { make_directories(path / "bucket"); }
+  ~Scratch() { remove_tree(path); }
+};
+
+class a_transfer : public testing::Test {
+ protected:
+  a_transfer() {
+    datastores.create(alice, {"bucket", DatastoreKind::directory, (scratch.path / "bucket").native(), {}, {}, {}, {}, {}});
+    volumes.create(alice, {"digits", DataType::dataset, {}, 1 << 20, {}});
+    transfers.start();
+  }
+  void put(const std::string& key, const std::string& content) {
+    const Path path = scratch.path / "bucket" / key;
+    make_directories(path.parent_path());
+    write_file_durably(path, content);
+  }
+  std::map<std::string, std::string> bucket(const std::string& below) {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch.path / "bucket" / below))
+      if (entry.is_regular_file())
+        files[entry.path().lexically_relative(scratch.path / "bucket" / below)] = read_file(entry.path());
+    return files;
+  }
+  std::map<std::string, std::string> volume(const std::string& version = "") {
+    std::map<std::string, std::string> files;
+    for (const FileEntry& file : volumes.files(alice, "digits", version, "", "", 1000))
+      if (file.kind == "file") files[file.path] = read_file(store->blob_path(Digest::parse(file.digest)));
+    return files;
+  }
+  Transfer ended(const Transfer& transfer) {
+    for (;;) {
+      Transfer now = transfers.get(alice, transfer.id);
+      if (is_terminal(now.state)) return now;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  Transfer import(const std::string& from, Strategy strategy = Strategy::overwrite, const std::string& into = "") {
+    return ended(transfers.create(alice, TransferKind::import, "digits", {"bucket", from, into, strategy, {}, {}}));
+  }
+  Transfer export_to(const std::string& to, Strategy strategy = Strategy::overwrite) {
+    return ended(transfers.create(alice, TransferKind::export_, "digits", {"bucket", {}, to, strategy, {}, {}}));
+  }
+
+  Scratch scratch;
+  std::unique_ptr<Store> store = open_store(scratch.path / "store");
+  std::unique_ptr<Database> database = open_database("sqlite://" + (scratch.path / "db").native());
+  std::unique_ptr<HttpClient> http = make_http_client();
+  Secrets secrets{*database, scratch.path / "key"};
+  Datastores datastores{*database, secrets, *http, system_clock()};
+  Volumes volumes{*database, *store, system_clock()};
+  Transfers transfers{*database, *store, datastores, system_clock()};
+};
+
+TEST_F(a_transfer, imports_a_directory_as_version_one_and_then_finds_nothing_to_copy) {
+  put("d/a.txt", "1");
+  put("d/sub/b.txt", "22");
+  put("elsewhere", "x");
+  const Transfer first = import("d");
+  EXPECT_EQ(first.error, "");
+  EXPECT_EQ(first.version, 1u);
+  EXPECT_EQ(first.counts.completed, 2u);
+  EXPECT_EQ(volume(), (std::map<std::string, std::string>{{"a.txt", "1"}, {"sub/b.txt", "22"}}));
+  EXPECT_EQ(volumes.get(alice, "digits").used_bytes, 3u);
+  EXPECT_EQ(volumes.get(alice, "digits").reserved_bytes, 0u);
+  EXPECT_TRUE(volumes.leases(alice, "digits").empty());
+
+  const Transfer again = import("d");
+  EXPECT_EQ(again.version, 1u);
+  EXPECT_EQ(again.counts.completed, 0u);
+  EXPECT_EQ(again.counts.skipped, 2u);
+  EXPECT_EQ(volumes.get(alice, "digits").head, 1u);
+}
+
+TEST_F(a_transfer, keeps_each_strategys_promise) {
+  put("one/same", "s");
+  put("one/old", "o");
+  import("one");
+  put("two/same", "S");
+  put("two/new", "n");
+  EXPECT_EQ(import("two", Strategy::no_overwrite).version, 2u);
+  EXPECT_EQ(volume(), (std::map<std::string, std::string>{{"same", "s"}, {"old", "o"}, {"new", "n"}}));
+  EXPECT_EQ(import("two", Strategy::overwrite).version, 3u);
+  EXPECT_EQ(volume(), (std::map<std::string, std::string>{{"same", "S"}, {"old", "o"}, {"new", "n"}}));
+  const Transfer mirror = import("two", Strategy::mirror);
+  EXPECT_EQ(mirror.counts.deleted, 1u);
+  EXPECT_EQ(volume(), (std::map<std::string, std::string>{{"same", "S"}, {"new", "n"}}));
+  EXPECT_EQ(volume("1"), (std::map<std::string, std::string>{{"same", "s"}, {"old", "o"}}));
+}
+
+TEST_F(a_transfer, deletes_only_inside_the_destination_directory) {
+  put("one/a", "1");
+  import("one", Strategy::overwrite, "keep");
+  import("one", Strategy::overwrite, "into");
+  put("two/b", "2");
+  import("two", Strategy::mirror, "into");
+  EXPECT_EQ(volume(), (std::map<std::string, std::string>{{"keep/a", "1"}, {"into/b", "2"}}));
+}
+
+TEST_F(a_transfer, exports_and_the_second_time_copies_nothing) {
+  put("d/a", "1");
+  put("d/sub/b", "2");
+  import("d");
+  const Transfer first = export_to("out/deep");
+  EXPECT_EQ(first.error, "");
+  EXPECT_EQ(first.counts.completed, 2u);
+  EXPECT_EQ(bucket("out/deep"), (std::map<std::string, std::string>{{"a", "1"}, {"sub/b", "2"}}));
+  const Transfer second = export_to("out/deep");
+  EXPECT_EQ(second.counts.completed, 0u);
+  EXPECT_EQ(second.counts.skipped, 2u);
+  put("out/deep/b", "changed by somebody");
+  put("out/deep/a", "changed by somebody");
+  EXPECT_EQ(export_to("out/deep", Strategy::mirror).counts.deleted, 1u);
+  EXPECT_EQ(bucket("out/deep"), (std::map<std::string, std::string>{{"a", "1"}, {"sub/b", "2"}}));
+}
+
+TEST_F(a_transfer, shows_its_plan_and_does_nothing) {
+  put("d/a", "1");
+  const PlanView plan = transfers.plan(alice, TransferKind::import, "digits", {"bucket", "d", {}, {}, {}, {}});
+  EXPECT_EQ(plan.copies, 1u);
+  EXPECT_EQ(plan.items.at(0).reason, "new");
+  EXPECT_EQ(volumes.get(alice, "digits").head, 0u);
+}
+
+TEST_F(a_transfer, that_finds_nothing_fails_and_never_mirrors_emptiness) {
+  put("d/a", "1");
+  import("d");
+  const Transfer failed = import("wrong", Strategy::mirror);
+  EXPECT_EQ(failed.state, TransferState::failed);
+  EXPECT_THAT(failed.error, testing::StartsWith("not_found: there is nothing below 'wrong' in directory"));
+  EXPECT_THAT(failed.error, testing::EndsWith("\n     while importing bucket:wrong into volume 'digits'"));
+  EXPECT_EQ(volumes.get(alice, "digits").head, 1u);
+  EXPECT_TRUE(volumes.leases(alice, "digits").empty());
+}
+
+TEST_F(a_transfer, above_the_quota_fails_before_a_byte_moves) {
+  put("d/a", std::string(2 << 20, 'x'));
+  const Transfer failed = import("d");
+  EXPECT_THAT(failed.error, testing::StartsWith("exhausted: volume 'digits' has a quota of 1.00 MiB (1048576 bytes): 0 B "
+                                                "used, 0 B reserved, 2.00 MiB more asked for"));
+  EXPECT_EQ(failed.counts.bytes_done, 0u);
+  EXPECT_EQ(volumes.get(alice, "digits").reserved_bytes, 0u);
+}
+
+TEST_F(a_transfer, refuses_a_destination_below_a_file) {
+  put("d/a", "1");
+  import("d");
+  EXPECT_THAT(import("d", Strategy::overwrite, "a/b").error,
+              testing::StartsWith("invalid: 'a' is no directory in the volume"));
+}
+
+TEST_F(a_transfer, is_refused_while_another_writes) {
+  database->write([&](Transaction& t) {
+    t.run("INSERT INTO lease (id, tenant, volume, kind, version, epoch, holder_kind, holder, acquired_at) "
+          "SELECT 'l', tenant, id, 'writer', 0, 0, 'job', 'job-9', 0 FROM volume");
+  });
+  put("d/a", "1");
+  EXPECT_THROW(import("d"), Error);
+}
+
+TEST_F(a_transfer, that_a_server_left_behind_is_taken_up_by_the_next) {
+  put("d/a", "1");
+  transfers.stop();
+  const Transfer waiting = transfers.create(alice, TransferKind::import, "digits", {"bucket", "d", {}, {}, {}, {}});
+  database->write([&](Transaction& t) { t.run("UPDATE transfer SET state = 'running' WHERE id = $1", waiting.id); });
+  transfers.start();
+  EXPECT_EQ(ended(waiting).version, 1u);
+}
+
+TEST_F(a_transfer, can_be_cancelled_while_it_waits) {
+  put("d/a", "1");
+  transfers.stop();
+  const Transfer waiting = transfers.create(alice, TransferKind::import, "digits", {"bucket", "d", {}, {}, {}, {}});
+  transfers.cancel(alice, waiting.id);
+  transfers.start();
+  EXPECT_EQ(ended(waiting).state, TransferState::cancelled);
+  EXPECT_TRUE(volumes.leases(alice, "digits").empty());
+  EXPECT_THROW(transfers.cancel(alice, waiting.id), Error);
+}
+
+}  // namespace
+}  // namespace volary

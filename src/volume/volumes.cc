@@ -1,0 +1,142 @@
+// volume/volumes.cc: the statements behind volume/volumes.h; versions and their files are in versions.cc.
+#include "volume/volumes.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/name.h"
+#include "core/quantity.h"
+#include "core/random.h"
+#include "core/tree_path.h"
+
+namespace volary {
+namespace {
+
+constexpr uint64_t quota_bytes_default = 10ull << 30;
+constexpr size_t tags_max = 64;
+
+// A volume with what its head says.
+constexpr std::string_view select_volume =
+    "SELECT volume.id, volume.project, volume.name, volume.data_type, volume.storage_type, volume.quota_bytes, "
+    "volume.used_bytes, volume.reserved_bytes, volume.tags, volume.head, COALESCE(version.checksum, ''), "
+    "COALESCE(version.files, 0), volume.created_at, volume.created_by "
+    "FROM volume LEFT JOIN version ON version.volume = volume.id AND version.number = volume.head ";
+
+void check_tags(const std::vector<std::string>& tags) {
+  if (tags.size() > tags_max) throw Error(Errc::invalid, "{} tags were given: expected at most {}", tags.size(), tags_max);
+  for (const std::string& tag : tags)
+    if (tag.empty() || tag.size() > 128 || !is_utf8(tag) || printable(tag) != tag)
+      throw Error(Errc::invalid, "'{}' is no tag: expected 1 to 128 bytes of printable text", printable(tag));
+}
+
+}  // namespace
+
+VolumeReference VolumeReference::parse(std::string_view text) {
+  const size_t at = text.find('@');
+  VolumeReference reference;
+  reference.name = Name::parse(text.substr(0, at), "volume").text();
+  if (at == text.npos) return reference;
+  reference.version = text.substr(at + 1);
+  if (reference.version.empty())
+    throw Error(Errc::invalid, "'{}' has no version after '@': expected NAME@3, NAME@TAG or NAME@CHECKSUM", text);
+  return reference;
+}
+
+Volume get_volume(Transaction& transaction, const Caller& caller, const std::string& name) {
+  auto volume = transaction.find<Volume>(std::string(select_volume) + "WHERE volume.project = $1 AND volume.name = $2",
+                                         caller.project, name);
+  if (!volume) throw Error(Errc::not_found, "there is no volume '{}' in this project", printable(name));
+  return *volume;
+}
+
+Volume Volumes::create(const Caller& caller, const NewVolume& request) {
+  const Name name = Name::parse(request.name, "volume");
+  check_tags(request.tags);
+  const uint64_t quota = request.quota_bytes.value_or(quota_bytes_default);
+  if (quota == 0 || quota > INT64_MAX) throw Error(Errc::invalid, "a quota of {} bytes cannot be: expected at least 1", quota);
+  if (request.storage_type.value_or(StorageType::fs) == StorageType::obs)
+    throw Error(Errc::invalid, "storage type 'obs' is not offered by this server: expected 'fs'");
+  return database_.write([&](Transaction& transaction) {
+    if (transaction.find<std::string>("SELECT id FROM volume WHERE project = $1 AND name = $2", caller.project,
+                                      name.text()))
+      throw Error(Errc::exists, "volume '{}' exists already in this project", name.text());
+    transaction.run(
+        "INSERT INTO volume (id, tenant, project, name, data_type, storage_type, quota_bytes, used_bytes, "
+        "reserved_bytes, tags, head, writer_epoch, created_at, created_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, 0, 0, $9, $10)",
+        new_id("vol"), caller.tenant, caller.project, name.text(), request.data_type.value_or(DataType::other),
+        StorageType::fs, quota, request.tags, clock_.now(), caller.name);
+    return get_volume(transaction, caller, name.text());
+  });
+}
+
+std::vector<Volume> Volumes::list(const Caller& caller, const VolumeFilter& filter, const std::string& after,
+                                  size_t limit) {
+  const auto fits = [&](const Volume& volume) {
+    if (filter.data_type && volume.data_type != *filter.data_type) return false;
+    if (!filter.search.empty() && volume.name.find(filter.search) == std::string::npos) return false;
+    return std::all_of(filter.tags.begin(), filter.tags.end(), [&](const std::string& tag) {
+      return std::find(volume.tags.begin(), volume.tags.end(), tag) != volume.tags.end();
+    });
+  };
+  std::vector<Volume> volumes;
+  database_.read([&](Transaction& transaction) {
+    transaction.each(
+        std::string(select_volume) + "WHERE volume.project = $1 AND volume.name > $2 ORDER BY volume.name",
+        [&](const Row& row) {
+          if (volumes.size() >= limit) return;
+          Volume volume;
+          db_detail::read_record(row, volume);
+          if (fits(volume)) volumes.push_back(std::move(volume));
+        },
+        caller.project, after);
+  });
+  return volumes;
+}
+
+Volume Volumes::get(const Caller& caller, const std::string& name) {
+  return database_.read([&](Transaction& transaction) { return get_volume(transaction, caller, name); });
+}
+
+Volume Volumes::update(const Caller& caller, const std::string& name, const VolumeChange& change) {
+  if (change.tags) check_tags(*change.tags);
+  return database_.write([&](Transaction& transaction) {
+    const Volume volume = get_volume(transaction, caller, name);
+    if (change.quota_bytes) {
+      if (*change.quota_bytes < volume.used_bytes + volume.reserved_bytes || *change.quota_bytes > INT64_MAX)
+        throw Error(Errc::exhausted, "volume '{}' uses {} and has {} reserved: a quota of {} is too small", name,
+                    bytes_text(volume.used_bytes), bytes_text(volume.reserved_bytes), bytes_text(*change.quota_bytes));
+      transaction.run("UPDATE volume SET quota_bytes = $2 WHERE id = $1", volume.id, *change.quota_bytes);
+    }
+    if (change.tags) transaction.run("UPDATE volume SET tags = $2 WHERE id = $1", volume.id, *change.tags);
+    return get_volume(transaction, caller, name);
+  });
+}
+
+void Volumes::remove(const Caller& caller, const std::string& name) {
+  database_.write([&](Transaction& transaction) {
+    const Volume volume = get_volume(transaction, caller, name);
+    std::string users;
+    for (const auto& lease : transaction.all<std::string>(
+             "SELECT holder_kind || ' ' || holder FROM lease WHERE volume = $1 ORDER BY acquired_at", volume.id))
+      users += (users.empty() ? "" : ", ") + lease;
+    if (!users.empty())
+      throw Error(Errc::conflict, "volume '{}' is in use by {}: expected nobody to hold it", name, users);
+    transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", volume.id);
+    for (const char* table : {"transfer", "job_attachment", "version_tag", "share", "version"})
+      transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), volume.id);
+    transaction.run("DELETE FROM volume WHERE id = $1", volume.id);
+  });
+}
+
+std::vector<Lease> Volumes::leases(const Caller& caller, const std::string& name) {
+  return database_.read([&](Transaction& transaction) {
+    const Volume volume = get_volume(transaction, caller, name);
+    return transaction.all<Lease>(
+        "SELECT id, $2, kind, version, epoch, holder_kind || ' ' || holder, acquired_at FROM lease WHERE volume = $1 "
+        "ORDER BY acquired_at",
+        volume.id, volume.name);
+  });
+}
+
+}  // namespace volary

@@ -1,0 +1,102 @@
+"""The program under test, as a user runs it."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+
+class Volary:
+    """Runs the command line against a data directory of its own; its server starts by itself, as for a user."""
+
+    def __init__(self, program: pathlib.Path, data: pathlib.Path):
+        self.program, self.data = program, data
+        self.env = {"PATH": "/usr/bin:/bin", "HOME": str(data.parent), "VOLARY_DATA_DIR": str(data), "LC_ALL": "C.UTF-8"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR"):
+            if name in os.environ:
+                self.env[name] = os.environ[name]
+
+    def run(self, *words, env: dict | None = None, stdin: str | None = None, cwd=None, timeout: float = 120):
+        return subprocess.run([str(self.program), *map(str, words)], env={**self.env, **(env or {})}, text=True,
+                              input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+                              capture_output=True, cwd=cwd, timeout=timeout)
+
+    def __call__(self, *words, **options) -> str:
+        """Standard output of a command that must succeed."""
+        result = self.run(*words, **options)
+        assert result.returncode == 0, f"volary {' '.join(map(str, words))}: {result.returncode}\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+    def json(self, *words, **options):
+        return json.loads(self(*words, "-o", "json", **options))
+
+    def refuses(self, *words, **options) -> tuple[int, str]:
+        """Exit code and standard error of a command that must fail."""
+        result = self.run(*words, **options)
+        assert result.returncode != 0, f"volary {' '.join(map(str, words))} succeeded:\n{result.stdout}"
+        return result.returncode, result.stderr
+
+    def start(self, env: dict | None = None) -> subprocess.Popen:
+        """A server in the foreground, with fail points, say."""
+        log = open(self.data.parent / "server.log", "ab")
+        server = subprocess.Popen([str(self.program), "server", "--data-dir", str(self.data)],
+                                  env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_for(lambda: self.answers() or server.poll() is not None, "the server to answer")
+        return server
+
+    def answers(self) -> bool:
+        return subprocess.run(["curl", "-fs", "--unix-socket", str(self.data / "volary.sock"), "http://volary/healthz"],
+                              capture_output=True).returncode == 0
+
+    def server_pids(self) -> list[int]:
+        """Of this data directory's servers: by what they were started with."""
+        pids = []
+        for proc in pathlib.Path("/proc").iterdir():
+            if proc.name.isdigit():
+                try:
+                    words = (proc / "cmdline").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if b"server" in words[1:2] and str(self.data).encode() in words:
+                    pids.append(int(proc.name))
+        return pids
+
+    def kill(self) -> None:
+        """kill -9, as an operator's last resort or the machine's."""
+        for pid in self.server_pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.wait_for(lambda: not self.server_pids(), "the server to be gone")
+
+    def end(self) -> None:
+        for pid in self.server_pids():
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        try:
+            self.wait_for(lambda: not self.server_pids(), "the server to end", seconds=10)
+        except AssertionError:
+            self.kill()
+
+    @staticmethod
+    def wait_for(condition, what: str, seconds: float = 30):
+        end = time.monotonic() + seconds
+        while True:
+            found = condition()
+            if found:
+                return found
+            assert time.monotonic() < end, f"waited {seconds} s for {what}"
+            time.sleep(0.02)
+
+    def job_ended(self, job: str, seconds: float = 60) -> dict:
+        terminal = ("DONE", "FAILED", "INTERRUPTED", "ERROR")
+
+        def ended():
+            now = self.json("job", "get", job)
+            return now if now["state"] in terminal else None
+
+        return self.wait_for(ended, f"job {job} to end", seconds)
