@@ -21,7 +21,7 @@ struct ChecksumOptions {
   bool silent = false;
 };
 
-std::vector<Field> checksum_fields(ChecksumOptions& o) {
+std::vector<CommandField> checksum_fields(ChecksumOptions& o) {
   return {{.name = "DIR", .target = &o.directory, .help = "which directory", .need = Need::required,
            .words = Words::directories},
           {.name = "-c,--checksum", .target = &o.checksum, .help = "what it should be; exits with 1 if it is not",

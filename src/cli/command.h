@@ -35,7 +35,7 @@ using FieldTarget =
     std::variant<bool*, std::string*, std::optional<std::string>*, std::vector<std::string>*>;
 
 // One option ("-f,--file") or one word by its place ("NAME"; a vector takes all that are left).
-struct Field {
+struct CommandField {
   std::string name = {};
   FieldTarget target = {};
   std::string help = {};
@@ -52,7 +52,7 @@ struct Command {
   std::vector<std::string> aliases = {};  // Of the last word.
   std::string summary = {};               // One line, without a full stop.
   std::string example = {};               // One or more lines, each a whole command.
-  std::vector<Field> fields = {};
+  std::vector<CommandField> fields = {};
   std::function<int(Session&)> run = {};  // The exit code.
   std::string more = {};                  // Sentences for the help page, after the summary.
 };
@@ -68,7 +68,8 @@ struct CommandText {
 
 // A row whose fields fill an `Options`, which `run` then gets.
 template <class Options>
-Command make_command(CommandText text, std::vector<Field> (*fields)(Options&), int (*run)(Session&, const Options&)) {
+Command make_command(CommandText text, std::vector<CommandField> (*fields)(Options&),
+                     int (*run)(Session&, const Options&)) {
   auto options = std::make_shared<Options>();  // Shared by the row's fields, which point into it, and by what runs.
   return {.path = std::move(text.path),
           .aliases = std::move(text.aliases),

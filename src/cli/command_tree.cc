@@ -65,7 +65,7 @@ std::optional<std::string> canonical_word(const std::vector<Command>& commands, 
   return std::nullopt;
 }
 
-std::vector<Field> global_fields(GlobalFlags& flags) {
+std::vector<CommandField> global_fields(GlobalFlags& flags) {
   return {
       {.name = "-o,--output", .target = &flags.output, .help = "how to print the answer", .value = "FORMAT",
        .choices = {"table", "wide", "json", "yaml", "name"}},
@@ -102,7 +102,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   return best;
 }
 
-std::vector<std::string> names_of(const Field& field) {
+std::vector<std::string> names_of(const CommandField& field) {
   std::vector<std::string> names;
   size_t start = 0;
   for (size_t comma; (comma = field.name.find(',', start)) != std::string::npos; start = comma + 1)
@@ -111,6 +111,6 @@ std::vector<std::string> names_of(const Field& field) {
   return names;
 }
 
-bool takes_value(const Field& field) { return !std::holds_alternative<bool*>(field.target); }
+bool takes_value(const CommandField& field) { return !std::holds_alternative<bool*>(field.target); }
 
 }  // namespace volary

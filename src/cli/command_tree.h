@@ -27,13 +27,13 @@ std::optional<std::string> canonical_word(const std::vector<Command>& commands, 
                                           std::string_view word);
 
 // The fields that every command has.
-std::vector<Field> global_fields(GlobalFlags& flags);
+std::vector<CommandField> global_fields(GlobalFlags& flags);
 
 // The candidate that differs from `word` by at most two typing errors, or "".
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 // "--quota" of "-q,--quota": each name of an option.
-std::vector<std::string> names_of(const Field& field);
-bool takes_value(const Field& field);
+std::vector<std::string> names_of(const CommandField& field);
+bool takes_value(const CommandField& field);
 
 }  // namespace volary

@@ -63,8 +63,10 @@ class CommandsOn : public testing::Test {
   void on_job(JobState end, std::optional<int64_t> exit_code) {
     api_.on("POST /api/v1/jobs", 202, job_json({JobState::QUEUED}));
     api_.on("GET /api/v1/jobs/job-1", 200, job_json({JobState::QUEUED}));
-    api_.on("GET /api/v1/jobs/job-1/log",
-            [](const Request&) { return stream_response("text/plain", {"hello\n", "end\n"}); });
+    api_.on("GET /api/v1/jobs/job-1/log", [](const Request&) {
+      return stream_response("text/plain",
+                             {"2026-11-20T22:54:08.315117Z hello\n2026-", "11-20T22:54:08.315117Z end\n"});
+    });
     api_.on("GET /api/v1/jobs/job-1/events", [end, exit_code](const Request&) {
       return stream_response("text/event-stream",
                              {event_text("job", job_json({JobState::QUEUED, JobState::RUNNING})),
@@ -204,6 +206,7 @@ TEST_F(CommandsOn, JobLogsMayBeTheLastLinesOnly) {
   on_job(JobState::DONE, 0);
   EXPECT_EQ(volary({"job", "logs", "job-1", "--tail", "1"}).out, "end\n");
   EXPECT_EQ(volary({"job", "logs", "job-1"}).out, "hello\nend\n");
+  EXPECT_EQ(volary({"job", "logs", "job-1", "--tail", "1", "--timestamps"}).out, "2026-11-20T22:54:08.315117Z end\n");
 }
 
 TEST_F(CommandsOn, CtrlCSaysHowToGoOn) {

@@ -13,7 +13,7 @@ namespace {
 // Where on the command line the word being typed stands.
 struct Place {
   std::vector<std::string> path;
-  const Field* value_of = nullptr;  // The option whose value it is.
+  const CommandField* value_of = nullptr;  // The option whose value it is.
   size_t words_before = 0;          // By their place, not counting options and commands.
   bool after_dashes = false;
   std::vector<std::string> used;    // Options.
@@ -33,14 +33,14 @@ class Completer {
     if (place.value_of) {
       values(*place.value_of, current, "");
     } else if (const size_t equals = current.find('='); current.starts_with("--") && equals != std::string::npos) {
-      if (const Field* field = option(place, current.substr(0, equals)))
+      if (const CommandField* field = option(place, current.substr(0, equals)))
         values(*field, current.substr(equals + 1), current.substr(0, equals + 1));
     } else if (current.starts_with("-") && !place.after_dashes) {
       options(place, current);
     } else {
       if (place.words_before == 0 && !place.after_dashes)
         for (const Child& child : children_of(commands_, place.path)) offer(child.word, child.summary, current);
-      if (const Field* field = word_field(place)) values(*field, current, "");
+      if (const CommandField* field = word_field(place)) values(*field, current, "");
     }
     return out_ + directive_;
   }
@@ -54,7 +54,7 @@ class Completer {
     } else if (word == "--") {
       place.after_dashes = true;
     } else if (word.starts_with("-") && word.size() > 1) {
-      const Field* field = option(place, word.substr(0, word.find('=')));
+      const CommandField* field = option(place, word.substr(0, word.find('=')));
       place.used.push_back(word.substr(0, word.find('=')));
       if (field && takes_value(*field) && word.find('=') == std::string::npos) place.value_of = field;
     } else if (const auto command = canonical_word(commands_, place.path, word); command && place.words_before == 0) {
@@ -64,24 +64,24 @@ class Completer {
     }
   }
 
-  const std::vector<Field>& fields(const Place& place) const {
-    static const std::vector<Field> none;
+  const std::vector<CommandField>& fields(const Place& place) const {
+    static const std::vector<CommandField> none;
     const Command* command = find_command(commands_, place.path);
     return command ? command->fields : none;
   }
 
-  const Field* option(const Place& place, const std::string& name) const {
-    for (const auto* list : std::array<const std::vector<Field>*, 2>{&fields(place), &globals_})
-      for (const Field& field : *list)
+  const CommandField* option(const Place& place, const std::string& name) const {
+    for (const auto* list : std::array<const std::vector<CommandField>*, 2>{&fields(place), &globals_})
+      for (const CommandField& field : *list)
         if (field.is_option())
           for (const auto& one : names_of(field))
             if (one == name) return &field;
     return nullptr;
   }
 
-  const Field* word_field(const Place& place) const {
+  const CommandField* word_field(const Place& place) const {
     size_t index = 0;
-    for (const Field& field : fields(place)) {
+    for (const CommandField& field : fields(place)) {
       if (field.is_option()) continue;
       if (index++ == place.words_before || std::holds_alternative<std::vector<std::string>*>(field.target))
         return &field;
@@ -90,20 +90,20 @@ class Completer {
   }
 
   void options(const Place& place, const std::string& current) {
-    const auto is_used = [&](const Field& field) {
+    const auto is_used = [&](const CommandField& field) {
       if (std::holds_alternative<std::vector<std::string>*>(field.target)) return false;
       const auto names = names_of(field);
       return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
         return std::find(place.used.begin(), place.used.end(), name) != place.used.end();
       });
     };
-    for (const auto* list : std::array<const std::vector<Field>*, 2>{&fields(place), &globals_})
-      for (const Field& field : *list)
+    for (const auto* list : std::array<const std::vector<CommandField>*, 2>{&fields(place), &globals_})
+      for (const CommandField& field : *list)
         if (field.is_option() && !is_used(field)) offer(names_of(field).back(), field.help, current);
     offer("--help", "what this command does", current);
   }
 
-  void values(const Field& field, const std::string& current, const std::string& prefix) {
+  void values(const CommandField& field, const std::string& current, const std::string& prefix) {
     if (field.words == Words::files) directive_ = ":files\n";
     if (field.words == Words::directories) directive_ = ":directories\n";
     for (const auto& choice : field.choices) offer(prefix + choice, "", prefix + current);
@@ -119,7 +119,7 @@ class Completer {
   const std::vector<Command>& commands_;
   const NamesOf& names_;
   GlobalFlags unused_;
-  std::vector<Field> globals_;
+  std::vector<CommandField> globals_;
   std::string out_;
   std::string directive_;
 };

@@ -103,7 +103,7 @@ std::vector<Command> completion_commands() {
        .example = "source <(volary completion bash)\n"
                   "volary completion zsh > \"${fpath[1]}/_volary\"\n"
                   "volary completion fish > ~/.config/fish/completions/volary.fish"},
-      [](CompletionOptions& options) -> std::vector<Field> {
+      [](CompletionOptions& options) -> std::vector<CommandField> {
         return {{.name = "SHELL", .target = &options.shell, .help = "for which shell", .value = {},
                  .need = Need::required, .choices = {"bash", "zsh", "fish"}}};
       },

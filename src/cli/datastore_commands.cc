@@ -37,7 +37,7 @@ struct DirectoryOptions {
   std::string path;
 };
 
-std::vector<Field> directory_fields(DirectoryOptions& o) {
+std::vector<CommandField> directory_fields(DirectoryOptions& o) {
   return {{.name = "NAME", .target = &o.name, .help = "how it will be called", .need = Need::required},
           {.name = "PATH", .target = &o.path, .help = "the directory, on the server's machine", .need = Need::required,
            .words = Words::directories}};
@@ -68,7 +68,7 @@ struct S3Options {
   std::optional<std::string> url_style;
 };
 
-std::vector<Field> s3_fields(S3Options& o) {
+std::vector<CommandField> s3_fields(S3Options& o) {
   return {{.name = "NAME", .target = &o.name, .help = "how it will be called", .need = Need::required},
           {.name = "--endpoint", .target = &o.endpoint, .help = "where the object store answers",
            .value = "URL", .need = Need::required},
@@ -103,7 +103,7 @@ struct OneOptions {
   std::string name;
 };
 
-std::vector<Field> one_fields(OneOptions& o) {
+std::vector<CommandField> one_fields(OneOptions& o) {
   return {{.name = "NAME", .target = &o.name, .help = "which datastore", .need = Need::required,
            .words = Words::datastores}};
 }
@@ -133,7 +133,7 @@ std::vector<Command> datastore_commands() {
                               s3_fields, add_s3),
       make_command<NoOptions>({.path = {"datastore", "ls"}, .aliases = {"list"}, .summary = "list datastores",
                                .example = "volary datastore ls"},
-                              [](NoOptions&) { return std::vector<Field>(); }, list),
+                              [](NoOptions&) { return std::vector<CommandField>(); }, list),
       make_command<OneOptions>({.path = {"datastore", "get"}, .aliases = {"describe"}, .summary = "show one datastore",
                                 .example = "volary datastore get corpora -o yaml"},
                                one_fields, get),

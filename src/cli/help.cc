@@ -23,22 +23,22 @@ std::string indented(const Rows& rows) {
   return text;
 }
 
-std::string left_of(const Field& field) {
+std::string left_of(const CommandField& field) {
   if (!field.is_option()) return field.name;
   std::string left = joined(names_of(field), ", ");
   if (!left.starts_with("--")) return takes_value(field) ? left + " " + field.value : left;
   return "    " + (takes_value(field) ? left + " " + field.value : left);
 }
 
-std::string right_of(const Field& field) {
+std::string right_of(const CommandField& field) {
   return field.choices.empty() ? field.help : field.help + " (" + joined(field.choices, ", ") + ")";
 }
 
 std::string usage(const Command& command) {
   std::string line = "volary " + joined(command.path, " ");
-  const auto is_option = [](const Field& field) { return field.is_option(); };
+  const auto is_option = [](const CommandField& field) { return field.is_option(); };
   if (std::any_of(command.fields.begin(), command.fields.end(), is_option)) line += " [OPTIONS]";
-  for (const Field& field : command.fields) {
+  for (const CommandField& field : command.fields) {
     if (field.is_option()) continue;
     std::string word = field.name;
     if (std::holds_alternative<std::vector<std::string>*>(field.target)) word += "...";
@@ -62,7 +62,7 @@ std::string examples(const std::string& lines) {
 std::string global_options() {
   GlobalFlags unused;
   Rows rows;
-  for (const Field& field : global_fields(unused)) rows.emplace_back(left_of(field), right_of(field));
+  for (const CommandField& field : global_fields(unused)) rows.emplace_back(left_of(field), right_of(field));
   rows.emplace_back("-h, --help", "this page");
   return "\nWith every command:\n" + indented(rows);
 }
@@ -93,7 +93,7 @@ std::string help_text(const std::vector<Command>& commands, const std::vector<st
   if (!command->more.empty()) text += command->more + "\n";
   Rows words;
   Rows options;
-  for (const Field& field : command->fields)
+  for (const CommandField& field : command->fields)
     (field.is_option() ? options : words).emplace_back(left_of(field), right_of(field));
   if (!words.empty()) text += "\nWords:\n" + indented(words);
   if (!options.empty()) text += "\nOptions:\n" + indented(options);

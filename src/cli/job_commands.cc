@@ -1,8 +1,7 @@
 // cli/job_commands.cc: `volary job ls|get|logs|stop|rm|wait`.
-#include <deque>
-
 #include "cli/command.h"
 #include "cli/job_columns.h"
+#include "cli/log_text.h"
 #include "cli/reference.h"
 #include "cli/watch.h"
 #include "core/quantity.h"
@@ -74,7 +73,7 @@ struct ListOptions {
   std::optional<std::string> state;
 };
 
-std::vector<Field> list_fields(ListOptions& o) {
+std::vector<CommandField> list_fields(ListOptions& o) {
   return {{.name = "-a,--all", .target = &o.all, .help = "those that have ended too"},
           {.name = "--state", .target = &o.state, .help = "only in this state", .value = "STATE",
            .choices = {"QUEUED", "INITIALIZING", "PENDING", "RUNNING", "INTERRUPTING", "TIMEOUT", "FINALIZING", "DONE",
@@ -95,7 +94,7 @@ struct OneOptions {
   std::string id;
 };
 
-std::vector<Field> one_fields(OneOptions& o) {
+std::vector<CommandField> one_fields(OneOptions& o) {
   return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs}};
 }
 
@@ -115,7 +114,7 @@ struct StopOptions {
   bool wait = false;
 };
 
-std::vector<Field> stop_fields(StopOptions& o) {
+std::vector<CommandField> stop_fields(StopOptions& o) {
   return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs},
           {.name = "--wait", .target = &o.wait, .help = "until it has ended"}};
 }
@@ -133,65 +132,31 @@ int stop(Session& session, const StopOptions& o) {
 struct LogsOptions {
   std::string id;
   bool follow = false;
+  bool times = false;
   std::optional<std::string> tail;
 };
 
-std::vector<Field> logs_fields(LogsOptions& o) {
+std::vector<CommandField> logs_fields(LogsOptions& o) {
   return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs},
           {.name = "-f,--follow", .target = &o.follow, .help = "go on until the job has ended"},
+          {.name = "--timestamps", .target = &o.times, .help = "with the time in front of each line"},
           {.name = "--tail", .target = &o.tail, .help = "only the last N lines of what there is", .value = "N"}};
 }
-
-// Keeps the last lines of what passes, and counts all of it.
-class TailSink final : public Sink {
- public:
-  explicit TailSink(uint64_t lines_max) : lines_max_(lines_max) {}
-  void write(std::string_view bytes) override {
-    count_ += bytes.size();
-    while (!bytes.empty()) {
-      const size_t end = bytes.find('\n');
-      const bool whole = end != std::string_view::npos;
-      if (lines_.empty() || lines_.back().ends_with('\n')) lines_.emplace_back();
-      lines_.back() += bytes.substr(0, whole ? end + 1 : bytes.size());
-      bytes.remove_prefix(whole ? end + 1 : bytes.size());
-      if (lines_.size() > lines_max_) lines_.pop_front();
-    }
-  }
-  std::string text() const {
-    std::string all;
-    for (const auto& line : lines_) all += line;
-    return all;
-  }
-  uint64_t count() const { return count_; }
-
- private:
-  uint64_t lines_max_;
-  std::deque<std::string> lines_;
-  uint64_t count_ = 0;
-};
-
-class PrintingSink final : public Sink {
- public:
-  explicit PrintingSink(Output& output) : output_(output) {}
-  void write(std::string_view bytes) override { output_.text(bytes); }
-
- private:
-  Output& output_;
-};
 
 int logs(Session& session, const LogsOptions& o) {
   Client& client = session.client();
   const std::string path = api_path({"jobs", o.id, "log"});
-  PrintingSink sink(session.output());
+  LogSink sink(session.output(), o.times ? Times::show : Times::hide);
   uint64_t offset = 0;
   if (o.tail) {
     TailSink tail(parse_count(*o.tail, "--tail", 1));
     client.stream(path, {{"offset", "0"}, {"follow", "false"}}, tail);
-    session.output().text(tail.text());
+    sink.write(tail.text());
     offset = tail.count();
   }
   if (o.follow) client.follow_text(path, offset, sink);
   else if (!o.tail) client.stream(path, {{"offset", "0"}, {"follow", "false"}}, sink);
+  sink.end();
   return 0;
 }
 

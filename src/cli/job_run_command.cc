@@ -14,7 +14,7 @@ struct RunOptions {
   bool logs = false;
 };
 
-std::vector<Field> run_fields(RunOptions& o) {
+std::vector<CommandField> run_fields(RunOptions& o) {
   return {{.name = "-f,--file", .target = &o.file, .help = "the job's file; what lies beside it travels with the job",
            .value = "FILE", .words = Words::files},
           {.name = "-v,--volume", .target = &o.words.attachments,

@@ -90,7 +90,8 @@ TEST(Record, KeepsWhatANewerServerAdds) {
 
 TEST(YamlText, IsBlocksWithQuotesWhereNeeded) {
   const json::value value = parse_json(
-      R"({"name":"wiki","version":3,"tags":["a","yes","3","", "a: b"],"nested":{"list":[{"x":1,"z":[2]},[]],"none":null}})",
+      R"({"name":"wiki","version":3,"tags":["a","yes","3","", "a: b"],)"
+      R"("nested":{"list":[{"x":1,"z":[2]},[]],"none":null}})",
       "the text");
   EXPECT_EQ(yaml_text(value),
             "name: wiki\n"

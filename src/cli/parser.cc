@@ -24,7 +24,7 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
-void check_choice(const Field& field, const std::string& value) {
+void check_choice(const CommandField& field, const std::string& value) {
   if (field.choices.empty() || std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end())
     return;
   const std::string guess = nearest(value, field.choices);
@@ -32,7 +32,7 @@ void check_choice(const Field& field, const std::string& value) {
               joined(field.choices, ", "), guess.empty() ? "" : "; did you mean '" + guess + "'?");
 }
 
-void add_field(CLI::App& app, const Field& field) {
+void add_field(CLI::App& app, const CommandField& field) {
   CLI::Option* option =
       std::visit(Overloaded{
                      [&](bool* flag) -> CLI::Option* { return app.add_flag(field.name, *flag); },
@@ -51,8 +51,8 @@ void add_field(CLI::App& app, const Field& field) {
   if (field.need == Need::required) option->required();
 }
 
-void check_choices(const std::vector<Field>& fields) {
-  for (const Field& field : fields)
+void check_choices(const std::vector<CommandField>& fields) {
+  for (const CommandField& field : fields)
     std::visit(Overloaded{
                    [](bool*) {},
                    [&](std::string* text) { if (!text->empty()) check_choice(field, *text); },
@@ -68,11 +68,11 @@ class Tree {
   Tree(const std::vector<Command>& commands, GlobalFlags& flags) : commands_(commands), globals_(global_fields(flags)) {
     root_.set_help_flag("-h,--help");
     root_.add_flag("--version", version_);
-    for (const Field& field : globals_) add_field(root_, field);
+    for (const CommandField& field : globals_) add_field(root_, field);
     for (const Command& command : commands) {
       CLI::App& app = node(command.path);
       for (const auto& alias : command.aliases) app.alias(alias);
-      for (const Field& field : command.fields) add_field(app, field);
+      for (const CommandField& field : command.fields) add_field(app, field);
     }
   }
 
@@ -139,10 +139,10 @@ class Tree {
     Strings known;
     const Command* command = find_command(commands_, path);
     if (word.starts_with("-")) {
-      for (const Field& field : globals_)
+      for (const CommandField& field : globals_)
         for (const auto& one : names_of(field)) known.push_back(one);
       if (command)
-        for (const Field& field : command->fields)
+        for (const CommandField& field : command->fields)
           if (field.is_option())
             for (const auto& one : names_of(field)) known.push_back(one);
       const std::string guess = nearest(word, known);
@@ -157,7 +157,7 @@ class Tree {
   }
 
   const std::vector<Command>& commands_;
-  std::vector<Field> globals_;
+  std::vector<CommandField> globals_;
   CLI::App root_{"", "volary"};
   std::map<Strings, CLI::App*> nodes_;
   bool version_ = false;

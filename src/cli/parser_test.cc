@@ -27,7 +27,7 @@ ThingWords filled;
 std::vector<Command> one_command() {
   return {make_command<ThingWords>(
       {.path = {"thing", "make"}, .aliases = {"create"}, .summary = "make a thing", .example = "volary thing make a"},
-      [](ThingWords& w) -> std::vector<Field> {
+      [](ThingWords& w) -> std::vector<CommandField> {
         return {
             {.name = "NAME", .target = &w.name, .help = "its name", .need = Need::required},
             {.name = "--type", .target = &w.type, .help = "its type", .value = "TYPE", .choices = {"model", "other"}},
@@ -119,7 +119,7 @@ TEST(AllCommands, HaveASummaryAnExampleAndHelpForEveryField) {
     EXPECT_FALSE(command.summary.ends_with(".")) << name;
     EXPECT_NE(command.example.find("volary " + name), std::string::npos) << name;
     EXPECT_TRUE(command.run) << name;
-    for (const Field& field : command.fields) {
+    for (const CommandField& field : command.fields) {
       EXPECT_FALSE(field.help.empty()) << name << " " << field.name;
       EXPECT_EQ(field.is_option() && takes_value(field), !field.value.empty()) << name << " " << field.name;
     }

@@ -14,7 +14,7 @@ struct CreateOptions {
   std::optional<std::string> file;
 };
 
-std::vector<Field> create_fields(CreateOptions& o) {
+std::vector<CommandField> create_fields(CreateOptions& o) {
   return {{.name = "NAME", .target = &o.name, .help = "how it will be called", .need = Need::required},
           {.name = "VARIABLE", .target = &o.variables,
            .help = "with --from-env: which variables; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if set, "
@@ -81,10 +81,10 @@ std::vector<Command> secret_commands() {
       make_command<NoOptions>({.path = {"secret", "ls"}, .aliases = {"list"},
                                .summary = "list secrets: their names, never their values",
                                .example = "volary secret ls"},
-                              [](NoOptions&) { return std::vector<Field>(); }, list),
+                              [](NoOptions&) { return std::vector<CommandField>(); }, list),
       make_command<OneOptions>({.path = {"secret", "rm"}, .aliases = {"delete"}, .summary = "delete a secret",
                                 .example = "volary secret rm s3-keys"},
-                               [](OneOptions& o) -> std::vector<Field> {
+                               [](OneOptions& o) -> std::vector<CommandField> {
                                  return {{.name = "NAME", .target = &o.name, .help = "which secret",
                                           .need = Need::required, .words = Words::secrets}};
                                },

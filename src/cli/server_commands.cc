@@ -17,7 +17,7 @@ struct ServeOptions {
   std::optional<std::string> listen;
 };
 
-std::vector<Field> serve_fields(ServeOptions& o) {
+std::vector<CommandField> serve_fields(ServeOptions& o) {
   return {{.name = "--socket", .target = &o.socket, .help = "the Unix socket; DATA/volary.sock unless told",
            .value = "PATH", .words = Words::files},
           {.name = "--listen", .target = &o.listen, .help = "also answer here; port 0 is any free one",
@@ -39,7 +39,7 @@ int serve(Session& session, const ServeOptions& o) {
 
 struct NoOptions {};
 
-std::vector<Field> no_fields(NoOptions&) { return {}; }
+std::vector<CommandField> no_fields(NoOptions&) { return {}; }
 
 int stop(Session& session, const NoOptions&) {
   const Path socket = session.local_server().socket();

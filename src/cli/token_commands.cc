@@ -16,7 +16,7 @@ struct CreateOptions {
   std::optional<std::string> expires;
 };
 
-std::vector<Field> create_fields(CreateOptions& o) {
+std::vector<CommandField> create_fields(CreateOptions& o) {
   return {{.name = "--name", .target = &o.name, .help = "what it is for", .value = "NAME", .need = Need::required},
           {.name = "--role", .target = &o.role, .help = "makes a service of the token's name, in this role",
            .value = "ROLE"},
@@ -42,7 +42,7 @@ int create(Session& session, const CreateOptions& o) {
 
 struct NoOptions {};
 
-std::vector<Field> no_fields(NoOptions&) { return {}; }
+std::vector<CommandField> no_fields(NoOptions&) { return {}; }
 
 int list(Session& session, const NoOptions&) {
   session.output().list<Token>(
@@ -62,7 +62,7 @@ struct OneOptions {
   std::string id;
 };
 
-std::vector<Field> one_fields(OneOptions& o) {
+std::vector<CommandField> one_fields(OneOptions& o) {
   return {{.name = "ID", .target = &o.id, .help = "which token", .need = Need::required, .words = Words::tokens}};
 }
 
@@ -93,7 +93,7 @@ struct AuditOptions {
   std::string limit = "100";
 };
 
-std::vector<Field> audit_fields(AuditOptions& o) {
+std::vector<CommandField> audit_fields(AuditOptions& o) {
   return {{.name = "--limit", .target = &o.limit, .help = "at most so many; 100 unless told", .value = "N"}};
 }
 

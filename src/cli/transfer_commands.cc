@@ -60,7 +60,7 @@ struct MoveOptions {
   bool detach = false;
 };
 
-std::vector<Field> shared_fields(MoveOptions& o) {
+std::vector<CommandField> shared_fields(MoveOptions& o) {
   return {{.name = "--strategy", .target = &o.strategy,
            .help = "overwrite: copy what differs (unless told); no-overwrite: copy only what is not there; "
                    "mirror: also "
@@ -71,27 +71,27 @@ std::vector<Field> shared_fields(MoveOptions& o) {
           {.name = "--detach", .target = &o.detach, .help = "print the transfer's id and do not wait for it"}};
 }
 
-std::vector<Field> import_fields(MoveOptions& o) {
-  std::vector<Field> fields = {
+std::vector<CommandField> import_fields(MoveOptions& o) {
+  std::vector<CommandField> fields = {
       {.name = "NAME", .target = &o.volume, .help = "the volume that gets a new version", .need = Need::required,
        .words = Words::volumes},
       {.name = "--from", .target = &o.store, .help = "the datastore, and what of it", .value = "STORE:PREFIX",
        .need = Need::required, .words = Words::prefixes},
       {.name = "--into", .target = &o.directory, .help = "the volume's directory to put it in", .value = "DIR"},
       {.name = "--message", .target = &o.message, .help = "what the new version is; kept with it", .value = "TEXT"}};
-  for (Field& field : shared_fields(o)) fields.push_back(std::move(field));
+  for (CommandField& field : shared_fields(o)) fields.push_back(std::move(field));
   return fields;
 }
 
-std::vector<Field> export_fields(MoveOptions& o) {
-  std::vector<Field> fields = {
+std::vector<CommandField> export_fields(MoveOptions& o) {
+  std::vector<CommandField> fields = {
       {.name = "NAME[@VERSION]", .target = &o.volume, .help = "which volume; its newest version unless told",
        .need = Need::required, .words = Words::volumes},
       {.name = "--to", .target = &o.store, .help = "the datastore, and where in it", .value = "STORE:PREFIX",
        .need = Need::required, .words = Words::prefixes},
       {.name = "--source-directory", .target = &o.directory, .help = "only the volume's directory of this name",
        .value = "DIR"}};
-  for (Field& field : shared_fields(o)) fields.push_back(std::move(field));
+  for (CommandField& field : shared_fields(o)) fields.push_back(std::move(field));
   return fields;
 }
 
@@ -192,7 +192,7 @@ struct OneOptions {
   std::string id;
 };
 
-std::vector<Field> one_fields(OneOptions& o) {
+std::vector<CommandField> one_fields(OneOptions& o) {
   return {{.name = "ID", .target = &o.id, .help = "which transfer", .need = Need::required, .words = Words::transfers}};
 }
 
@@ -216,7 +216,7 @@ int cancel(Session& session, const OneOptions& o) {
 }  // namespace
 
 std::vector<Command> transfer_commands() {
-  const auto list_fields = [](ListOptions& o) -> std::vector<Field> {
+  const auto list_fields = [](ListOptions& o) -> std::vector<CommandField> {
     return {{.name = "--volume", .target = &o.volume, .help = "only of this volume", .value = "NAME",
              .words = Words::volumes}};
   };

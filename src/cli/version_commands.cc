@@ -1,4 +1,4 @@
-// cli/version_commands.cc: `volary volume versions|verify|tag`.
+// cli/version_commands.cc: `volary volume versions|leases|verify|tag`.
 #include "cli/command.h"
 #include "cli/reference.h"
 #include "cli/session.h"
@@ -24,11 +24,37 @@ const std::vector<Column<Version>>& version_columns() {
   return columns;
 }
 
+const std::vector<Column<Lease>>& lease_columns() {
+  static const std::vector<Column<Lease>> columns = {
+      {"HOLDER", [](const Lease& lease) { return lease.holder; }},
+      {"KIND", [](const Lease& lease) { return lease.kind; }},
+      {"VERSION", [](const Lease& lease) { return std::to_string(lease.version); }},
+      {"SINCE", [](const Lease& lease) { return time_text(lease.acquired_at); }},
+      {"EPOCH", [](const Lease& lease) { return std::to_string(lease.epoch); }, Show::wide},
+      {"ID", [](const Lease& lease) { return lease.id; }, Show::wide}};
+  return columns;
+}
+
+struct LeasesOptions {
+  std::string volume;
+};
+
+std::vector<CommandField> leases_fields(LeasesOptions& o) {
+  return {{.name = "NAME", .target = &o.volume, .help = "which volume", .need = Need::required,
+           .words = Words::volumes}};
+}
+
+int leases(Session& session, const LeasesOptions& o) {
+  const std::string name = parse_volume_reference(o.volume).name;
+  session.output().list<Lease>(session.client().list(api_path({"volumes", name, "leases"})), lease_columns());
+  return 0;
+}
+
 struct VersionsOptions {
   std::string volume;
 };
 
-std::vector<Field> versions_fields(VersionsOptions& o) {
+std::vector<CommandField> versions_fields(VersionsOptions& o) {
   return {{.name = "NAME[@VERSION]", .target = &o.volume, .help = "which volume; with a version, that one alone",
            .need = Need::required, .words = Words::volumes}};
 }
@@ -48,7 +74,7 @@ struct VerifyOptions {
   std::string volume;
 };
 
-std::vector<Field> verify_fields(VerifyOptions& o) {
+std::vector<CommandField> verify_fields(VerifyOptions& o) {
   return {{.name = "NAME[@VERSION]", .target = &o.volume, .help = "which volume; its newest version unless told",
            .need = Need::required, .words = Words::volumes}};
 }
@@ -78,7 +104,7 @@ struct TagOptions {
   std::string tag;
 };
 
-std::vector<Field> tag_fields(TagOptions& o) {
+std::vector<CommandField> tag_fields(TagOptions& o) {
   return {{.name = "NAME@VERSION", .target = &o.volume, .help = "which version", .need = Need::required,
            .words = Words::volumes},
           {.name = "TAG", .target = &o.tag,
@@ -103,6 +129,9 @@ std::vector<Command> version_commands() {
       make_command<VersionsOptions>({.path = {"volume", "versions"}, .summary = "list a volume's versions",
                                      .example = "volary volume versions wiki\nvolary volume versions wiki@v3 -o yaml"},
                                     versions_fields, versions),
+      make_command<LeasesOptions>({.path = {"volume", "leases"}, .summary = "show who uses a volume, and how",
+                                   .example = "volary volume leases wiki"},
+                                  leases_fields, leases),
       make_command<VerifyOptions>({.path = {"volume", "verify"},
                                    .summary = "read every byte of a version and compare it with its checksum",
                                    .example = "volary volume verify wiki@3",

@@ -27,7 +27,7 @@ const std::vector<Column<Volume>>& volume_columns() {
   return columns;
 }
 
-Field name_field(std::string& name, std::string help, Words words = Words::volumes) {
+CommandField name_field(std::string& name, std::string help, Words words = Words::volumes) {
   return {.name = "NAME", .target = &name, .help = std::move(help), .need = Need::required, .words = words};
 }
 
@@ -48,7 +48,7 @@ struct CreateOptions {
   bool if_not_exists = false;
 };
 
-std::vector<Field> create_fields(CreateOptions& o) {
+std::vector<CommandField> create_fields(CreateOptions& o) {
   return {name_field(o.name, "how it will be called: lower-case letters, digits, '-', '.', '_'", Words::anything),
           {.name = "--type", .target = &o.type, .help = "what it holds; other unless told", .value = "TYPE",
            .choices = {"model", "dataset", "other"}},
@@ -85,7 +85,7 @@ struct ListOptions {
   std::optional<std::string> search;
 };
 
-std::vector<Field> list_fields(ListOptions& o) {
+std::vector<CommandField> list_fields(ListOptions& o) {
   return {{.name = "--tag", .target = &o.tags, .help = "only with this tag; given again: with all of them",
            .value = "TAG"},
           {.name = "--type", .target = &o.type, .help = "only of this type", .value = "TYPE",
@@ -106,7 +106,7 @@ struct GetOptions {
   std::string name;
 };
 
-std::vector<Field> get_fields(GetOptions& o) { return {name_field(o.name, "which volume")}; }
+std::vector<CommandField> get_fields(GetOptions& o) { return {name_field(o.name, "which volume")}; }
 
 int get(Session& session, const GetOptions& o) {
   const json::value volume = session.client().get(api_path({"volumes", o.name}));
@@ -131,7 +131,7 @@ struct UpdateOptions {
   bool no_tags = false;
 };
 
-std::vector<Field> update_fields(UpdateOptions& o) {
+std::vector<CommandField> update_fields(UpdateOptions& o) {
   return {name_field(o.name, "which volume"),
           {.name = "--quota", .target = &o.quota, .help = "how large it may become", .value = "SIZE"},
           {.name = "--tag", .target = &o.tags, .help = "its tags become these; may be given again", .value = "TAG"},
@@ -156,7 +156,7 @@ struct RemoveOptions {
   bool yes = false;
 };
 
-std::vector<Field> remove_fields(RemoveOptions& o) {
+std::vector<CommandField> remove_fields(RemoveOptions& o) {
   return {name_field(o.name, "which volume"),
           {.name = "--missing-ok", .target = &o.missing_ok, .help = "succeed if there is none of this name"},
           {.name = "-y,--yes", .target = &o.yes, .help = "do not ask"}};
@@ -179,7 +179,7 @@ struct FilesOptions {
   bool with_details = false;
 };
 
-std::vector<Field> files_fields(FilesOptions& o) {
+std::vector<CommandField> files_fields(FilesOptions& o) {
   return {{.name = "NAME[@VERSION]", .target = &o.volume, .help = "which volume; its newest version unless told",
            .need = Need::required, .words = Words::volumes},
           {.name = "-l,--long", .target = &o.with_details, .help = "with kind, size and digest"},

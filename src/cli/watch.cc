@@ -2,6 +2,7 @@
 #include "cli/watch.h"
 
 #include "cli/interrupt.h"
+#include "cli/log_text.h"
 #include "core/error_table.h"
 #include "core/quantity.h"
 #include "core/workers.h"
@@ -28,15 +29,6 @@ Error error_of(const Transfer& transfer) {
 }
 
 std::string events_of(const std::string& noun, const std::string& id) { return api_path({noun, id, "events"}); }
-
-class PrintingSink final : public Sink {
- public:
-  explicit PrintingSink(Output& output) : output_(output) {}
-  void write(std::string_view bytes) override { output_.text(bytes); }
-
- private:
-  Output& output_;
-};
 
 }  // namespace
 
@@ -91,8 +83,9 @@ json::value watch_job(Session& session, const std::string& id, Logs logs) {
     });
   };
   const auto follow_log = [&] {
-    PrintingSink sink(session.output());
+    LogSink sink(session.output(), Times::hide);
     client.follow_text(api_path({"jobs", id, "log"}), 0, sink);
+    sink.end();
   };
   if (logs == Logs::none) follow_states();
   else for_each_index(2, 2, [&](size_t which) { which == 0 ? follow_states() : follow_log(); });

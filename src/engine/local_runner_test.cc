@@ -204,6 +204,18 @@ TEST_F(LocalRunner, is_lost_with_everything_when_its_supervisor_is_killed) {
   EXPECT_EQ(runner_->poll(run.directory).phase, RunPhase::lost) << "a lost run is not started again";
 }
 
+TEST_F(LocalRunner, leaves_nothing_whenever_its_supervisor_is_killed) {
+  for (int micros = 0; micros < 60'000; micros += 2'000) {
+    const Run run = new_run({"/bin/sleep", "7651234"});
+    runner_->start(run.directory, run.spec);
+    ::usleep(static_cast<useconds_t>(micros));
+    kill_supervisor(run);
+    ASSERT_EQ(wait(run).phase, RunPhase::lost) << micros;
+    EXPECT_FALSE(is_running("7651234")) << micros;
+    EXPECT_FALSE(is_running(run.directory.native())) << micros;
+  }
+}
+
 TEST_F(LocalRunner, gives_the_process_no_descriptor_but_its_three_and_a_closed_input) {
   EXPECT_EQ(told(new_shell("ls /proc/self/fd | grep -v '^3$'; cat; readlink /proc/self/fd/0; echo more > /dev/stdout")),
             "exit 0\n0\n1\n2\n/dev/null\nmore\n");

@@ -63,8 +63,8 @@ TEST_F(Sandbox, does_not_show_the_rest_of_the_host) {
 
 TEST_F(Sandbox, shows_only_its_own_processes) {
   expect_for_both(
-      "ls /proc > /tmp/seen; grep -c '^[0-9]*$' /tmp/seen; tr '\\0' ' ' < /proc/1/cmdline | sed 's,.*/bwrap,bwrap,'; echo; kill -9 1; echo "
-      "$$",
+      "ls /proc > /tmp/seen; grep -c '^[0-9]*$' /tmp/seen; tr '\\0' ' ' < /proc/1/cmdline | sed 's,.*/bwrap,bwrap,';"
+      "echo; kill -9 1; echo $$",
       "exit 0\n3\nbwrap --args 4 -- /run/volary supervise - \n2\n");
 }
 

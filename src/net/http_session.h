@@ -1,7 +1,7 @@
 // net/http_session.h: one client's connection: requests in, one after the other, answers out.
 //
-// Lives on the thread of one io_context, except for the handler and the stream's poll(), which run on the pool while the
-// session waits. A deadline that the loop looks at now and then ends what is too slow; there is no timer per operation.
+// Lives on the thread of one io_context, except for the handler and the stream's poll(), which run on the pool while
+// the session waits. A deadline that the loop looks at now and then ends what is too slow; no operation has a timer.
 #pragma once
 
 #include <chrono>

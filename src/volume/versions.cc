@@ -113,16 +113,10 @@ std::vector<FileEntry> Volumes::files(const Caller& caller, const std::string& n
     top = entry->digest;
   }
   std::vector<FileEntry> files;
-  const auto start = after.empty() ? std::vector<std::string_view>() : TreePath::parse(after).components();
-  std::vector<std::string> start_parts(start.begin(), start.end());
   walk(store_, top, [&](const TreePath& path, const TreeEntry& entry) {
     if (files.size() >= limit) return;
     const TreePath whole = below / path;
-    // The walk's order is that of component lists, so this is "after" in its own terms.
-    const auto parts = whole.components();
-    if (!start_parts.empty() &&
-        !std::lexicographical_compare(start_parts.begin(), start_parts.end(), parts.begin(), parts.end()))
-      return;
+    if (whole.text() <= after) return;  // The walk's order is that of the whole paths.
     files.push_back(view_of(whole, entry));
   });
   return files;

@@ -21,7 +21,7 @@ class Api:
         for header in headers:
             command += ["-H", header]
         if body is not None:
-            command += ["--data-binary", body if isinstance(body, str) else json.dumps(body)]
+            command += ["-H", "Content-Type: application/json", "--data-binary", body if isinstance(body, str) else json.dumps(body)]
         answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         head, _, text = answer.partition("\n\n" if "\r\n\r\n" not in answer else "\r\n\r\n")
         status = int(head.split()[1])

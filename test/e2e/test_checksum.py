@@ -40,7 +40,7 @@ def test_an_imported_volume_has_the_same_checksum(volary, built, name):
     volary("volume", "create", "v")
     volary("volume", "import", "v", "--from", "trees:")
     plain = volary("checksum", built / name).split("Checksum: ")[1].split()[0]
-    version = volary.json("volume", "versions", "v")["items"][0]
+    version = volary.json("volume", "versions", "v")[0]
     if not any(path.is_symlink() or (path.is_dir() and not any(path.iterdir())) for path in (built / name).rglob("*")):
         assert version["checksum"] == plain == trees.EXPECTED[name]
 
@@ -62,6 +62,6 @@ def test_what_a_job_leaves_has_the_same_checksum(volary, built, name):
         else:
             lines.append(f"os.mkfifo({inside!r})")
     volary("job", "run", "--wait", "-v", "v:/out:rw", "--", "python3", "-c", "\n".join(lines))
-    [version] = volary.json("volume", "versions", "v")["items"]
+    [version] = volary.json("volume", "versions", "v")
     assert version["checksum"] == trees.EXPECTED[name]
     assert volary.json("volume", "verify", "v")["whole"]

@@ -23,12 +23,12 @@ def model(volary, directory_bucket):
 
 
 def files(volary, name):
-    return sorted(one["path"] for one in volary.json("volume", "files", name)["items"] if one["kind"] == "file")
+    return sorted(one["path"] for one in volary.json("volume", "files", name) if one["kind"] == "file")
 
 
 def test_the_exit_code_of_wait_is_the_jobs(volary):
     assert run(volary, "--", "sh", "-c", "exit 7").returncode == 7
-    [job] = volary.json("job", "ls", "--all")["items"]
+    [job] = volary.json("job", "ls", "--all")
     assert (job["state"], job["exitCode"]) == ("FAILED", 7)
     assert job["reason"] == "the process ended with exit code 7"
 
@@ -36,7 +36,7 @@ def test_the_exit_code_of_wait_is_the_jobs(volary):
 def test_a_command_that_is_not_there_fails_with_its_name(volary):
     result = run(volary, "--", "no-such-command")
     assert result.returncode != 0
-    [job] = volary.json("job", "ls", "--all")["items"]
+    [job] = volary.json("job", "ls", "--all")
     assert job["state"] == "FAILED" and "no-such-command" in job["reason"]
 
 
@@ -72,7 +72,7 @@ def test_rw_keeps_deletions_to_itself_and_rwd_does_not(model):
     assert files(model, "model") == ["change", "drop", "keep", "new"]
     assert run(model, "-v", "model:/out:rwd", "--", "sh", "-c", "rm /out/drop /out/new").returncode == 0
     assert files(model, "model") == ["change", "keep"]
-    versions = model.json("volume", "versions", "model")["items"]
+    versions = model.json("volume", "versions", "model")
     assert [one["number"] for one in versions] == [3, 2, 1]
     assert model.json("volume", "verify", "model")["whole"]
 

@@ -18,12 +18,12 @@ def test_digits_from_store_to_model_and_back(volary, bucket):
     volary("volume", "create", "digits", "--type", "dataset", "--quota", "1GiB", "--tag", "images")
     done = volary.run("volume", "import", "digits", "--from", "store:sets/digits")
     assert done.returncode == 0, done.stderr
-    [version] = volary.json("volume", "versions", "digits")["items"]
+    [version] = volary.json("volume", "versions", "digits")
     assert version["number"] == 1 and version["files"] == len(files)
     assert version["bytes"] == sum(map(len, files.values()))
     checksum = volary("checksum", DATA).split("Checksum: ")[1].split()[0]
     assert version["checksum"] == checksum
-    listed = volary.json("volume", "files", "digits")["items"]
+    listed = volary.json("volume", "files", "digits")
     assert {one["path"]: one["size"] for one in listed if one["kind"] == "file"} == \
         {name: len(content) for name, content in files.items()}
     assert volary.json("volume", "verify", "digits")["whole"]
@@ -33,14 +33,14 @@ def test_digits_from_store_to_model_and_back(volary, bucket):
     ran = volary.run("job", "run", "-f", ROOT / "examples/digits/train/config.yaml", "--wait", "--logs")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "test accuracy 0.9" in ran.stdout
-    [job] = volary.json("job", "ls", "--all")["items"]
+    [job] = volary.json("job", "ls", "--all")
     assert [event["state"] for event in job["history"]] == STATES
     assert all(event["date"].endswith("Z") for event in job["history"])
     assert job["exitCode"] == 0
     assert "epoch 1:" in volary("job", "logs", job["id"])
     assert {one["path"]: (one["access"], one["version"], one["result"]) for one in job["attachments"]} == {
         "/data-volumes/input_dataset": ("ro", 1, 0), "/data-volumes/output_model": ("rw", 0, 1)}
-    [model] = volary.json("volume", "versions", "digits-model")["items"]
+    [model] = volary.json("volume", "versions", "digits-model")
     assert (model["number"], model["origin"], model["originId"]) == (1, "job", job["id"])
 
     volary("volume", "export", "digits-model", "--to", "store:models/digits")
@@ -48,11 +48,11 @@ def test_digits_from_store_to_model_and_back(volary, bucket):
     assert set(exported) == {"models/digits/model.json", "models/digits/metrics.json"}
     assert json.loads(exported["models/digits/metrics.json"])["testAccuracy"] > 0.9
     volary("volume", "export", "digits-model", "--to", "store:models/digits")
-    again = volary.json("transfer", "ls")["items"][0]
+    again = volary.json("transfer", "ls")[0]
     assert (again["counts"]["completed"], again["counts"]["skipped"]) == (0, 2)
 
     volary("volume", "import", "digits", "--from", "store:sets/digits")
-    assert len(volary.json("volume", "versions", "digits")["items"]) == 1
+    assert len(volary.json("volume", "versions", "digits")) == 1
 
 
 def test_the_io_scripts_run_as_jobs(volary, directory_bucket):

@@ -17,7 +17,7 @@ def test_an_import_killed_at(volary, directory_bucket, point, when):
     directory_bucket.add(volary, "store")
     volary("volume", "create", "v")
     volary("volume", "import", "v", "--from", "store:one")
-    before = volary.json("volume", "versions", "v")["items"]
+    before = volary.json("volume", "versions", "v")
     volary.end()
 
     fired = volary.data.parent / "fired"
@@ -34,8 +34,8 @@ def test_an_import_killed_at(volary, directory_bucket, point, when):
 
     volary.start()
     volary.wait_for(lambda: idle(volary), "the import to be taken up and ended")
-    versions = volary.json("volume", "versions", "v")["items"]
-    transfers = volary.json("transfer", "ls")["items"]
+    versions = volary.json("volume", "versions", "v")
+    transfers = volary.json("transfer", "ls")
     if len(transfers) == 2:  # It was accepted, so it happened, once.
         assert [one["number"] for one in versions] == [2, 1]
         assert versions[0]["files"] == 21
@@ -47,11 +47,11 @@ def test_an_import_killed_at(volary, directory_bucket, point, when):
         assert volary.json("volume", "verify", f"v@{one['number']}")["whole"]
     got = volary.json("volume", "get", "v")
     assert got["reservedBytes"] == 0 and got["usedBytes"] == versions[0]["bytes"]
-    assert volary.json("volume", "leases", "v")["items"] == []
+    assert volary.json("volume", "leases", "v") == []
 
 
 def idle(volary) -> bool:
     result = volary.run("transfer", "ls", "-o", "json")
     if result.returncode != 0:
         return False
-    return all(one["state"] in ("done", "failed", "cancelled") for one in json.loads(result.stdout)["items"])
+    return all(one["state"] in ("done", "failed", "cancelled") for one in json.loads(result.stdout))

@@ -16,7 +16,7 @@ POINTS = [
 
 
 def nothing_is_left(volary, job):
-    assert volary.json("volume", "leases", "out")["items"] == []
+    assert volary.json("volume", "leases", "out") == []
     marker = f"/jobs/{job}".encode()
     for proc in pathlib.Path("/proc").iterdir():
         if proc.name.isdigit():
@@ -42,14 +42,14 @@ def test_a_server_killed_at(volary, point):
 
     volary.start()
     if point == "job.submitting":  # It was never acknowledged, so it is as if it had never been.
-        assert volary.json("job", "ls", "--all")["items"] == []
-        assert volary.json("volume", "leases", "out")["items"] == []
+        assert volary.json("job", "ls", "--all") == []
+        assert volary.json("volume", "leases", "out") == []
         return
     job = volary.job_ended("one")
     assert job["state"] == "DONE", job["reason"]
     assert [event["state"] for event in job["history"]] == \
         ["QUEUED", "INITIALIZING", "PENDING", "RUNNING", "FINALIZING", "DONE"]
-    assert [one["number"] for one in volary.json("volume", "versions", "out")["items"]] == [1]
+    assert [one["number"] for one in volary.json("volume", "versions", "out")] == [1]
     assert volary.json("volume", "verify", "out")["whole"]
     nothing_is_left(volary, job["id"])
 
@@ -63,7 +63,7 @@ def test_a_job_runs_on_while_the_server_is_dead(volary):
     job = volary.job_ended("long")
     assert job["state"] == "DONE"
     assert "done" in volary("job", "logs", "long")
-    assert len(volary.json("volume", "versions", "out")["items"]) == 1
+    assert len(volary.json("volume", "versions", "out")) == 1
 
 
 def test_a_job_whose_supervisor_was_killed_ends_in_error_and_publishes_nothing(volary):
@@ -81,5 +81,5 @@ def test_a_job_whose_supervisor_was_killed_ends_in_error_and_publishes_nothing(v
                 os.kill(int(proc.name), signal.SIGKILL)
     ended = volary.job_ended("one")
     assert ended["state"] == "ERROR" and "vanished" in ended["reason"]
-    assert volary.json("volume", "versions", "out")["items"] == []
+    assert volary.json("volume", "versions", "out") == []
     nothing_is_left(volary, job["id"])
