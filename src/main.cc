@@ -1,6 +1,7 @@
 // main.cc: the table of contents. Every part of Volary, made in order and handed to the next.
 //
-//   volary supervise DIRECTORY   watches over one job's process (job/supervisor.h); started by the server, not by people
+//   volary supervise DIRECTORY   watches over one job's process (job/supervisor.h); started by the server, not by
+//   people
 //   volary server …              serve() below
 //   volary …                     the command line, a client of the server (cli/)
 #include <unistd.h>
@@ -61,7 +62,8 @@ class EndSignals {
   sigset_t set_{};
 };
 
-// The admin's token, in a file that only the server's own user may read; made at the first start, and again if the file is lost.
+// The admin's token, in a file that only the server's own user may read; made at the first start, and again if the
+// file is lost.
 void keep_admin_token(Access& access, const Path& file) {
   if (is_present(file)) return;
   const auto first = access.create_admin_token();
@@ -123,5 +125,5 @@ int serve(const ServerConfig& config) {
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "supervise") return volary::run_supervisor(argv[2]);
-  return volary::run_cli(argc, argv, volary::serve);
+  return volary::run_cli(argc, argv, volary::serve, VOLARY_VERSION);
 }

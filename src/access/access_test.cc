@@ -1,4 +1,4 @@
-// Tokens that are believed and those that are not, and what the roles behind them permit.
+// access/access_test.cc: Tokens that are believed and those that are not, and what the roles behind them permit.
 #include "access/access.h"
 
 #include <gtest/gtest.h>

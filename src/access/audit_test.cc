@@ -1,4 +1,4 @@
-// The chain of audit records: complete, in order, and broken by whoever alters it.
+// access/audit_test.cc: The chain of audit records: complete, in order, and broken by whoever alters it.
 #include "access/audit.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Every role against every permission: the table of roles.cc once more, written by permissions.
+// access/roles_test.cc: Every role against every permission: the table of roles.cc once more, written by permissions.
 #include "access/roles.h"
 
 #include <gtest/gtest.h>

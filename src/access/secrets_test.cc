@@ -1,4 +1,5 @@
-// Secrets come back only to the server, only with their key, only from their own row; and never in a message.
+// access/secrets_test.cc: secrets come back only to the server, only with their key, only from their own row; and never
+// in a message.
 #include "access/secrets.h"
 
 #include <gtest/gtest.h>

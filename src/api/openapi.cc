@@ -147,7 +147,7 @@ json::value describe_api(const std::vector<Route>& routes, const std::string& ve
 void add_description_route(std::vector<Route>& routes, const std::string& version) {
   // Shared, because the text is made after the route that answers it: it describes this route too.
   const auto printed = std::make_shared<std::string>();
-  routes.push_back({Method::get, "/api/v1/openapi.json", Permission::public_,
+  routes.push_back({Method::get, "/openapi.json", Permission::public_,
                     {.name = "describe_api", .summary = "This description", .answer_type = "application/json"},
                     [printed](const Call&) {
                       Response response;

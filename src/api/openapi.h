@@ -10,7 +10,7 @@ namespace volary {
 
 json::value describe_api(const std::vector<Route>& routes, const std::string& version);
 
-// Appends GET /api/v1/openapi.json, which answers the description of all routes that are in the table now, and itself.
+// Appends GET /openapi.json, which answers the description of all routes that are in the table now, and itself.
 void add_description_route(std::vector<Route>& routes, const std::string& version);
 
 }  // namespace volary

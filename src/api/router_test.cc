@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/pattern.h"
-#include "api/sample_routes.h"
+#include "api/sample_routes_test.h"
 #include "core/error_table.h"
 
 namespace volary {

@@ -37,6 +37,8 @@ class TokenGate final : public Gate {
 
 }  // namespace
 
-std::unique_ptr<Gate> make_token_gate(Access& access, Audit& audit) { return std::make_unique<TokenGate>(access, audit); }
+std::unique_ptr<Gate> make_token_gate(Access& access, Audit& audit) {
+  return std::make_unique<TokenGate>(access, audit);
+}
 
 }  // namespace volary

@@ -1,6 +1,6 @@
 // core/error.h: the one exception of Volary.
 //
-// Nine codes, named after what the caller can do. api/error_table.cc maps them to HTTP and exit status, once.
+// Nine codes, named after what the caller can do. core/error_table.h maps them to HTTP and exit status, once.
 // Only core/, db/ and net/ translate foreign errors; everything else throws Error or lets one pass.
 // `try` stands in four places only: during(), the HTTP dispatcher, the command line's main, the steps of
 // background work (a job, a transfer). Absence that a caller expects is an std::optional, not an Error.

@@ -5,7 +5,8 @@
 //   VOLARY_FAULT = rule (',' rule)*        rule = NAME '=' act ['@' N]
 //   act          = 'kill' | 'stop' | errno name such as 'EIO' or 'ENOSPC'
 //
-// A rule acts the N-th time (1 unless told) its point is passed, once. Each firing appends its line "NAME act N" to the file
+// A rule acts the N-th time (1 unless told) its point is passed, once. Each firing appends its line "NAME act N" to
+// the file
 // $VOLARY_FAULT_LOG before acting, so a test can prove that the fault really happened.
 #pragma once
 

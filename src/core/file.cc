@@ -186,7 +186,8 @@ void remove_below(int parent, const char* name, const Path& path) {
     if (errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) return remove_below(parent, name, path);
     fail("remove", path);
   }
-  for (const auto& entry : list_directory(fd.get(), path)) remove_below(fd.get(), entry.name.c_str(), path / entry.name);
+  for (const auto& entry : list_directory(fd.get(), path))
+    remove_below(fd.get(), entry.name.c_str(), path / entry.name);
   if (::unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT) fail("remove", path);
 }
 
@@ -240,7 +241,9 @@ struct stat stat_of(int fd, const Path& name) {
 
 bool is_present(const Path& path) { return stat_of(path, Follow::no).has_value(); }
 
-std::vector<DirectoryEntry> list_directory(const Path& path) { return list_directory(open_directory(path).get(), path); }
+std::vector<DirectoryEntry> list_directory(const Path& path) {
+  return list_directory(open_directory(path).get(), path);
+}
 
 std::vector<DirectoryEntry> list_directory(int fd, const Path& name) {
   struct KernelEntry {  // struct linux_dirent64, which no header offers.

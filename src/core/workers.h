@@ -10,7 +10,8 @@
 
 namespace volary {
 
-// Calls work(i) for every i in [0, count), on `threads` threads (the caller's among them when one). Returns when all are done.
+// Calls work(i) for every i in [0, count), on `threads` threads (the caller's among them when one). Returns when all
+// are done.
 // The first exception stops the handing out of items, lets running ones end, and is thrown to the caller.
 template <class Work>
 void for_each_index(size_t count, size_t threads, Work work) {

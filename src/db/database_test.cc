@@ -1,4 +1,4 @@
-// The contract of db/database.h, for a file and for a database in memory.
+// db/database_test.cc: The contract of db/database.h, for a file and for a database in memory.
 #include "db/database.h"
 
 #include <gtest/gtest.h>

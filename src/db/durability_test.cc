@@ -1,5 +1,5 @@
-// What is left of a database whose process dies, whose disk fails or is full: all that was acknowledged, nothing by
-// half.
+// db/durability_test.cc: what is left of a database whose process dies, whose disk fails or is full: all that was
+// acknowledged, nothing by half.
 #include <gtest/gtest.h>
 
 #include <fcntl.h>

@@ -5,10 +5,13 @@
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
+#include <string_view>
 
 #include "core/file.h"
 
@@ -24,6 +27,20 @@ bool lies_in(Fd fd, ino_t wanted) {
     fd = Fd(::ioctl(fd.get(), NS_GET_PARENT));
   }
   return false;
+}
+
+// A zombie has closed its files and left its memory; only its number waits for a parent that may never ask. Its first
+// thread may be one while others run.
+bool is_dead(int pid) {
+  const Fd fd(::open(("/proc/" + std::to_string(pid) + "/status").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> block;
+  const ssize_t size = fd ? ::read(fd.get(), block.data(), block.size()) : -1;
+  if (size <= 0) return true;  // Gone since it was listed.
+  const std::string_view status(block.data(), static_cast<size_t>(size));
+  const bool is_zombie = status.find("\nState:\tZ") != status.npos || status.find("\nState:\tX") != status.npos;
+  const bool has_threads =
+      status.find("\nThreads:\t0\n") == status.npos && status.find("\nThreads:\t1\n") == status.npos;
+  return is_zombie && !has_threads;
 }
 
 }  // namespace
@@ -44,7 +61,7 @@ bool is_namespace_populated(unsigned long number) {
   const std::vector<int> numbers = all_processes();
   return std::any_of(numbers.begin(), numbers.end(), [&](int pid) {
     const std::string link = "/proc/" + std::to_string(pid) + "/ns/pid";
-    return lies_in(Fd(::open(link.c_str(), O_RDONLY | O_CLOEXEC)), number);
+    return lies_in(Fd(::open(link.c_str(), O_RDONLY | O_CLOEXEC)), number) && !is_dead(pid);
   });
 }
 

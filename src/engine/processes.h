@@ -8,7 +8,8 @@ namespace volary {
 // Their numbers, at some moment: each may be gone, or be another's, before it is looked at.
 std::vector<int> all_processes();
 
-// Whether a process is left in the pid namespace with this number (of its inode), or in one below it.
+// Whether a process that may still do something is left in the pid namespace with this number (of its inode), or in one
+// below it.
 bool is_namespace_populated(unsigned long number);
 
 }  // namespace volary

@@ -37,7 +37,8 @@ void attach(Transaction& transaction, const Caller& caller, const std::string& j
     take_reader(transaction, volume.id, version, {"job", job_id}, now);
   } else {
     if (!reference.version.empty() && get_version(transaction, volume, reference.version).number != volume.head)
-      throw Error(Errc::invalid, "'{}' is not the newest version: only that can be attached for writing", wanted.volume);
+      throw Error(Errc::invalid, "'{}' is not the newest version: only that can be attached for writing",
+                  wanted.volume);
     take_writer(transaction, volume.id, volume.name, version, {"job", job_id}, now);
   }
   transaction.run(
@@ -62,8 +63,8 @@ Job Jobs::submit(const Caller& caller, const NewJob& request) {
         "INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, created_at, "
         "lease_owner, lease_until) VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0)",
         id, caller.tenant, caller.project, caller.name, request.name.value_or(id), request, "submitted", now);
-    transaction.run("INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')",
-                    id, now);
+    transaction.run(
+        "INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')", id, now);
     uint64_t number = 0;
     for (const NewAttachment& wanted : request.attachments) attach(transaction, caller, id, number++, wanted, now);
     fault::point("job.submitting");

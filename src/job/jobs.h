@@ -1,4 +1,5 @@
-// job/jobs.h: jobs as people ask for them: submitted, listed, followed, stopped, removed. What then happens to one is the reconciler's business.
+// job/jobs.h: jobs as people ask for them: submitted, listed, followed, stopped, removed. What then happens to one is
+// the reconciler's business.
 #pragma once
 
 #include <optional>
@@ -34,11 +35,12 @@ class Jobs {
   Jobs(Database& database, Runner& runner, Path jobs_directory, Clock& clock)
       : database_(database), runner_(runner), jobs_directory_(std::move(jobs_directory)), clock_(clock) {}
 
-  // Accepts the job and takes its leases, in one transaction. Throws `invalid`, `not_found` for a volume or version, `conflict` with the holder's name if a volume
+  // Accepts the job and takes its leases, in one transaction. Throws `invalid`, `not_found` for a volume or version,
+  // `conflict` with the holder's name if a volume
   // to be written has a writer.
   Job submit(const Caller& caller, const NewJob& request);
   std::vector<Job> list(const Caller& caller, const JobFilter& filter);  // Newest first.
-  Job get(const Caller& caller, const std::string& id);                   // By id, or by the name of the newest one so called.
+  Job get(const Caller& caller, const std::string& id);  // By id, or by the name of the newest one so called.
   // Asks a job to end. Ended ones: `conflict`.
   void stop(const Caller& caller, const std::string& id);
   // Forgets an ended job, its log and its working directory. Throws `conflict` while it has not ended.

@@ -82,7 +82,8 @@ void Reconciler::work() {
   }
 }
 
-// A step of background work: here its errors end (core/error.h), written for the operator; the job is looked at again later.
+// A step of background work: here its errors end (core/error.h), written for the operator; the job is looked at again
+// later.
 void Reconciler::look(const std::string& id) {
   try {
     while (step_once(id)) {

@@ -1,6 +1,7 @@
 // job/reconciler.h: brings every job to its end: looks at it, decides by job/states.h, acts, writes.
 //
-// It keeps nothing about a job in memory between two looks. A look that leads to nothing writes nothing. Before it acts it leases the row for this process;
+// It keeps nothing about a job in memory between two looks. A look that leads to nothing writes nothing. Before it
+// acts it leases the row for this process;
 // rows of a process that died are free again at the next start (one server a data directory, by its lock).
 #pragma once
 
@@ -21,7 +22,8 @@
 namespace volary {
 
 struct ReconcilerOptions {
-  size_t running_max = 32;  // Jobs between INITIALIZING and FINALIZING at once; the others wait in QUEUED, oldest first.
+  size_t running_max =
+      32;  // Jobs between INITIALIZING and FINALIZING at once; the others wait in QUEUED, oldest first.
   size_t threads = 8;       // Jobs looked at, prepared or finalised at once.
 };
 
@@ -29,7 +31,8 @@ class Reconciler {
  public:
   using Log = std::function<void(std::string_view line)>;  // For the operator: what failed and is tried again.
 
-  Reconciler(Database& database, Runner& runner, Workplace& workplace, Clock& clock, ReconcilerOptions options, Log log);
+  Reconciler(Database& database, Runner& runner, Workplace& workplace, Clock& clock, ReconcilerOptions options,
+             Log log);
   ~Reconciler() { stop(); }
 
   // Frees the rows of a process that died, cleans up after ended jobs, starts the threads.

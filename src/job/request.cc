@@ -23,13 +23,15 @@ bool is_within(std::string_view path, std::string_view other) {
 
 void check_path(const std::string& path) {
   if (!path.starts_with('/') || path == "/")
-    throw Error(Errc::invalid, "'{}' is no place for a volume: expected an absolute path such as /data", printable(path));
+    throw Error(Errc::invalid, "'{}' is no place for a volume: expected an absolute path such as /data",
+                printable(path));
   TreePath::parse(std::string_view(path).substr(1));
   for (const std::string_view taken : taken_paths)
     if (is_within(path, taken))
       throw Error(Errc::invalid, "'{}' is no place for a volume: '{}' belongs to the system", path, taken);
   if (path == "/workspace" || path == "/tmp")
-    throw Error(Errc::invalid, "'{}' is no place for a volume: it is the job's own; expected a path below it or elsewhere", path);
+    throw Error(Errc::invalid,
+                "'{}' is no place for a volume: it is the job's own; expected a path below it or elsewhere", path);
 }
 
 void check_attachments(const std::vector<NewAttachment>& attachments) {
@@ -46,7 +48,9 @@ void check_env(const std::map<std::string, std::string>& env) {
   for (const auto& [name, value] : env) {
     bool good = !name.empty() && !(name[0] >= '0' && name[0] <= '9');
     for (const char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
-    if (!good) throw Error(Errc::invalid, "'{}' cannot name an environment variable: expected letters, digits and '_'", printable(name));
+    if (!good)
+      throw Error(Errc::invalid, "'{}' cannot name an environment variable: expected letters, digits and '_'",
+                  printable(name));
     if (value.find('\0') != std::string::npos)
       throw Error(Errc::invalid, "the environment variable {} holds a NUL byte: expected none", name);
   }
@@ -70,8 +74,8 @@ void check_request(const NewJob& request) {
     decode_base64(file.content, file.path);
   }
   if (request.timeout_seconds && (*request.timeout_seconds < 1 || *request.timeout_seconds > timeout_seconds_max))
-    throw Error(Errc::invalid, "a timeout of {} seconds cannot be: expected 1 to {} (28 days)", *request.timeout_seconds,
-                timeout_seconds_max);
+    throw Error(Errc::invalid, "a timeout of {} seconds cannot be: expected 1 to {} (28 days)",
+                *request.timeout_seconds, timeout_seconds_max);
   if (request.cpus && (*request.cpus < 1 || *request.cpus > cores()))
     throw Error(Errc::invalid, "{} cpus were asked for: this machine has {}", *request.cpus, cores());
 }

@@ -63,7 +63,8 @@ JobFacts facts_of(const JobRow& row) {
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now) {
   const JobState next = *step.next;
   if (!may_follow(row.state, next))
-    throw Error(Errc::internal, "job {} cannot go from {} to {}", row.id, name_of_value(row.state), name_of_value(next));
+    throw Error(Errc::internal, "job {} cannot go from {} to {}", row.id, name_of_value(row.state),
+                name_of_value(next));
   const std::string ending = step.ending ? std::string(name_of_value(*step.ending)) : row.ending;
   const int64_t moved = transaction.run(
       "UPDATE job SET state = $3, reason = $4, ending = $5, exit_code = COALESCE($6, exit_code) "

@@ -54,7 +54,8 @@ std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::s
 Job view_of(Transaction& transaction, const JobRow& row);
 JobFacts facts_of(const JobRow& row);
 
-// Writes `next` with its event, if the job is still in `from`: false if somebody else moved it. A terminal state ends its leases in the same transaction.
+// Writes `next` with its event, if the job is still in `from`: false if somebody else moved it. A terminal state ends
+// its leases in the same transaction.
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now);
 
 }  // namespace volary

@@ -33,7 +33,9 @@ Step finalise_to(JobState ending, std::string reason, std::optional<int64_t> exi
   return step;
 }
 
-Step lost() { return finalise_to(ERROR, "the process vanished without an exit code: its supervisor or the machine died"); }
+Step lost() {
+  return finalise_to(ERROR, "the process vanished without an exit code: its supervisor or the machine died");
+}
 
 std::string exit_text(int64_t code) {
   return code > 128 && code < 193 ? fmt::format("the process was ended by signal {}", code - 128)

@@ -121,7 +121,8 @@ TEST(a_job, tries_a_finalisation_again_that_was_unavailable_and_ends_in_error_ot
 
 TEST(the_table, has_every_decision_and_nothing_leaves_a_terminal_state) {
   boost::mp11::mp_for_each<boost::describe::describe_enumerators<JobState>>([&](auto state) {
-    for (const RunPhase phase : {RunPhase::absent, RunPhase::starting, RunPhase::running, RunPhase::exited, RunPhase::lost})
+    for (const RunPhase phase :
+         {RunPhase::absent, RunPhase::starting, RunPhase::running, RunPhase::exited, RunPhase::lost})
       for (const bool stop : {false, true})
         for (const Time now : {soon, late}) {
           JobFacts job = facts(state.value);

@@ -23,7 +23,8 @@ Digest tree_of(const AttachmentRow& attachment) {
 // "VOLARY_VOLUME_DIGITS_MODEL_PATH" for volume "digits-model".
 std::string path_variable(std::string_view volume) {
   std::string name = "VOLARY_VOLUME_";
-  for (const char c : volume) name += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::toupper(c)) : '_';
+  for (const char c : volume)
+    name += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::toupper(c)) : '_';
   return name + "_PATH";
 }
 
@@ -95,8 +96,8 @@ void Workplace::finalise_attachment(const JobRow& job, const AttachmentRow& atta
   const auto commit = store_.begin_commit();
   Progress progress;
   const Harvest harvested =
-      harvest(store_, *commit, base, scratch, attachment.access == AttachAccess::rwd ? Deletions::keep : Deletions::drop,
-              progress);
+      harvest(store_, *commit, base, scratch,
+              attachment.access == AttachAccess::rwd ? Deletions::keep : Deletions::drop, progress);
   fault::point("job.harvested");
   const TreeSummary tree = apply_changes(store_, *commit, base, harvested.changes);
   if (tree.tree == base) return;

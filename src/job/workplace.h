@@ -25,7 +25,8 @@ class Workplace {
   // Writes the job's own files and makes its mounts ready; the run to start.
   RunSpec prepare(const JobRow& job);
 
-  // Makes a version of each volume that the job wrote to, if it changed anything, and notes it with the attachment. The job's process is gone. Not done for a
+  // Makes a version of each volume that the job wrote to, if it changed anything, and notes it with the attachment.
+  // The job's process is gone. Not done for a
   // job that ends in ERROR: what it left may be half written and stays where it is, for people to look at.
   void finalise(const JobRow& job);
 

@@ -27,7 +27,7 @@ RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& d
       return;
     }
     Listed& file = listing.files.emplace_back();
-    file.path = TreePath::parse(std::string_view(object.key).substr(prefix.size()));
+    file.path = TreePath::parse(object.key).relative_to(directory);
     file.size = object.size;
     file.key = object.key;
     file.etag = object.etag;
@@ -51,7 +51,8 @@ TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& di
     const auto entry = find_entry(store, tree, step);
     if (!entry) return listing;
     if (entry->kind != EntryKind::directory)
-      throw Error(Errc::invalid, "'{}' is no directory in the volume: expected one, or nothing of that name", step.text());
+      throw Error(Errc::invalid, "'{}' is no directory in the volume: expected one, or nothing of that name",
+                  step.text());
     top = entry->digest;
   }
   walk(store, top, [&](const TreePath& path, const TreeEntry& entry) {
@@ -67,7 +68,8 @@ void remember_objects(Transaction& transaction, const std::string& datastore_id,
   for (const SeenObject& object : objects)
     transaction.run(
         "INSERT INTO seen_object (datastore, key, etag, size, digest) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (datastore, key) DO UPDATE SET etag = excluded.etag, size = excluded.size, digest = excluded.digest",
+        "ON CONFLICT (datastore, key) DO UPDATE SET etag = excluded.etag, size = excluded.size, digest = "
+        "excluded.digest",
         datastore_id, object.key, object.etag, object.size, object.digest);
 }
 

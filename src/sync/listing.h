@@ -36,7 +36,8 @@ struct SeenObject {
   uint64_t size = 0;
   Digest digest;
 };
-void remember_objects(Transaction& transaction, const std::string& datastore_id, const std::vector<SeenObject>& objects);
+void remember_objects(Transaction& transaction, const std::string& datastore_id,
+                      const std::vector<SeenObject>& objects);
 void forget_object(Transaction& transaction, const std::string& datastore_id, const std::string& key);
 
 // The key of `path` below `directory`.

@@ -1,6 +1,7 @@
 // sync/plan.h: what a transfer will do, as a value, before it does anything. Pure: no clock, no disk, no network.
 //
-// Both sides are lists of files by path. Two files are the same only if both digests are known and equal: sizes and times prove nothing.
+// Both sides are lists of files by path. Two files are the same only if both digests are known and equal: sizes and
+// times prove nothing.
 //
 //                 source only     both, same    both, different    target only
 //   overwrite     copy            skip          copy               stays
@@ -46,7 +47,8 @@ struct Plan {
   bool changes_nothing() const { return copies.empty() && deletes.empty(); }
 };
 
-// Both lists are sorted here by path. Throws `invalid` if a path would have to be a file and a directory at once, or comes twice in a list.
+// Both lists are sorted here by path. Throws `invalid` if a path would have to be a file and a directory at once, or
+// comes twice in a list.
 Plan make_plan(std::vector<Listed>& source, std::vector<Listed>& target, Strategy strategy);
 
 // For people: at most `items_max` items, copies first.

@@ -9,7 +9,6 @@
 #include "access/secrets.h"
 #include "core/clock.h"
 #include "db/database.h"
-#include "net/http_client.h"
 #include "record/datastore.h"
 #include "remote/remote.h"
 
@@ -27,7 +26,8 @@ class Datastores {
   Datastores(Database& database, Secrets& secrets, HttpClient& http, Clock& clock)
       : database_(database), secrets_(secrets), http_(http), clock_(clock) {}
 
-  // Throws `exists`, `invalid` for options that do not belong to the kind, `not_found` for a secret or directory that is not there.
+  // Throws `exists`, `invalid` for options that do not belong to the kind, `not_found` for a secret or directory that
+  // is not there.
   Datastore create(const Caller& caller, const NewDatastore& request);
   std::vector<Datastore> list(const Caller& caller);
   Datastore get(const Caller& caller, const std::string& name);

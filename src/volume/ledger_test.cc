@@ -51,10 +51,12 @@ class the_ledger : public testing::Test {
 };
 
 TEST_F(the_ledger, lets_one_writer_in_and_names_it_to_the_second) {
-  EXPECT_EQ(error_of([&](Transaction& t) { EXPECT_EQ(take_writer(t, volume.id, "digits", 0, one, clock.now()), 1u); }), "");
-  EXPECT_EQ(error_of([&](Transaction& t) { take_writer(t, volume.id, "digits", 0, two, clock.now()); }),
-            "conflict: volume 'digits' is being written by job job-1 since 1970-01-01T00:16:40.000000Z: expected no other "
-            "writer");
+  EXPECT_EQ(error_of([&](Transaction& t) { EXPECT_EQ(take_writer(t, volume.id, "digits", 0, one, clock.now()), 1u); }),
+            "");
+  EXPECT_EQ(
+      error_of([&](Transaction& t) { take_writer(t, volume.id, "digits", 0, two, clock.now()); }),
+      "conflict: volume 'digits' is being written by job job-1 since 1970-01-01T00:16:40.000000Z: expected no other "
+      "writer");
   EXPECT_EQ(error_of([&](Transaction& t) {
               release_leases(t, one);
               EXPECT_EQ(take_writer(t, volume.id, "digits", 0, two, clock.now()), 2u);
@@ -80,22 +82,25 @@ TEST_F(the_ledger, makes_one_version_for_one_holder_however_often_it_is_asked) {
 
 TEST_F(the_ledger, refuses_what_does_not_fit_with_the_numbers) {
   database->write([&](Transaction& t) { reserve_bytes(t, volume.id, 900); });
-  EXPECT_EQ(error_of([&](Transaction& t) { reserve_bytes(t, volume.id, 200); }),
-            "exhausted: volume 'digits' has a quota of 1000 B (1000 bytes): 0 B used, 900 B reserved, 200 B more asked for");
+  EXPECT_EQ(
+      error_of([&](Transaction& t) { reserve_bytes(t, volume.id, 200); }),
+      "exhausted: volume 'digits' has a quota of 1000 B (1000 bytes): 0 B used, 900 B reserved, 200 B more asked for");
   database->write([&](Transaction& t) { release_bytes(t, volume.id, 900); });
-  EXPECT_EQ(error_of([&](Transaction& t) {
-              take_writer(t, volume.id, "digits", 0, one, clock.now());
-              commit_version(t, version_of(1001, one), clock.now());
-            }),
-            "exhausted: volume 'digits' has a quota of 1000 B (1000 bytes): 0 B used, 0 B reserved, 1001 B more asked for");
+  EXPECT_EQ(
+      error_of([&](Transaction& t) {
+        take_writer(t, volume.id, "digits", 0, one, clock.now());
+        commit_version(t, version_of(1001, one), clock.now());
+      }),
+      "exhausted: volume 'digits' has a quota of 1000 B (1000 bytes): 0 B used, 0 B reserved, 1001 B more asked for");
 }
 
 TEST_F(the_ledger, keeps_the_projects_quota_over_all_its_volumes) {
   database->write([&](Transaction& t) { t.run("UPDATE project SET quota_fs_bytes = 1500"); });
   const Volume other = volumes.create(alice, {"other", {}, {}, 1000, {}});
   database->write([&](Transaction& t) { reserve_bytes(t, volume.id, 1000); });
-  EXPECT_EQ(error_of([&](Transaction& t) { reserve_bytes(t, other.id, 600); }),
-            "exhausted: the project has a quota of 1.46 KiB for fs volumes: 1000 B used or reserved, 600 B more asked for");
+  EXPECT_EQ(
+      error_of([&](Transaction& t) { reserve_bytes(t, other.id, 600); }),
+      "exhausted: the project has a quota of 1.46 KiB for fs volumes: 1000 B used or reserved, 600 B more asked for");
 }
 
 TEST_F(the_ledger, never_overshoots_when_many_reserve_at_once) {

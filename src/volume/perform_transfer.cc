@@ -1,7 +1,9 @@
 // volume/perform_transfer.cc: one import or export from its row to its end, for volume/transfers.h.
 //
-// An import is visible only by the last transaction of perform_import: the version, the head, what was seen of the objects, the end of the lease and the state
-// "done" are one commit. Whatever dies before it leaves the volume as it was; the next start begins again with the journal.
+// An import is visible only by the last transaction of perform_import: the version, the head, what was seen of the
+// objects, the end of the lease and the state
+// "done" are one commit. Whatever dies before it leaves the volume as it was; the next start begins again with the
+// journal.
 #include "core/error.h"
 #include "core/fault.h"
 #include "sync/fetch.h"
@@ -57,6 +59,17 @@ TransferCounts finished(TransferCounts counts, const Plan& plan) {
   return counts;
 }
 
+// Promises what the volume may grow by, before a byte moves; what a run that was cut off had promised is given back.
+void reserve_for(Transaction& transaction, const std::string& id, const Plan& plan, const TransferCounts& counts) {
+  const uint64_t goes = plan.replaced_bytes + plan.delete_bytes;
+  const uint64_t more = plan.copy_bytes > goes ? plan.copy_bytes - goes : 0;
+  const Inside inside = inside_of(transaction, id);
+  release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+  reserve_bytes(transaction, inside.volume_id, more);
+  transaction.run("UPDATE transfer SET state = 'running', counts = $2, reserved_bytes = $3 WHERE id = $1", id, counts,
+                  more);
+}
+
 std::vector<TreeChange> changes_of(const Plan& plan, const std::vector<Listed>& source,
                                    const std::vector<Listed>& target, const std::vector<Fetched>& fetched,
                                    const TreePath& directory) {
@@ -102,7 +115,8 @@ void Transfers::perform(const std::string& id, Live& live) {
   }
 }
 
-// A cancelled transfer ends as such; one that the server's own end broke off stays for the next start; all others failed.
+// A cancelled transfer ends as such; one that the server's own end broke off stays for the next start; all others
+// failed.
 void Transfers::fail(const Transfer& transfer, const Error& error, const Live& live) {
   database_.write([&](Transaction& transaction) {
     const Inside inside = inside_of(transaction, transfer.id);
@@ -136,17 +150,9 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
                 remote->description());
   const Plan plan = make_plan(source, target, transfer.strategy);
   const TransferCounts counts = counts_of(plan, source.size(), listing.markers);
-  const uint64_t goes = plan.replaced_bytes + plan.delete_bytes;
-  const uint64_t more = plan.copy_bytes > goes ? plan.copy_bytes - goes : 0;
   live.progress.files_total = plan.copies.size();
   live.progress.bytes_total = plan.copy_bytes;
-  database_.write([&](Transaction& transaction) {
-    const Inside inside = inside_of(transaction, transfer.id);
-    release_bytes(transaction, inside.volume_id, inside.reserved_bytes);  // Of a run that was cut off.
-    reserve_bytes(transaction, inside.volume_id, more);
-    transaction.run("UPDATE transfer SET state = 'running', counts = $2, reserved_bytes = $3 WHERE id = $1",
-                    transfer.id, counts, more);
-  });
+  database_.write([&](Transaction& transaction) { reserve_for(transaction, transfer.id, plan, counts); });
   fault::point("import.planned");
 
   const auto commit = store_.begin_commit();

@@ -1,4 +1,5 @@
-// volume/transfers.cc: acceptance, the queue and its workers, for volume/transfers.h; the acts are in perform_transfer.cc.
+// volume/transfers.cc: acceptance, the queue and its workers, for volume/transfers.h; the acts are in
+// perform_transfer.cc.
 #include "volume/transfers.h"
 
 #include "core/error.h"

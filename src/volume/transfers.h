@@ -1,7 +1,9 @@
 // volume/transfers.h: imports and exports: asked for, planned, carried out in the background, resumed after a crash.
 //
-// The row in the table transfer is the truth. An import holds the volume's writer lease from its acceptance to its end, an export a reader's. Workers take
-// queued rows; a server that starts puts those that were under way back into the queue, and the journal keeps them from fetching twice.
+// The row in the table transfer is the truth. An import holds the volume's writer lease from its acceptance to its
+// end, an export a reader's. Workers take
+// queued rows; a server that starts puts those that were under way back into the queue, and the journal keeps them
+// from fetching twice.
 #pragma once
 
 #include <condition_variable>

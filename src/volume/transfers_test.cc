@@ -24,7 +24,8 @@ struct Scratch {
 class a_transfer : public testing::Test {
  protected:
   a_transfer() {
-    datastores.create(alice, {"bucket", DatastoreKind::directory, (scratch.path / "bucket").native(), {}, {}, {}, {}, {}});
+    datastores.create(alice,
+                      {"bucket", DatastoreKind::directory, (scratch.path / "bucket").native(), {}, {}, {}, {}, {}});
     volumes.create(alice, {"digits", DataType::dataset, {}, 1 << 20, {}});
     transfers.start();
   }
@@ -154,8 +155,9 @@ TEST_F(a_transfer, that_finds_nothing_fails_and_never_mirrors_emptiness) {
 TEST_F(a_transfer, above_the_quota_fails_before_a_byte_moves) {
   put("d/a", std::string(2 << 20, 'x'));
   const Transfer failed = import("d");
-  EXPECT_THAT(failed.error, testing::StartsWith("exhausted: volume 'digits' has a quota of 1.00 MiB (1048576 bytes): 0 B "
-                                                "used, 0 B reserved, 2.00 MiB more asked for"));
+  EXPECT_THAT(failed.error,
+              testing::StartsWith("exhausted: volume 'digits' has a quota of 1.00 MiB (1048576 bytes): 0 B "
+                                  "used, 0 B reserved, 2.00 MiB more asked for"));
   EXPECT_EQ(failed.counts.bytes_done, 0u);
   EXPECT_EQ(volumes.get(alice, "digits").reserved_bytes, 0u);
 }

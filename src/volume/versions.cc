@@ -66,10 +66,11 @@ Version get_version(Transaction& transaction, const Volume& volume, const std::s
     if (!matching.empty()) version = matching.front();
   }
   if (!version)
-    throw Error(Errc::not_found,
-                "volume '{}' has no version '{}': expected a number up to {}, a tag or the first {} or more digits of a "
-                "checksum",
-                volume.name, printable(reference), volume.head, checksum_prefix_min);
+    throw Error(
+        Errc::not_found,
+        "volume '{}' has no version '{}': expected a number up to {}, a tag or the first {} or more digits of a "
+        "checksum",
+        volume.name, printable(reference), volume.head, checksum_prefix_min);
   return *version;
 }
 
@@ -109,7 +110,8 @@ std::vector<FileEntry> Volumes::files(const Caller& caller, const std::string& n
   if (!below.is_root()) {
     const auto entry = find_entry(store_, top, below);
     if (!entry || entry->kind != EntryKind::directory)
-      throw Error(Errc::not_found, "volume '{}' has no directory '{}' in version {}", name, below.text(), version.number);
+      throw Error(Errc::not_found, "volume '{}' has no directory '{}' in version {}", name, below.text(),
+                  version.number);
     top = entry->digest;
   }
   std::vector<FileEntry> files;

@@ -23,7 +23,8 @@ constexpr std::string_view select_volume =
     "FROM volume LEFT JOIN version ON version.volume = volume.id AND version.number = volume.head ";
 
 void check_tags(const std::vector<std::string>& tags) {
-  if (tags.size() > tags_max) throw Error(Errc::invalid, "{} tags were given: expected at most {}", tags.size(), tags_max);
+  if (tags.size() > tags_max)
+    throw Error(Errc::invalid, "{} tags were given: expected at most {}", tags.size(), tags_max);
   for (const std::string& tag : tags)
     if (tag.empty() || tag.size() > 128 || !is_utf8(tag) || printable(tag) != tag)
       throw Error(Errc::invalid, "'{}' is no tag: expected 1 to 128 bytes of printable text", printable(tag));
@@ -53,7 +54,8 @@ Volume Volumes::create(const Caller& caller, const NewVolume& request) {
   const Name name = Name::parse(request.name, "volume");
   check_tags(request.tags);
   const uint64_t quota = request.quota_bytes.value_or(quota_bytes_default);
-  if (quota == 0 || quota > INT64_MAX) throw Error(Errc::invalid, "a quota of {} bytes cannot be: expected at least 1", quota);
+  if (quota == 0 || quota > INT64_MAX)
+    throw Error(Errc::invalid, "a quota of {} bytes cannot be: expected at least 1", quota);
   if (request.storage_type.value_or(StorageType::fs) == StorageType::obs)
     throw Error(Errc::invalid, "storage type 'obs' is not offered by this server: expected 'fs'");
   return database_.write([&](Transaction& transaction) {
@@ -122,7 +124,8 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
       users += (users.empty() ? "" : ", ") + lease;
     if (!users.empty())
       throw Error(Errc::conflict, "volume '{}' is in use by {}: expected nobody to hold it", name, users);
-    transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", volume.id);
+    transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)",
+                    volume.id);
     for (const char* table : {"transfer", "job_attachment", "version_tag", "share", "version"})
       transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), volume.id);
     transaction.run("DELETE FROM volume WHERE id = $1", volume.id);

@@ -1,6 +1,7 @@
 // volume/volumes.h: volumes and their versions, by name, for one caller's project.
 //
-// Whether the caller may do what it asks is the gate's business (api/); here it is looked for in its own project only, so what may not be seen is not found.
+// Whether the caller may do what it asks is the gate's business (api/); here it is looked for in its own project
+// only, so what may not be seen is not found.
 // Every function may be called from any thread.
 #pragma once
 
@@ -46,11 +47,13 @@ class Volumes {
   Volume get(const Caller& caller, const std::string& name);
   // Throws `exhausted` for a quota below what is used or reserved.
   Volume update(const Caller& caller, const std::string& name, const VolumeChange& change);
-  // Throws `conflict` with the holders' names while somebody uses it. Its versions go; the bytes go with the next sweep.
+  // Throws `conflict` with the holders' names while somebody uses it. Its versions go; the bytes go with the next
+  // sweep.
   void remove(const Caller& caller, const std::string& name);
 
   std::vector<Version> versions(const Caller& caller, const std::string& name);  // Newest first.
-  // "3", "v3", a tag, at least 6 digits of a checksum, "head" or "": throws `not_found`, also for the head of an empty volume.
+  // "3", "v3", a tag, at least 6 digits of a checksum, "head" or "": throws `not_found`, also for the head of an
+  // empty volume.
   Version version(const Caller& caller, const std::string& name, const std::string& reference);
   void tag(const Caller& caller, const std::string& name, const std::string& reference, const std::string& tag);
   std::vector<Lease> leases(const Caller& caller, const std::string& name);

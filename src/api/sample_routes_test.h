@@ -1,4 +1,4 @@
-// api/sample_routes.h: for tests: a small route table with one of each kind, and a gate that writes down what it sees.
+// api/sample_routes_test.h: for tests: a small route table with one of each kind, and a gate that writes down what it sees.
 #pragma once
 
 #include <mutex>

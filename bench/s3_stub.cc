@@ -1,0 +1,334 @@
+// bench/s3_stub.cc: an S3 server that is never the bottleneck, for bench/run alone.
+//
+//   s3_stub BUCKET:OBJECTS:BYTES…     prints "http://127.0.0.1:PORT", then serves until it is killed
+//
+// Each bucket holds OBJECTS objects of BYTES each, named d000/f0000.bin and so on, a thousand to a directory. Every
+// object is a stretch of the same random bytes, each from another offset, so no two are equal, and a GET is one
+// sendfile(). It answers listings (version 2, with delimiter), HEAD and GET with ranges and If-Match, one thread a
+// connection. It checks no signature and keeps nothing: correctness is tested against real servers, not here.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <random>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace {
+
+constexpr uint64_t pool_bytes = 64 << 20;       // The random bytes that all objects are stretches of.
+constexpr uint64_t parted_bytes_min = 16 << 20;  // From here on, etags look like those of multipart uploads: no MD5.
+constexpr const char* modified = "2024-01-01T00:00:00.000Z";
+constexpr const char* modified_http = "Mon, 01 Jan 2024 00:00:00 GMT";
+
+struct Object {
+  std::string key;
+  uint64_t size = 0;
+  uint64_t offset = 0;  // Into the pool; it goes on at the pool's beginning.
+  std::string etag;
+};
+
+using Bucket = std::vector<Object>;  // By key.
+using Words = std::map<std::string, std::string, std::less<>>;
+
+std::map<std::string, Bucket, std::less<>> buckets;
+int pool_fd = -1;
+const char* pool = nullptr;
+
+[[noreturn]] void fail(const std::string& what) {
+  std::perror(("s3_stub: " + what).c_str());
+  std::exit(1);
+}
+
+void make_pool() {
+  pool_fd = ::memfd_create("pool", MFD_CLOEXEC);
+  if (pool_fd < 0 || ::ftruncate(pool_fd, pool_bytes) < 0) fail("no memory for the pool");
+  void* place = ::mmap(nullptr, pool_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, pool_fd, 0);
+  if (place == MAP_FAILED) fail("no memory for the pool");
+  auto* numbers = static_cast<uint64_t*>(place);
+  std::mt19937_64 random(1);  // The same bytes every time.
+  std::generate(numbers, numbers + pool_bytes / sizeof(uint64_t), random);
+  pool = static_cast<const char*>(place);
+}
+
+std::string md5_of(uint64_t offset, uint64_t size) {
+  std::array<unsigned char, 16> digest{};
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_DigestInit_ex(context, EVP_md5(), nullptr);
+  while (size > 0) {
+    const uint64_t step = std::min(size, pool_bytes - offset);
+    EVP_DigestUpdate(context, pool + offset, step);
+    offset = (offset + step) % pool_bytes;
+    size -= step;
+  }
+  EVP_DigestFinal_ex(context, digest.data(), nullptr);
+  EVP_MD_CTX_free(context);
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    std::array<char, 3> two{};
+    std::snprintf(two.data(), two.size(), "%02x", byte);
+    hex += two.data();
+  }
+  return hex;
+}
+
+Bucket make_bucket(uint64_t count, uint64_t size) {
+  Bucket bucket(count);
+  uint64_t step = 4096;  // Whole pages while they suffice for offsets that all differ.
+  while (step > 8 && step * count > pool_bytes) step /= 2;
+  for (uint64_t i = 0; i < count; ++i) {
+    std::array<char, 32> key{};
+    std::snprintf(key.data(), key.size(), "d%03lu/f%04lu.bin", i / 1000, i % 1000);
+    const uint64_t offset = i * step % pool_bytes;
+    std::string etag = size < parted_bytes_min ? md5_of(offset, size) : md5_of(offset, 64) + "-256";
+    bucket[i] = {key.data(), size, offset, std::move(etag)};
+  }
+  return bucket;
+}
+
+std::string percent_decode(std::string_view text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%' || i + 2 >= text.size()) {
+      plain += text[i];
+      continue;
+    }
+    plain += static_cast<char>(std::strtol(std::string(text.substr(i + 1, 2)).c_str(), nullptr, 16));
+    i += 2;
+  }
+  return plain;
+}
+
+// One connection: requests in, answers out, until the client goes.
+class Connection {
+ public:
+  explicit Connection(int fd) : fd_(fd) {}
+  ~Connection() { ::close(fd_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void serve() {
+    while (read_head()) {
+      if (!answer()) return;
+    }
+  }
+
+ private:
+  bool read_head() {
+    size_t end;
+    while ((end = in_.find("\r\n\r\n")) == in_.npos) {
+      std::array<char, 16384> bytes;
+      const ssize_t size = ::recv(fd_, bytes.data(), bytes.size(), 0);
+      if (size <= 0) return false;
+      in_.append(bytes.data(), static_cast<size_t>(size));
+    }
+    std::string_view head = std::string_view(in_).substr(0, end + 2);
+    headers_.clear();
+    query_.clear();
+    const std::string_view line = take_line(head);
+    method_ = line.substr(0, line.find(' '));
+    const std::string_view url = line.substr(method_.size() + 1, line.rfind(' ') - method_.size() - 1);
+    const size_t mark = std::min(url.find('?'), url.size());
+    path_ = percent_decode(url.substr(1, mark - 1));
+    if (mark < url.size()) read_query(url.substr(mark + 1));
+    while (!head.empty()) read_header(take_line(head));
+    in_.erase(0, end + 4);
+    return true;
+  }
+
+  static std::string_view take_line(std::string_view& text) {
+    const size_t end = text.find("\r\n");
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + 2);
+    return line;
+  }
+
+  void read_query(std::string_view text) {
+    while (!text.empty()) {
+      const std::string_view pair = text.substr(0, text.find('&'));
+      text.remove_prefix(std::min(pair.size() + 1, text.size()));
+      const size_t equals = std::min(pair.find('='), pair.size());
+      query_[percent_decode(pair.substr(0, equals))] =
+          equals < pair.size() ? percent_decode(pair.substr(equals + 1)) : "";
+    }
+  }
+
+  void read_header(std::string_view line) {
+    const size_t colon = line.find(':');
+    if (colon == line.npos) return;
+    std::string name(line.substr(0, colon));
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    line.remove_prefix(colon + 1);
+    while (line.starts_with(' ')) line.remove_prefix(1);
+    headers_[name] = line;
+  }
+
+  std::string word(const Words& words, std::string_view name) const {
+    const auto found = words.find(name);
+    return found == words.end() ? "" : found->second;
+  }
+
+  // False when the connection is over.
+  bool answer() {
+    const size_t slash = std::min(path_.find('/'), path_.size());
+    const auto bucket = buckets.find(std::string_view(path_).substr(0, slash));
+    const std::string key = path_.substr(std::min(slash + 1, path_.size()));
+    if (method_ != "GET" && method_ != "HEAD") return send_error(501, "NotImplemented");
+    if (bucket == buckets.end()) return send_error(404, "NoSuchBucket");
+    if (key.empty()) return method_ == "HEAD" ? send_text("200 OK", "", "") : send_listing(bucket->second);
+    const auto object = std::lower_bound(bucket->second.begin(), bucket->second.end(), key,
+                                         [](const Object& one, const std::string& k) { return one.key < k; });
+    if (object == bucket->second.end() || object->key != key) return send_error(404, "NoSuchKey");
+    return send_object(*object);
+  }
+
+  bool send_object(const Object& object) {
+    const std::string wanted = word(headers_, "if-match");
+    if (!wanted.empty() && wanted.find(object.etag) == wanted.npos) return send_error(412, "PreconditionFailed");
+    uint64_t first = 0;
+    uint64_t end = object.size;
+    const std::string range = word(headers_, "range");
+    unsigned long from = 0;
+    unsigned long last = 0;
+    const int numbers = std::sscanf(range.c_str(), "bytes=%lu-%lu", &from, &last);
+    if (numbers >= 1) first = from;
+    if (numbers == 2) end = std::min<uint64_t>(end, last + 1);
+    if (first >= end && object.size > 0) return send_error(416, "InvalidRange");
+    std::string fields = "ETag: \"" + object.etag + "\"\r\nLast-Modified: " + modified_http +
+                         "\r\nAccept-Ranges: bytes\r\nContent-Type: application/octet-stream\r\n";
+    if (numbers >= 1)
+      fields += "Content-Range: bytes " + std::to_string(first) + "-" + std::to_string(end - 1) + "/" +
+                std::to_string(object.size) + "\r\n";
+    const bool has_body = method_ == "GET" && end > first;
+    const std::string head = head_of(numbers >= 1 ? "206 Partial Content" : "200 OK", fields, end - first);
+    if (!send_bytes(head, has_body ? MSG_MORE : 0)) return false;
+    return !has_body || send_stretch((object.offset + first) % pool_bytes, end - first);
+  }
+
+  bool send_stretch(uint64_t offset, uint64_t size) {
+    while (size > 0) {
+      auto at = static_cast<off_t>(offset);
+      const ssize_t sent = ::sendfile(fd_, pool_fd, &at, std::min(size, pool_bytes - offset));
+      if (sent <= 0) return false;
+      size -= static_cast<uint64_t>(sent);
+      offset = static_cast<uint64_t>(at) % pool_bytes;
+    }
+    return true;
+  }
+
+  bool send_listing(const Bucket& bucket) {
+    const std::string prefix = word(query_, "prefix");
+    const std::string delimiter = word(query_, "delimiter");
+    const std::string token = word(query_, "continuation-token");
+    const std::string asked = word(query_, "max-keys");
+    const size_t keys_max = asked.empty() ? 1000 : std::min(std::stoul(asked), 1000ul);
+    const auto before = [](const Object& one, const std::string& k) { return one.key < k; };
+    auto at = std::lower_bound(bucket.begin(), bucket.end(), std::max(prefix, token), before);
+    std::string items;
+    size_t count = 0;
+    for (; at != bucket.end() && at->key.starts_with(prefix) && count < keys_max; ++count) {
+      const size_t cut = delimiter.empty() ? std::string::npos : at->key.find(delimiter, prefix.size());
+      if (cut == std::string::npos) {
+        items += "<Contents><Key>" + at->key + "</Key><LastModified>" + modified + "</LastModified><ETag>&quot;" +
+                 at->etag + "&quot;</ETag><Size>" + std::to_string(at->size) +
+                 "</Size><StorageClass>STANDARD</StorageClass></Contents>";
+        ++at;
+      } else {
+        std::string directory = at->key.substr(0, cut + delimiter.size());
+        items += "<CommonPrefixes><Prefix>" + directory + "</Prefix></CommonPrefixes>";
+        ++directory.back();  // The first that a key below it cannot be.
+        at = std::lower_bound(at, bucket.end(), directory, before);
+      }
+    }
+    const bool is_cut = at != bucket.end() && at->key.starts_with(prefix);
+    std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "
+                       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Prefix>" + prefix + "</Prefix>";
+    if (!word(query_, "encoding-type").empty()) text += "<EncodingType>url</EncodingType>";
+    text += "<KeyCount>" + std::to_string(count) + "</KeyCount><IsTruncated>" + (is_cut ? "true" : "false") +
+            "</IsTruncated>";
+    if (is_cut) text += "<NextContinuationToken>" + at->key + "</NextContinuationToken>";
+    return send_text("200 OK", "Content-Type: application/xml\r\n", text + items + "</ListBucketResult>");
+  }
+
+  bool send_error(int status, const std::string& code) {
+    return send_text(std::to_string(status) + " " + code, "Content-Type: application/xml\r\n",
+                     "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code></Error>");
+  }
+
+  bool send_text(const std::string& status, const std::string& fields, const std::string& body) {
+    return send_bytes(head_of(status, fields, body.size()) + (method_ == "HEAD" ? "" : body), 0);
+  }
+
+  static std::string head_of(const std::string& status, const std::string& fields, uint64_t size) {
+    return "HTTP/1.1 " + status + "\r\nServer: s3_stub\r\nx-amz-request-id: 1\r\nContent-Length: " +
+           std::to_string(size) + "\r\n" + fields + "\r\n";
+  }
+
+  bool send_bytes(std::string_view bytes, int flags) {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<size_t>(sent));
+    }
+    return true;
+  }
+
+  int fd_;
+  std::string in_;
+  std::string method_;
+  std::string path_;  // "bucket/key", decoded.
+  Words query_;
+  Words headers_;  // Names in lower case.
+};
+
+int listen_on_loopback() {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 ||
+      ::listen(listener, 1024) < 0)
+    fail("cannot listen");
+  socklen_t size = sizeof address;
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  std::printf("http://127.0.0.1:%d\n", ntohs(address.sin_port));
+  std::fflush(stdout);
+  return listener;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  std::signal(SIGPIPE, SIG_IGN);  // Of sendfile().
+  make_pool();
+  for (int i = 1; i < count; ++i) {
+    std::array<char, 64> name{};
+    unsigned long objects = 0;
+    unsigned long bytes = 0;
+    if (std::sscanf(words[i], "%63[^:]:%lu:%lu", name.data(), &objects, &bytes) != 3) {
+      std::fprintf(stderr, "s3_stub: '%s' is no bucket: expected NAME:OBJECTS:BYTES\n", words[i]);
+      return 2;
+    }
+    buckets[name.data()] = make_bucket(objects, bytes);
+  }
+  for (const int listener = listen_on_loopback();;) {
+    const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) continue;
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    std::thread([fd] { Connection(fd).serve(); }).detach();
+  }
+}
