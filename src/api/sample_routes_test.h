@@ -1,4 +1,4 @@
-// api/sample_routes_test.h: for tests: a small route table with one of each kind, and a gate that writes down what it sees.
+// api/sample_routes_test.h: a small API as the tests of this folder have it; its functions say what they were given.
 #pragma once
 
 #include <mutex>

@@ -1,5 +1,5 @@
-// db/migrations_test.cc: what db/migrations.h promises of a database that comes from another time or another program, and
-// what docs/ says of it.
+// db/migrations_test.cc: what db/migrations.h promises of a database that comes from another time or another
+// program, and what docs/ says of it.
 #include "db/migrations.h"
 
 #include <gtest/gtest.h>

@@ -1,0 +1,78 @@
+"""Everything a user without root gets: the same promises by link farms and overlayfs in a user namespace."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+import conftest
+from volary import Volary
+
+USER = 12345
+
+
+@pytest.fixture
+def volary(tmp_path_factory):
+    """The program as an ordinary user; where the tests run as root, a user of its own is taken."""
+    if os.geteuid() != 0:
+        pytest.skip("the other tests run without root already")
+    home = pathlib.Path("/var/tmp") / f"volary-rootless-{os.getpid()}"
+    home.mkdir(mode=0o755)
+    program = home / "volary"
+    shutil.copy(conftest.PROGRAM, program)
+    os.chown(home, USER, USER)
+
+    class User(Volary):
+        def run(self, *words, **options):
+            keep = self.program
+            self.program = "/usr/bin/setpriv"
+            try:
+                return super().run("--reuid", USER, "--regid", USER, "--clear-groups", keep, *words, **options)
+            finally:
+                self.program = keep
+
+    one = User(program, home / "data")
+    yield one
+    one.end()
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def store(volary):
+    bucket = conftest.DirectoryStore(volary.data.parent / "bucket")
+    bucket.put("m/keep", b"keep")
+    bucket.put("m/sub/change", b"change")
+    for path in [bucket.path, *bucket.path.rglob("*")]:
+        os.chown(path, USER, USER)
+    bucket.add(volary, "store")
+    volary("volume", "create", "v")
+    volary("volume", "import", "v", "--from", "store:m")
+    return bucket
+
+
+def test_doctor_says_which_ways_are_taken(volary):
+    ways = {one["subject"]: one for one in volary.json("doctor")}
+    assert ways["read-only mounts"]["used"] == "link_farm"
+    assert ways["writable mounts"]["used"] == "user_overlay"
+    assert ways["sandbox"]["good"]
+
+
+def test_a_reader_reads_and_cannot_write(volary, store):
+    done = volary.run("job", "run", "--wait", "--logs", "-v", "v:/in", "--", "sh", "-c",
+                      "id -u; cat /in/keep /in/sub/change; touch /in/x; echo >/in/keep; rm /in/keep")
+    assert "42420" in done.stdout and "keepchange" in done.stdout
+    assert done.stdout.count("Read-only file system") == 3
+
+
+def test_a_writer_changes_files_in_place_and_the_next_version_has_it(volary, store):
+    script = "echo more >>/out/sub/change; echo new >/out/new; mkdir /out/d; mv /out/new /out/d/; chmod +x /out/d/new; rm /out/keep"
+    done = volary.run("job", "run", "--wait", "--logs", "-v", "v:/out:rwd", "--", "sh", "-c", script)
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = {one["path"]: (one["size"], one["executable"]) for one in volary.json("volume", "files", "v")
+             if one["kind"] == "file"}
+    assert files == {"sub/change": (11, False), "d/new": (4, True)}
+    assert volary.json("volume", "verify", "v")["whole"]
+    assert volary.json("volume", "verify", "v@1")["whole"]
+    volary("volume", "export", "v", "--to", "store:out")
+    assert store.objects("out/")["out/sub/change"] == b"changemore\n"
