@@ -74,7 +74,7 @@ void keep_admin_token(Access& access, const Path& file) {
 int serve(const ServerConfig& config) {
   const EndSignals end;
   const Path& root = config.data_directory;
-  make_directories(root, 0755);
+  make_directories(root, 0700);
   const auto lock = FileLock::try_take(root / "lock");
   if (!lock) throw Error(Errc::conflict, "another server works in '{}': expected to be the only one", root.native());
   make_directory(root / "jobs", 0700);
@@ -93,7 +93,7 @@ int serve(const ServerConfig& config) {
   Secrets secrets(*database, root / "secret.key");
   Datastores datastores(*database, secrets, *http, clock);
   Volumes volumes(*database, *store, clock);
-  Transfers transfers(*database, *store, datastores, clock);
+  Transfers transfers(*database, *store, datastores, clock, log);
   Jobs jobs(*database, *runner, root / "jobs", clock);
   Workplace workplace(*database, *store, *mounter, root / "jobs", clock);
   Reconciler reconciler(*database, *runner, workplace, clock, {}, log);

@@ -6,6 +6,9 @@ import signal
 import subprocess
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = pathlib.Path(os.environ.get("VOLARY_PROGRAM", ROOT / "build/dev/volary"))
+
 
 class Volary:
     """Runs the command line against a data directory of its own; its server starts by itself, as for a user."""

@@ -40,7 +40,7 @@ void add_access_routes(std::vector<Route>& routes, Services& services) {
                       const PageRequest page = call.page();
                       return services.audit.list(call.caller().tenant, page.cursor, page.limit);
                     }});
-  routes.push_back({Method::post, "/api/v1/audit/verify", Permission::audit_read,
+  routes.push_back({Method::get, "/api/v1/audit/verification", Permission::audit_read,
                     {.name = "verify_audit", .summary = "Checks that no audit record was altered, removed or put in"},
                     [&services](const Call&) { return services.audit.verify_chain(); }});
 }

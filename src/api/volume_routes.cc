@@ -35,7 +35,7 @@ void add_version_routes(std::vector<Route>& routes, Services& services) {
                                                             page.limit + 1),
                                      page.limit, [](const FileEntry& file) { return file.path; });
                     }});
-  routes.push_back({Method::post, "/api/v1/volumes/{volume}/verify", Permission::volume_read,
+  routes.push_back({Method::get, "/api/v1/volumes/{volume}/verification", Permission::volume_read,
                     {.name = "verify_volume",
                      .summary = "Reads every byte of a version from the disk and compares",
                      .query = {version_parameter}},

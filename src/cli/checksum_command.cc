@@ -1,5 +1,7 @@
 // cli/checksum_command.cc: `volary checksum DIR`: what the platform shows for a version, computed here.
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "cli/command.h"
@@ -13,6 +15,7 @@ namespace volary {
 namespace {
 
 constexpr int exit_mismatch = 1;
+constexpr auto progress_interval = std::chrono::milliseconds(50);
 
 struct ChecksumOptions {
   std::string directory;
@@ -37,8 +40,10 @@ DirectoryChecksum with_progress(Session& session, const ChecksumOptions& o) {
   if (o.silent) shown.kind = ProgressBar::Kind::silent;
   ProgressBar bar("checksum", shown);
   const std::jthread ticker([&](std::stop_token stop) {
-    while (!stop.stop_requested()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::mutex lock;
+    std::condition_variable_any ended;  // Nobody notifies it: the stop does.
+    std::unique_lock guard(lock);
+    while (!ended.wait_for(guard, stop, progress_interval, [&] { return stop.stop_requested(); })) {
       bar.show({.files_done = progress.files_done, .files_total = progress.files_total,
                 .bytes_done = progress.bytes_done, .bytes_total = progress.bytes_total});
     }

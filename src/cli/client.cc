@@ -139,8 +139,10 @@ json::value Client::answer(const HttpResponse& response) const {
   return response.body.empty() ? json::value() : parse_json(response.body, "the server's answer");
 }
 
-json::value Client::get(const std::string& path, const Query& query) {
-  return answer(send(request("GET", path, query)));
+json::value Client::get(const std::string& path, const Query& query, Patience patience) {
+  HttpRequest wanted = request("GET", path, query);
+  if (patience == Patience::endless) wanted.stall_seconds = seconds_endless;
+  return answer(send(wanted));
 }
 
 std::optional<json::value> Client::find(const std::string& path) {
@@ -151,21 +153,22 @@ std::optional<json::value> Client::find(const std::string& path) {
 
 namespace {
 
-HttpRequest with_body(HttpRequest request, const json::value& body, Patience patience) {
+HttpRequest with_body(HttpRequest request, const json::value& body) {
   request.headers.emplace_back("content-type", "application/json");
   request.body = print_json(body);
-  if (patience == Patience::endless) request.stall_seconds = seconds_endless;
   return request;
 }
 
 }  // namespace
 
 json::value Client::post(const std::string& path, const json::value& body, const Query& query, Patience patience) {
-  return answer(send(with_body(request("POST", path, query), body, patience)));
+  HttpRequest wanted = with_body(request("POST", path, query), body);
+  if (patience == Patience::endless) wanted.stall_seconds = seconds_endless;
+  return answer(send(wanted));
 }
 
 std::optional<json::value> Client::post_new(const std::string& path, const json::value& body) {
-  const HttpResponse response = send(with_body(request("POST", path, {}), body, Patience::usual));
+  const HttpResponse response = send(with_body(request("POST", path, {}), body));
   if (response.status / 100 == 2) return answer(response);
   const Error error = error_of(response);
   if (error.code() == Errc::exists) return std::nullopt;
@@ -173,7 +176,7 @@ std::optional<json::value> Client::post_new(const std::string& path, const json:
 }
 
 json::value Client::patch(const std::string& path, const json::value& body) {
-  return answer(send(with_body(request("PATCH", path, {}), body, Patience::usual)));
+  return answer(send(with_body(request("PATCH", path, {}), body)));
 }
 
 void Client::put(const std::string& path) { answer(send(request("PUT", path, {}))); }

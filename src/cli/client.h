@@ -56,7 +56,7 @@ class Client {
  public:
   Client(HttpClient& http, Endpoint endpoint) : http_(http), endpoint_(std::move(endpoint)) {}
 
-  json::value get(const std::string& path, const Query& query = {});
+  json::value get(const std::string& path, const Query& query = {}, Patience patience = Patience::usual);
   std::optional<json::value> find(const std::string& path);  // Nothing for not_found.
   json::value post(const std::string& path, const json::value& body, const Query& query = {},
                    Patience patience = Patience::usual);

@@ -250,7 +250,7 @@ TEST_F(CommandsOn, SecretsComeFromEverywhereButArguments) {
 }
 
 TEST_F(CommandsOn, ADamagedVersionExitsWithNine) {
-  api_.on("POST /api/v1/volumes/digits/verify", 200,
+  api_.on("GET /api/v1/volumes/digits/verification", 200,
           R"({"volume":"digits","number":3,"checksum":"ab","files":1,"bytes":2,"whole":false,"damaged":["a: bad"]})");
   const Ran ran = volary({"volume", "verify", "digits@3"});
   EXPECT_EQ(ran.code, 9);

@@ -83,8 +83,8 @@ int verify(Session& session, const VerifyOptions& o) {
   const VolumeReference volume = parse_volume_reference(o.volume);
   Query query;
   if (!volume.version.empty()) query.emplace_back("version", volume.version);
-  const json::value answer = session.client().post(api_path({"volumes", volume.name, "verify"}), json::object(), query,
-                                                   Patience::endless);  // It reads every byte.
+  const json::value answer = session.client().get(api_path({"volumes", volume.name, "verification"}), query,
+                                                  Patience::endless);  // It reads every byte.
   session.output().record<Verification>(
       answer, {{"VERSION", [](const Verification& v) { return fmt::format("{}@{}", v.volume, v.number); }},
                {"CHECKSUM", [](const Verification& v) { return v.checksum; }},

@@ -2,7 +2,7 @@
 #include "engine/guard.h"
 
 #include <fcntl.h>
-#include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -63,21 +63,26 @@ void raise_oom_score() {
 // blocked.
 void terminate_all(int) { ::kill(-1, SIGTERM); }
 
-[[noreturn]] void keep_guard(const GuardedCommand& command, int leash) {
-  // Set before the wait for go(): if the supervisor is gone by then, the leash is at its end; if it goes later, this
-  // kills.
+// From here on the kernel kills this process when the supervisor ends. It may have ended just before, go() said and
+// all: then the other end of the leash, which it holds for its life, is closed.
+void tie_to_supervisor(int leash) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  char go = 0;
+  if (::read(leash, &go, 1) != 1) ::_exit(setup_failed_exit_code);
+  pollfd other_end = {leash, 0, 0};
+  if (::poll(&other_end, 1, 0) != 0) ::_exit(setup_failed_exit_code);
+}
+
+[[noreturn]] void keep_guard(const GuardedCommand& command, int leash) {
   sigset_t term;
   ::sigemptyset(&term);
   ::sigaddset(&term, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &term,
-                nullptr);  // Inherited by bubblewrap; engine/inside.cc unblocks it for the process itself.
+  ::sigprocmask(SIG_BLOCK, &term, nullptr);  // Inherited by bubblewrap; engine/inside.cc unblocks it for the process.
   struct sigaction action {};
   action.sa_handler = terminate_all;
   ::sigaction(SIGUSR1, &action, nullptr);
 
-  char go = 0;
-  if (::read(leash, &go, 1) != 1) ::_exit(setup_failed_exit_code);
+  tie_to_supervisor(leash);
   // Process numbers in /proc must be those of this namespace, for bubblewrap.
   if (::unshare(CLONE_NEWNS) < 0) give_up("enter a mount namespace");
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) < 0) give_up("mount /proc");
@@ -133,10 +138,7 @@ Guard::~Guard() {
   wait();
 }
 
-void Guard::go() {
-  write_all(leash_.get(), "g", "the guard's leash");
-  leash_.close();
-}
+void Guard::go() { write_all(leash_.get(), "g", "the guard's leash"); }
 
 void Guard::terminate() const { ::kill(pid_, SIGUSR1); }
 void Guard::kill() const { ::kill(pid_, SIGKILL); }

@@ -53,7 +53,7 @@ class Guard {
  private:
   int pid_ = -1;
   Fd pidfd_;
-  Fd leash_;
+  Fd leash_;  // Held for life: see tie_to_supervisor in guard.cc.
 };
 
 }  // namespace volary

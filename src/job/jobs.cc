@@ -5,6 +5,7 @@
 #include "core/fault.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "engine/limits.h"
 #include "job/request.h"
 #include "job/rows.h"
 #include "volume/ledger.h"
@@ -56,6 +57,10 @@ JobPlaces places_of(const Path& jobs_directory, const std::string& id) {
 
 Job Jobs::submit(const Caller& caller, const NewJob& request) {
   check_request(request);
+  RunSpec limits;
+  limits.cpus = request.cpus;
+  limits.memory_bytes = request.memory_bytes;
+  if (const auto reason = why_unenforceable(limits)) throw Error(Errc::invalid, "{}", *reason);
   const std::string id = new_id("job");
   return database_.write([&](Transaction& transaction) {
     const Time now = clock_.now();

@@ -42,30 +42,40 @@ void Reconciler::stop() {
 }
 
 void Reconciler::survey() {
+  for (;;) {
+    try {
+      find_due();
+    } catch (const Error& error) {
+      log_(fmt::format("jobs: {}", error.what()));
+    }
+    auto shared = shared_.lock();
+    if (shared.wait_for(changed_, survey_interval, [&] { return shared->stopping; })) return;
+  }
+}
+
+void Reconciler::find_due() {
   struct Seen {
     std::string id;
     JobState state{};
   };
-  for (;;) {
-    std::vector<Seen> jobs;
-    database_.read([&](Transaction& transaction) {
-      transaction.each("SELECT id, state FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
-                       "ORDER BY created_at, id",
-                       [&](const Row& row) {
-                         Seen& seen = jobs.emplace_back();
-                         db_detail::read(row, 0, seen.id);
-                         db_detail::read(row, 1, seen.state);
-                       });
-    });
-    auto shared = shared_.lock();
-    shared->due.clear();
-    shared->busy = static_cast<size_t>(
-        std::count_if(jobs.begin(), jobs.end(), [](const Seen& job) { return takes_room(job.state); }));
-    for (const Seen& job : jobs)
-      if (!shared->in_hand.contains(job.id)) shared->due.push_back(job.id);
-    changed_.notify_all();
-    if (shared.wait_for(changed_, survey_interval, [&] { return shared->stopping; })) return;
-  }
+  std::vector<Seen> jobs;
+  database_.read([&](Transaction& transaction) {
+    transaction.each(
+        "SELECT id, state FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
+        "ORDER BY created_at, id",
+        [&](const Row& row) {
+          Seen& seen = jobs.emplace_back();
+          db_detail::read(row, 0, seen.id);
+          db_detail::read(row, 1, seen.state);
+        });
+  });
+  auto shared = shared_.lock();
+  shared->due.clear();
+  shared->busy = static_cast<size_t>(
+      std::count_if(jobs.begin(), jobs.end(), [](const Seen& job) { return takes_room(job.state); }));
+  for (const Seen& job : jobs)
+    if (!shared->in_hand.contains(job.id)) shared->due.push_back(job.id);
+  changed_.notify_all();
 }
 
 void Reconciler::work() {

@@ -48,6 +48,7 @@ class Reconciler {
     bool stopping = false;
   };
 
+  void find_due();
   void survey();                    // Finds the jobs under way, again and again.
   void work();                      // Looks at due ones.
   void look(const std::string& id);

@@ -65,7 +65,12 @@ RunSpec Workplace::prepare(const JobRow& job) {
   spec.working_directory = work_target;
   spec.cpus = job.spec.cpus;
   spec.memory_bytes = job.spec.memory_bytes;
-  spec.env = {{"VOLARY_JOB_ID", job.id}, {"VOLARY_JOB_NAME", job.name}};
+  spec.env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+              {"HOME", work_target},
+              {"USER", "volary"},
+              {"LANG", "C.UTF-8"},
+              {"VOLARY_JOB_ID", job.id},
+              {"VOLARY_JOB_NAME", job.name}};
 
   std::vector<MountPlan> plans;
   MountPlan work;

@@ -89,7 +89,7 @@ void mount_tmpfs(const Path& target) {
   NewMount mount("tmpfs", target);
   mount.set("source", "volary");
   mount.set("mode", "0755");
-  mount.set("size", "4m");  // Mount points only.
+  mount.set("size", "256m");  // Mount points, and a copy of the program if its file was replaced (engine/sandbox.cc).
   if (const int number = mount.create()) mount.fail(number);
   mount.attach(safe_attributes);
 }

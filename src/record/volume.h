@@ -76,7 +76,7 @@ struct FileEntry {
 };
 BOOST_DESCRIBE_STRUCT(FileEntry, (), (path, kind, size, executable, digest, target))
 
-// POST /volumes/{name}/verify answers this.
+// GET /volumes/{name}/verification
 struct Verification {
   std::string volume;
   uint64_t number = 0;

@@ -20,7 +20,15 @@
 namespace volary {
 namespace {
 
-constexpr uint64_t part_bytes = 8 << 20;  // Long enough for a fast connection, short enough to be fetched again.
+// A part is hashed and written while it is in the core's own cache. Each keeps 64 bytes until the end, so the largest
+// files have larger ones: 64 MiB for a file of 256 GiB, and never much more.
+constexpr uint64_t parts_max = 1 << 20;
+
+uint64_t part_bytes_for(uint64_t size) {
+  uint64_t bytes = block_bytes;
+  while (size / bytes > parts_max) bytes *= 2;
+  return bytes;
+}
 
 class OrderedWriter final : public BlobWriter {
  public:
@@ -86,7 +94,7 @@ void allocate(int fd, uint64_t size, const Path& name) {
 class UnorderedWriter final : public PartWriter {
  public:
   UnorderedWriter(DiskCommit& commit, uint64_t size)
-      : commit_(commit), size_(size), draft_(commit), hash_(size, part_bytes), written_(hash_.segments()) {
+      : commit_(commit), size_(size), draft_(commit), hash_(size, part_bytes_for(size)), written_(hash_.segments()) {
     allocate(draft_.fd(), size, draft_.path());
   }
 

@@ -220,8 +220,8 @@ TEST(PartWriter, takes_its_parts_in_any_order_from_any_thread) {
 TEST(PartWriter, refuses_to_finish_with_a_part_missing) {
   TestStore test;
   const auto commit = test.store->begin_commit();
-  const auto writer = commit->new_blob_in_parts(20 * mebibyte);
-  writer->write(0, noise(8 * mebibyte));
+  const auto writer = commit->new_blob_in_parts(600 * 1024);
+  writer->write(0, noise(256 * 1024));
   EXPECT_EQ(error_of([&] { writer->finish(); }), "internal: part 1 of the 3 of a blob was never written");
   EXPECT_EQ(error_of([&] { writer->write(1, "short"); }), "internal: part 1 of 3 has 5 bytes");
 }

@@ -13,6 +13,7 @@ namespace volary {
 namespace {
 
 constexpr uint64_t parted_bytes_min = 64 << 20;       // From here on an object is fetched in parallel parts.
+constexpr uint64_t request_bytes = 8 << 20;           // Of one part: long for a fast connection, short to fetch again.
 constexpr size_t fetch_threads = 16;                  // Requests under way at once: enough to hide a network's latency.
 constexpr size_t checkpoint_files_max = 20'000;       // Both bound what a crash repeats …
 constexpr uint64_t checkpoint_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
@@ -25,11 +26,42 @@ struct JournalRow {
 };
 BOOST_DESCRIBE_STRUCT(JournalRow, (), (path, etag, size, digest))
 
-// One object on its way, or one part of it.
+// One request on its way: for an object, or for some parts of a large one.
 struct Unit {
   size_t source = 0;
   std::shared_ptr<PartWriter> writer;  // Shared by the units of one large object; null for a whole one.
-  uint64_t part = 0;
+  uint64_t from = 0;                   // The writer's parts [from, to).
+  uint64_t to = 0;
+};
+
+// Cuts what comes into the parts of one unit, and gives each to the writer as soon as it is whole.
+class PartsSink final : public Sink {
+ public:
+  explicit PartsSink(const Unit& unit) : unit_(unit), part_(unit.from) {}
+
+  void write(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      if (is_whole())
+        throw Error(Errc::conflict, "more came than was asked for: expected {} bytes", bytes_of(unit_));
+      const size_t size = std::min<uint64_t>(bytes.size(), unit_.writer->size_of(part_) - held_.size());
+      held_ += bytes.substr(0, size);
+      bytes.remove_prefix(size);
+      if (held_.size() < unit_.writer->size_of(part_)) return;
+      unit_.writer->write(part_++, held_);
+      held_.clear();
+    }
+  }
+  bool is_whole() const { return part_ == unit_.to; }
+
+  static uint64_t bytes_of(const Unit& unit) {
+    const PartWriter& writer = *unit.writer;
+    return writer.offset_of(unit.to - 1) + writer.size_of(unit.to - 1) - writer.offset_of(unit.from);
+  }
+
+ private:
+  const Unit& unit_;
+  uint64_t part_;
+  std::string held_;
 };
 
 class CountingSink final : public Sink {
@@ -100,15 +132,17 @@ class Fetch {
       bytes += file.size;
       ++files;
       if (file.size < parted_bytes_min) {
-        units.push_back({fetched_.size() - 1, nullptr, 0});
+        units.push_back({.source = fetched_.size() - 1, .writer = nullptr});
         continue;
       }
       const std::shared_ptr<PartWriter> writer = commit_.new_blob_in_parts(file.size);
-      for (uint64_t part = 0; part < writer->parts(); ++part) units.push_back({fetched_.size() - 1, writer, part});
+      const uint64_t parts = std::max<uint64_t>(request_bytes / writer->size_of(0), 1);
+      for (uint64_t from = 0; from < writer->parts(); from += parts)
+        units.push_back({fetched_.size() - 1, writer, from, std::min(from + parts, writer->parts())});
     }
     for_each_index(units.size(), fetch_threads, [&](size_t i) { fetch_unit(units[i]); });
     for (const Unit& unit : units)
-      if (unit.writer && unit.part == 0) {
+      if (unit.writer && unit.from == 0) {
         fetched_[unit.source].blob = unit.writer->finish();
         ++progress_.files_done;
       }
@@ -134,7 +168,7 @@ class Fetch {
     Fetched& target = fetched_[unit.source];
     const Listed& file = source_[target.source];
     fault::point("fetch.object");
-    if (unit.writer) return fetch_part(unit, file);
+    if (unit.writer) return fetch_parts(unit, file);
     const auto writer = commit_.new_blob();
     CountingSink sink(*writer, progress_, stop_);
     remote_.get(file.key, {.range = std::nullopt, .if_match = file.etag}, sink);
@@ -145,15 +179,14 @@ class Fetch {
     ++progress_.files_done;
   }
 
-  void fetch_part(const Unit& unit, const Listed& file) {
-    StringSink part(unit.writer->size_of(unit.part));
-    part.text.reserve(unit.writer->size_of(unit.part));
-    CountingSink sink(part, progress_, stop_);
-    remote_.get(file.key,
-                {.range = Range{unit.writer->offset_of(unit.part), unit.writer->size_of(unit.part)},
-                 .if_match = file.etag},
-                sink);
-    unit.writer->write(unit.part, part.text);
+  void fetch_parts(const Unit& unit, const Listed& file) {
+    PartsSink parts(unit);
+    CountingSink sink(parts, progress_, stop_);
+    const Range range{unit.writer->offset_of(unit.from), PartsSink::bytes_of(unit)};
+    remote_.get(file.key, {.range = range, .if_match = file.etag}, sink);
+    if (!parts.is_whole())
+      throw Error(Errc::conflict, "'{}' ended early: expected {} bytes from byte {}", printable(file.key), range.size,
+                  range.offset);
   }
 
   const Plan& plan_;

@@ -4,6 +4,9 @@
 // objects, the end of the lease and the state
 // "done" are one commit. Whatever dies before it leaves the volume as it was; the next start begins again with the
 // journal.
+#include <chrono>
+#include <thread>
+
 #include "core/error.h"
 #include "core/fault.h"
 #include "sync/fetch.h"
@@ -111,7 +114,27 @@ void Transfers::perform(const std::string& id, Live& live) {
       else perform_export(*transfer, live);
     });
   } catch (const Error& error) {
-    fail(*transfer, error, live);
+    // Where even this cannot be written, the row goes back into the queue as soon as it can be.
+    try {
+      fail(*transfer, error, live);
+    } catch (const Error& another) {
+      log_(fmt::format("transfer {}: {}", id, another.what()));
+      put_back(id, live);
+    }
+  }
+}
+
+void Transfers::put_back(const std::string& id, const Live& live) {
+  while (!live.stop.stop_requested()) {  // The next server start does the same.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    try {
+      database_.write([&](Transaction& transaction) {
+        transaction.run("UPDATE transfer SET state = 'queued' WHERE id = $1 AND state IN ('planning', 'running')", id);
+      });
+      return;
+    } catch (const Error& error) {
+      log_(fmt::format("transfer {}: {}", id, error.what()));
+    }
   }
 }
 

@@ -132,28 +132,46 @@ void Transfers::stop() {
   workers_.clear();
 }
 
+// A step of background work: an error that even the end of a transfer could not be written down with (a full disk, say)
+// ends here, for the operator; the row stays under way and is tried again.
 void Transfers::work(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    const auto live = std::make_shared<Live>();
-    const auto id = database_.write([&](Transaction& transaction) {
-      auto taken = transaction.find<std::string>(
-          "UPDATE transfer SET state = 'planning', started_at = COALESCE(started_at, $1) WHERE id = "
-          "(SELECT id FROM transfer WHERE state = 'queued' ORDER BY created_at LIMIT 1) RETURNING id",
-          clock_.now());
-      if (taken) live_.lock()->emplace(*taken, live);
-      return taken;
-    });
-    if (!id) {
-      auto wakeups = wakeups_.lock();
-      const int seen = *wakeups;
-      wakeups.wait_for(wake_, std::chrono::milliseconds(500),
-                       [&] { return stop.stop_requested() || *wakeups != seen; });
-      continue;
+    try {
+      if (take_one(stop)) continue;
+    } catch (const Error& error) {
+      log_(fmt::format("transfers: {}", error.what()));
     }
-    if (stop.stop_requested()) live->stop.request_stop();
-    perform(*id, *live);
-    live_.lock()->erase(*id);
+    pause(stop);
   }
+}
+
+void Transfers::pause(const std::stop_token& stop) {
+  auto wakeups = wakeups_.lock();
+  const int seen = *wakeups;
+  wakeups.wait_for(wake_, std::chrono::milliseconds(500), [&] { return stop.stop_requested() || *wakeups != seen; });
+}
+
+bool Transfers::take_one(const std::stop_token& stop) {
+  const auto live = std::make_shared<Live>();
+  const auto waiting = database_.read([&](Transaction& transaction) {
+    return transaction.find<std::string>("SELECT id FROM transfer WHERE state = 'queued' ORDER BY created_at LIMIT 1");
+  });
+  if (!waiting || !live_.lock()->emplace(*waiting, live).second) return false;
+  const struct Entry {  // In the list of what is under way here, for as long as it is.
+    Transfers& transfers;
+    const std::string& id;
+    ~Entry() { transfers.live_.lock()->erase(id); }
+  } entry{*this, *waiting};
+  if (stop.stop_requested()) live->stop.request_stop();
+  const int64_t taken = database_.write([&](Transaction& transaction) {
+    return transaction.run(
+        "UPDATE transfer SET state = 'planning', started_at = COALESCE(started_at, $2) "
+        "WHERE id = $1 AND state = 'queued'",
+        *waiting, clock_.now());
+  });
+  if (taken == 0) return true;
+  perform(*waiting, *live);
+  return true;
 }
 
 }  // namespace volary

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -28,8 +29,10 @@ namespace volary {
 
 class Transfers {
  public:
-  Transfers(Database& database, Store& store, Datastores& datastores, Clock& clock)
-      : database_(database), store_(store), datastores_(datastores), clock_(clock) {}
+  using Log = std::function<void(std::string_view line)>;  // For the operator: what failed and is tried again.
+
+  Transfers(Database& database, Store& store, Datastores& datastores, Clock& clock, Log log)
+      : database_(database), store_(store), datastores_(datastores), clock_(clock), log_(std::move(log)) {}
   ~Transfers() { stop(); }
 
   // Puts what was under way back into the queue and starts the workers.
@@ -54,10 +57,13 @@ class Transfers {
   };
 
   void work(const std::stop_token& stop);
+  bool take_one(const std::stop_token& stop);  // Whether there was one.
+  void pause(const std::stop_token& stop);     // Until something may have changed.
   void perform(const std::string& id, Live& live);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);
   void fail(const Transfer& transfer, const Error& error, const Live& live);
+  void put_back(const std::string& id, const Live& live);
   Caller caller_of(const Transfer& transfer);
   void add_live_counts(Transfer& transfer);
 
@@ -65,6 +71,7 @@ class Transfers {
   Store& store_;
   Datastores& datastores_;
   Clock& clock_;
+  Log log_;
   Synced<std::map<std::string, std::shared_ptr<Live>>> live_;
   Synced<int> wakeups_{0};
   std::condition_variable wake_;

@@ -68,7 +68,7 @@ class a_transfer : public testing::Test {
   Secrets secrets{*database, scratch.path / "key"};
   Datastores datastores{*database, secrets, *http, system_clock()};
   Volumes volumes{*database, *store, system_clock()};
-  Transfers transfers{*database, *store, datastores, system_clock()};
+  Transfers transfers{*database, *store, datastores, system_clock(), [](std::string_view) {}};
 };
 
 TEST_F(a_transfer, imports_a_directory_as_version_one_and_then_finds_nothing_to_copy) {

@@ -89,7 +89,7 @@ def test_every_change_and_refusal_is_in_the_audit(api):
     assert ("POST /api/v1/volumes", "ok", "admin") in outcomes
     assert ("POST /api/v1/volumes", "exists", "admin") in outcomes
     assert ("DELETE /api/v1/volumes/{volume}", "denied", "") in outcomes
-    assert api("POST", "/api/v1/audit/verify")[0] == 200
+    assert api("GET", "/api/v1/audit/verification")[0] == 200
 
 
 def test_a_secret_is_never_shown_again(api):

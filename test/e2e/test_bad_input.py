@@ -144,6 +144,21 @@ def test_a_full_disk_is_named_and_leaves_everything_as_it_was(volary, directory_
         assert volary.json("volume", "get", "v")["head"] == 1
         assert volary.json("volume", "verify", "v")["whole"]
         volary("volume", "import", "v", "--from", "store:small", "--into", "again")
+        # Not a byte left: what is there can still be read, what cannot be done says why, and nobody dies of it.
+        filler = volary.data / "filler"
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+        [server] = volary.server_pids()
+        assert volary.json("volume", "verify", "v")["whole"]
+        code, words = volary.refuses("volume", "import", "v", "--from", "store:small", "--into", "third")
+        assert code in (7, 8) and "full" in words or "space" in words
+        filler.unlink()
+        volary("volume", "import", "v", "--from", "store:small", "--into", "third")
+        assert volary.server_pids() == [server]
         volary.end()
         assert not list((volary.data / "store/tmp").rglob("*file*"))
     finally:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+from volary import ROOT
+
 spec = importlib.util.spec_from_file_location("checksum_trees", ROOT / "test/data/checksum/make.py")
 trees = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(trees)

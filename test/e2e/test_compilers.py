@@ -3,9 +3,8 @@ import pathlib
 
 import pytest
 
-from volary import Volary
+from volary import ROOT, Volary
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "build/gcc/volary"
 
 

@@ -1,9 +1,9 @@
 """What users see of a job's life: exit codes, logs, stopping, time limits, access to volumes."""
-import json
-import subprocess
-import time
+import shutil
 
 import pytest
+
+from volary import PROGRAM, Volary
 
 
 def run(volary, *words, wait=True):
@@ -114,3 +114,17 @@ def test_cpus_and_memory_are_limits(volary):
         pytest.skip("this machine cannot limit memory: " + result.stderr)
     assert result.returncode != 0
     assert "no limit" not in volary("job", "logs", "fat")
+
+
+def test_jobs_run_on_after_the_program_was_replaced(tmp_path):
+    """An upgrade puts another file in the program's place while its server still runs."""
+    program = tmp_path / "volary"
+    shutil.copy(PROGRAM, program)
+    one = Volary(program, tmp_path / "data")
+    try:
+        one("volume", "ls")
+        shutil.copy(PROGRAM, tmp_path / "new")
+        (tmp_path / "new").rename(program)
+        assert one.run("job", "run", "--wait", "--", "true").returncode == 0
+    finally:
+        one.end()

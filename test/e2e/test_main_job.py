@@ -1,9 +1,10 @@
 """The main job, end to end: data in, a model trained on it, the model out; with a directory and with a real S3 server."""
 import json
 import pathlib
-import subprocess
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+from volary import ROOT
+
 DATA = ROOT / "examples/digits/data"
 STATES = ["QUEUED", "INITIALIZING", "PENDING", "RUNNING", "FINALIZING", "DONE"]
 

@@ -1,14 +1,10 @@
 """The README's transcript, run literally: each "$ " line in one shell, its output (both streams) compared with what stands below it.
 "…" in the README stands for any text: within a line, or alone on a line for any lines."""
-import os
-import pathlib
 import re
 import subprocess
 
-import pytest
+from volary import PROGRAM, ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PROGRAM = pathlib.Path(os.environ.get("VOLARY_PROGRAM", ROOT / "build/dev/volary"))
 
 
 def transcript():

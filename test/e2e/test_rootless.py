@@ -2,12 +2,12 @@
 import os
 import pathlib
 import shutil
-import subprocess
+import uuid
 
 import pytest
 
-import conftest
-from volary import Volary
+from stores import DirectoryStore
+from volary import PROGRAM, Volary
 
 USER = 12345
 
@@ -17,10 +17,10 @@ def volary(tmp_path_factory):
     """The program as an ordinary user; where the tests run as root, a user of its own is taken."""
     if os.geteuid() != 0:
         pytest.skip("the other tests run without root already")
-    home = pathlib.Path("/var/tmp") / f"volary-rootless-{os.getpid()}"
+    home = pathlib.Path("/var/tmp") / f"volary-rootless-{uuid.uuid4().hex[:8]}"
     home.mkdir(mode=0o755)
     program = home / "volary"
-    shutil.copy(conftest.PROGRAM, program)
+    shutil.copy(PROGRAM, program)
     os.chown(home, USER, USER)
 
     class User(Volary):
@@ -40,7 +40,7 @@ def volary(tmp_path_factory):
 
 @pytest.fixture
 def store(volary):
-    bucket = conftest.DirectoryStore(volary.data.parent / "bucket")
+    bucket = DirectoryStore(volary.data.parent / "bucket")
     bucket.put("m/keep", b"keep")
     bucket.put("m/sub/change", b"change")
     for path in [bucket.path, *bucket.path.rglob("*")]:

@@ -1,28 +1,9 @@
-"""What every end-to-end test uses: the real program with a server of its own, and real object stores."""
-import os
+"""Object stores for tests: a directory, and a bucket of a real S3 server; both filled and read behind the program's back."""
 import pathlib
-import shutil
-import subprocess
-import sys
-import time
 import uuid
 
-import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "test"))
-from volary import Volary  # noqa: E402
-import s3  # noqa: E402
-
-PROGRAM = pathlib.Path(os.environ.get("VOLARY_PROGRAM", ROOT / "build/dev/volary"))
-
-
-@pytest.fixture
-def volary(tmp_path):
-    """The command line with a data directory of its own; its server ends with the test."""
-    one = Volary(PROGRAM, tmp_path / "data")
-    yield one
-    one.end()
+import s3
+from volary import Volary
 
 
 class DirectoryStore:
@@ -53,7 +34,7 @@ class S3Store:
 
     kind = "s3"
 
-    def __init__(self, client: "s3.Client"):
+    def __init__(self, client: s3.Client):
         self.client = client
         self.bucket = "e2e-" + uuid.uuid4().hex[:12]
         client.create_bucket(self.bucket)
@@ -69,15 +50,3 @@ class S3Store:
                env={"AWS_ACCESS_KEY_ID": self.client.access_key, "AWS_SECRET_ACCESS_KEY": self.client.secret_key})
         volary("datastore", "add", "s3", name, "--endpoint", self.client.endpoint, "--bucket", self.bucket,
                "--secret", name + "-key")
-
-
-@pytest.fixture(params=["directory", "s3"])
-def bucket(request, tmp_path):
-    if request.param == "directory":
-        return DirectoryStore(tmp_path / "bucket")
-    return S3Store(s3.client_of_environment())
-
-
-@pytest.fixture
-def directory_bucket(tmp_path):
-    return DirectoryStore(tmp_path / "bucket")
