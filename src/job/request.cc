@@ -1,10 +1,14 @@
 // job/request.cc: the rules of job/request.h.
 #include "job/request.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cctype>
 
 #include "core/error.h"
 #include "core/name.h"
+#include "core/quantity.h"
 #include "core/tree_path.h"
 #include "core/workers.h"
 
@@ -14,8 +18,15 @@ namespace {
 constexpr size_t work_files_max = 1024;
 constexpr int64_t timeout_seconds_max = 28 * 86400;
 
+constexpr uint64_t memory_bytes_min = 4 << 20;  // Less would not even start.
+
+uint64_t machine_memory() {
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 // Places of the sandbox that a volume must not cover.
-constexpr std::string_view taken_paths[] = {"/proc", "/dev", "/sys", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"};
+constexpr std::string_view taken_paths[] = {"/proc", "/dev", "/sys", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc",
+                                            "/run"};
 
 bool is_within(std::string_view path, std::string_view other) {
   return path == other || (path.starts_with(other) && path.size() > other.size() && path[other.size()] == '/');
@@ -78,6 +89,9 @@ void check_request(const NewJob& request) {
                 *request.timeout_seconds, timeout_seconds_max);
   if (request.cpus && (*request.cpus < 1 || *request.cpus > cores()))
     throw Error(Errc::invalid, "{} cpus were asked for: this machine has {}", *request.cpus, cores());
+  if (request.memory_bytes && (*request.memory_bytes < memory_bytes_min || *request.memory_bytes > machine_memory()))
+    throw Error(Errc::invalid, "{} of memory were asked for: expected {} to the {} that this machine has",
+                bytes_text(*request.memory_bytes), bytes_text(memory_bytes_min), bytes_text(machine_memory()));
 }
 
 std::string decode_base64(std::string_view text, std::string_view what) {

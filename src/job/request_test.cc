@@ -1,0 +1,85 @@
+// job/request_test.cc: what a job may not ask for, in words.
+#include "job/request.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "core/error.h"
+
+namespace volary {
+namespace {
+
+std::string error_of(const NewJob& request) {
+  try {
+    check_request(request);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+NewJob sound() {
+  NewJob job;
+  job.command = {"true"};
+  return job;
+}
+
+TEST(a_request, that_is_sound_is_accepted) { EXPECT_EQ(error_of(sound()), ""); }
+
+TEST(a_request, needs_a_command) {
+  EXPECT_EQ(error_of(NewJob{}), "invalid: the job has no command: expected a program and its arguments");
+}
+
+TEST(a_request, keeps_volumes_out_of_the_systems_places_and_each_other) {
+  const auto with = [](std::vector<std::string> paths) {
+    NewJob job = sound();
+    for (const auto& path : paths) job.attachments.push_back({"v", path, AttachAccess::ro});
+    return error_of(job);
+  };
+  EXPECT_EQ(with({"/data", "/data2", "/workspace/in"}), "");
+  EXPECT_EQ(with({"/usr/share"}), "invalid: '/usr/share' is no place for a volume: '/usr' belongs to the system");
+  EXPECT_EQ(with({"data"}), "invalid: 'data' is no place for a volume: expected an absolute path such as /data");
+  EXPECT_EQ(with({"/a/../b"}), "invalid: 'a/../b' cannot name a file in a volume: '..' is not a name here");
+  EXPECT_EQ(with({"/a", "/a/b"}),
+            "invalid: '/a' and '/a/b' cannot both hold a volume: expected places outside each other");
+}
+
+TEST(a_request, asks_for_no_more_than_the_machine_has) {
+  NewJob job = sound();
+  job.memory_bytes = uint64_t{1} << 60;
+  EXPECT_NE(error_of(job).find("1.00 EiB of memory were asked for: expected 4.00 MiB to the "), std::string::npos);
+  job = sound();
+  job.cpus = 100'000;
+  EXPECT_NE(error_of(job).find("100000 cpus were asked for: this machine has "), std::string::npos);
+}
+
+TEST(a_request, names_what_is_wrong_with_its_environment) {
+  NewJob job = sound();
+  job.env["2x"] = "1";
+  EXPECT_EQ(error_of(job),
+            "invalid: '2x' cannot name an environment variable: expected letters, digits and '_'");
+}
+
+TEST(base64, is_read_with_its_padding_and_nothing_else) {
+  EXPECT_EQ(decode_base64("", "x"), "");
+  EXPECT_EQ(decode_base64("aGVsbG8=", "x"), "hello");
+  EXPECT_EQ(decode_base64("aGk=", "x"), "hi");
+  for (const char* text : {"a", "aGk", "a===", "aGk=aGk=", "aG k", "=AAA"})
+    EXPECT_THROW(decode_base64(text, "x"), Error) << text;
+}
+
+RC_GTEST_PROP(base64, gives_back_what_was_encoded, (const std::string& bytes)) {
+  static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t group = 0;
+    const size_t size = std::min<size_t>(3, bytes.size() - i);
+    for (size_t k = 0; k < size; ++k)
+      group |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[i + k])) << (16 - 8 * k);
+    for (size_t k = 0; k < 4; ++k) text += k <= size ? digits[group >> (18 - 6 * k) & 63] : '=';
+  }
+  RC_ASSERT(decode_base64(text, "x") == bytes);
+}
+
+}  // namespace
+}  // namespace volary
