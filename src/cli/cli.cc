@@ -3,6 +3,9 @@
 
 #include <cstdio>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "cli/command_tree.h"
 #include "cli/completion.h"
 #include "cli/help.h"
@@ -50,11 +53,22 @@ int run_words(const Start& start) {
   return parsed.command->run(session);
 }
 
+// Whoever closed one of the three, as `>&-` does, would get the next file that is opened in its place, and that file what
+// is printed. What stands there now can be neither read nor written usefully: who prints is told so.
+void keep_standard_places() {
+  while (true) {
+    const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd > STDERR_FILENO) ::close(fd);
+    if (fd < 0 || fd > STDERR_FILENO) return;
+  }
+}
+
 bool is_completion(const Start& start) { return !start.arguments.empty() && start.arguments[0] == "__complete"; }
 
 }  // namespace
 
 int run_cli(int argc, char** argv, const std::function<int(const ServerConfig&)>& serve, std::string_view version) {
+  keep_standard_places();
   Start start{.arguments = {argv + std::min(argc, 1), argv + argc},
               .program = {.path = "/proc/self/exe", .version = std::string(version), .serve = serve}};
   try {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/error_table.h"
+#include "core/tree_path.h"
 #include "record/problem.h"
 
 namespace volary {
@@ -153,9 +154,26 @@ std::optional<json::value> Client::find(const std::string& path) {
 
 namespace {
 
+// Throws `invalid` naming the text in `value` that is not UTF-8, which JSON has to be.
+void refuse_other_encodings(const json::value& value) {
+  const auto check = [](std::string_view text) {
+    if (is_utf8(text)) return;
+    throw Error(Errc::invalid, "'{}' is not UTF-8: expected text in that encoding", printable(text.substr(0, 200)));
+  };
+  if (const json::string* text = value.if_string()) check(*text);
+  if (const json::array* items = value.if_array())
+    for (const json::value& item : *items) refuse_other_encodings(item);
+  if (const json::object* object = value.if_object())
+    for (const auto& [key, item] : *object) {
+      check(key);
+      refuse_other_encodings(item);
+    }
+}
+
 HttpRequest with_body(HttpRequest request, const json::value& body) {
   request.headers.emplace_back("content-type", "application/json");
   request.body = print_json(body);
+  if (!is_utf8(request.body)) refuse_other_encodings(body);
   return request;
 }
 
@@ -234,13 +252,15 @@ void Client::stream(const std::string& path, const Query& query, Sink& sink) {
   if (response.status / 100 != 2) throw error_of(response);
 }
 
-void Client::keep_trying(const std::function<Ended()>& attempt, const std::function<uint64_t()>& received) {
+void Client::keep_trying(const std::function<Ended()>& attempt, const std::function<uint64_t()>& received,
+                         const std::function<void()>& lost) {
   for (int failures = 0;;) {
     const uint64_t before = received();
     Ended ended = Ended::no;
     const auto error = unavailable_from([&] { ended = attempt(); });
     if (ended == Ended::yes) return;
     failures = received() > before ? 0 : failures + 1;
+    if (error && failures <= 1) lost();
     if (failures >= attempts_max) {
       if (error) throw *error;
       throw Error(Errc::unavailable, "{} keeps ending the stream of events without saying how it ends", endpoint_.name);
@@ -249,7 +269,8 @@ void Client::keep_trying(const std::function<Ended()>& attempt, const std::funct
   }
 }
 
-void Client::follow(const std::string& path, const std::function<Ended(const json::value&)>& seen) {
+void Client::follow(const std::string& path, const std::function<Ended(const json::value&)>& seen,
+                    const std::function<void()>& lost) {
   uint64_t events = 0;
   keep_trying(
       [&] {
@@ -262,7 +283,7 @@ void Client::follow(const std::string& path, const std::function<Ended(const jso
         if (error && ended == Ended::no) throw *error;
         return ended;
       },
-      [&] { return events; });
+      [&] { return events; }, lost);
 }
 
 void Client::follow_text(const std::string& path, uint64_t offset, Sink& sink) {
@@ -272,7 +293,7 @@ void Client::follow_text(const std::string& path, uint64_t offset, Sink& sink) {
         stream(path, {{"offset", std::to_string(offset + counting.count())}, {"follow", "true"}}, counting);
         return Ended::yes;
       },
-      [&] { return counting.count(); });
+      [&] { return counting.count(); }, [] {});
 }
 
 bool Client::is_alive() {

@@ -77,8 +77,9 @@ class Client {
   // A stream of bytes into `sink`, once.
   void stream(const std::string& path, const Query& query, Sink& sink);
   // Gives each event's record to `seen` until that says Ended::yes. Connects again when the connection breaks, for up
-  // to a minute without any event.
-  void follow(const std::string& path, const std::function<Ended(const json::value&)>& seen);
+  // to a minute without any event; calls `lost` each time that the server begins not to answer.
+  void follow(const std::string& path, const std::function<Ended(const json::value&)>& seen,
+              const std::function<void()>& lost = [] {});
   // A growing text from `offset` to its end, the same way.
   void follow_text(const std::string& path, uint64_t offset, Sink& sink);
 
@@ -92,7 +93,8 @@ class Client {
   HttpResponse send(const HttpRequest& request, Sink* sink = nullptr);
   json::value answer(const HttpResponse& response) const;
   Error error_of(const HttpResponse& response) const;
-  void keep_trying(const std::function<Ended()>& attempt, const std::function<uint64_t()>& received);
+  void keep_trying(const std::function<Ended()>& attempt, const std::function<uint64_t()>& received,
+                   const std::function<void()>& lost);
 
   HttpClient& http_;
   Endpoint endpoint_;

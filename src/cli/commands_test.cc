@@ -231,8 +231,9 @@ TEST_F(CommandsOn, CtrlCSaysHowToGoOn) {
   ::kill(running.process(), SIGINT);
   const Ran ran = running.wait();
   EXPECT_EQ(ran.code, 130);
-  EXPECT_NE(ran.err.find("\nThe job goes on. To wait for it again:  volary job wait job-1\n"
-                         "To end it:  volary job stop job-1\n"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("\nThe job goes on.\n"
+                         "To wait for it again:  volary job wait job-1\n"
+                         "To end it:             volary job stop job-1\n"), std::string::npos) << ran.err;
 }
 
 TEST_F(CommandsOn, SecretsComeFromEverywhereButArguments) {

@@ -51,6 +51,13 @@ void add_field(CLI::App& app, const CommandField& field) {
   if (field.need == Need::required) option->required();
 }
 
+// "volary job run -- COMMAND…": everything after its options is somebody else's.
+bool takes_a_command_line(const Command& command) {
+  return std::any_of(command.fields.begin(), command.fields.end(), [](const CommandField& field) {
+    return !field.is_option() && std::holds_alternative<std::vector<std::string>*>(field.target);
+  });
+}
+
 void check_choices(const std::vector<CommandField>& fields) {
   for (const CommandField& field : fields)
     std::visit(Overloaded{
@@ -131,7 +138,10 @@ class Tree {
     }
     if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError))
       return {Errc::invalid, "'{}' lacks something: {}{}", name, problem.what(), hint};
-    return {Errc::invalid, "{}{}", problem.what(), hint};
+    const std::string words = problem.what();
+    if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch) && words.starts_with("-"))
+      return {Errc::invalid, "'{}' lacks its value{}", words.substr(0, words.find(':')), hint};
+    return {Errc::invalid, "{}{}", words, hint};
   }
 
   Error unexpected(const std::string& word, const Strings& path, const std::string& name,
@@ -145,7 +155,11 @@ class Tree {
         for (const CommandField& field : command->fields)
           if (field.is_option())
             for (const auto& one : names_of(field)) known.push_back(one);
-      const std::string guess = nearest(word, known);
+      // Of "-c" every other short option is as near as the next.
+      const std::string guess = word.starts_with("--") ? nearest(word, known) : "";
+      if (guess.empty() && command && takes_a_command_line(*command))
+        return {Errc::invalid, "'{}' is no option of '{}': if it belongs to what is to be run, put '--' before that{}",
+                word, name, hint};
       return {Errc::invalid, "'{}' is no option of '{}'{}{}", word, name,
               guess.empty() ? "" : ": did you mean '" + guess + "'?", guess.empty() ? hint : ""};
     }
@@ -166,7 +180,19 @@ class Tree {
 }  // namespace
 
 Parsed parse_arguments(const std::vector<Command>& commands, GlobalFlags& flags, const Strings& arguments) {
-  return Tree(commands, flags).parse(arguments);
+  // "help volume" and "volume help" are what other programs understand.
+  Strings words = arguments;
+  const auto asks_for_help = [&](size_t at) {
+    return words.size() > at && words[at] == "help" &&
+           !children_of(commands, {words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at)}).empty();
+  };
+  for (const size_t at : {0, 1})
+    if (asks_for_help(at)) {
+      words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
+      words.push_back("--help");
+      break;
+    }
+  return Tree(commands, flags).parse(words);
 }
 
 }  // namespace volary

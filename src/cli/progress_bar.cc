@@ -18,7 +18,9 @@ namespace {
 
 constexpr double rate_seconds = 10;  // The rate is that of the last so many seconds.
 constexpr double bar_seconds_between = 0.1;
-constexpr size_t bar_width = 24;
+constexpr size_t bar_width_max = 24;
+constexpr size_t bar_width_narrow = 12;  // On a terminal of 80 columns the time that is left matters more.
+constexpr size_t columns_narrow = 100;
 
 // Of the bytes; of the files where no bytes are to be moved; nothing without a total.
 std::optional<double> share_of(const Amounts& amounts) {
@@ -46,9 +48,10 @@ std::string time_left(const Amounts& amounts, double bytes_per_second) {
 
 std::string bar_line(const Amounts& amounts, double bytes_per_second, size_t columns) {
   std::vector<std::string> parts;
+  const size_t bar_width = columns < columns_narrow ? bar_width_narrow : bar_width_max;
   const auto share = share_of(amounts);
   if (share) {
-    const auto filled = static_cast<size_t>(std::floor(*share * bar_width));
+    const auto filled = static_cast<size_t>(std::floor(*share * static_cast<double>(bar_width)));
     std::string bar(filled, '=');
     if (filled < bar_width) bar += '>' + std::string(bar_width - filled - 1, ' ');
     parts.push_back(fmt::format("[{}] {:>4}", bar, percent(*share)));

@@ -30,20 +30,33 @@ Error error_of(const Transfer& transfer) {
 
 std::string events_of(const std::string& noun, const std::string& id) { return api_path({noun, id, "events"}); }
 
+// A server that was stopped on purpose is not started again behind its owner's back; the next command does that.
+std::string lost_words(const Client& client, std::string_view noun, const std::string& command) {
+  const std::string start = client.is_local() ? "; any command starts it, such as:  " + command
+                                              : "; to come back later:  " + command;
+  return fmt::format("The server does not answer; waiting for it for a minute.\nThe {} is not lost{}", noun, start);
+}
+
 }  // namespace
 
 json::value watch_transfer(Session& session, const std::string& id) {
   Client& client = session.client();
   json::value last;
   ProgressBar bar("transfer " + id, session.progress());
-  const LastWords words(fmt::format("The transfer goes on. To watch it again:  volary transfer watch {}\n"
-                                    "To end it:  volary transfer cancel {}", id, id));
-  client.follow(events_of("transfers", id), [&](const json::value& event) {
+  const LastWords words(fmt::format("The transfer goes on.\n"
+                                    "To watch it again:  volary transfer watch {}\n"
+                                    "To end it:          volary transfer cancel {}", id, id));
+  const auto show = [&](const json::value& event) {
     const auto transfer = typed<Transfer>(event);
     last = event;
     bar.show(amounts_of(transfer.counts));
     return is_terminal(transfer.state) ? Ended::yes : Ended::no;
-  });
+  };
+  const auto lost = [&] {
+    bar.clear();
+    session.note(lost_words(client, "transfer", "volary transfer watch " + id));
+  };
+  client.follow(events_of("transfers", id), show, lost);
   return last;
 }
 
@@ -67,11 +80,13 @@ int transfer_result(Session& session, const Transfer& transfer) {
 json::value watch_job(Session& session, const std::string& id, Logs logs) {
   Client& client = session.client();
   json::value last;
-  const LastWords words(fmt::format("The job goes on. To wait for it again:  volary job wait {}\n"
-                                    "To end it:  volary job stop {}", id, id));
+  const LastWords words(fmt::format("The job goes on.\n"
+                                    "To wait for it again:  volary job wait {}\n"
+                                    "To end it:             volary job stop {}", id, id));
+  const auto lost = [&] { session.note(lost_words(client, "job", "volary job wait " + id)); };
   const auto follow_states = [&] {
     size_t seen = 0;
-    client.follow(events_of("jobs", id), [&](const json::value& event) {
+    const auto show = [&](const json::value& event) {
       const auto job = typed<Job>(event);
       last = event;
       for (; seen < job.history.size(); ++seen) {
@@ -80,7 +95,8 @@ json::value watch_job(Session& session, const std::string& id, Logs logs) {
         session.note(fmt::format("{} {}: {}{}", time_text(change.date), id, name_of_value(change.state), reason));
       }
       return is_terminal(job.state) ? Ended::yes : Ended::no;
-    });
+    };
+    client.follow(events_of("jobs", id), show, lost);
   };
   const auto follow_log = [&] {
     LogSink sink(session.output(), Times::hide);

@@ -6,6 +6,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "cli/command_tree.h"
+#include "cli/output.h"
 #include "core/tree_path.h"
 
 namespace volary {
@@ -65,6 +67,27 @@ std::string_view kind_words(Yaml::Kind kind) {
   return "";
 }
 
+// Where the first byte is that is not UTF-8: its line, from 1; 0 if there is none.
+size_t line_that_is_not_utf8(std::string_view text) {
+  if (is_utf8(text)) return 0;
+  size_t line = 1;
+  for (size_t end; (end = text.find('\n')) != std::string_view::npos && is_utf8(text.substr(0, end)); ++line)
+    text.remove_prefix(end + 1);
+  return line;
+}
+
+// yaml-cpp's words for a tab at the beginning of a line do not speak of tabs; these do. "" if there is none.
+std::string tab_hint(std::string_view text) {
+  for (size_t line = 1; !text.empty(); ++line) {
+    const std::string_view one = text.substr(0, text.find('\n'));
+    if (const size_t blank = one.find_first_not_of(" \t"); blank != std::string_view::npos &&
+                                                           one.substr(0, blank).find('\t') != std::string_view::npos)
+      return fmt::format("; line {} begins with a tab, and YAML is indented with spaces only", line);
+    text.remove_prefix(std::min(one.size() + 1, text.size()));
+  }
+  return "";
+}
+
 }  // namespace
 
 const Yaml* Yaml::find(std::string_view key) const {
@@ -99,19 +122,25 @@ const std::vector<YamlPair>& Yaml::as_map(std::string_view what) const {
 }
 
 void Yaml::allow_only(const std::vector<std::string_view>& keys, std::string_view what) const {
-  std::string known;
-  for (const auto key : keys) known += (known.empty() ? "" : ", ") + std::string(key);
-  for (const auto& [key, value] : as_map(what))
-    if (std::find(keys.begin(), keys.end(), key.text) == keys.end())
-      throw key.error("'{}' is not known in {}: expected one of {}", printable(key.text), what, known);
+  for (const auto& [key, value] : as_map(what)) {
+    if (std::find(keys.begin(), keys.end(), key.text) != keys.end()) continue;
+    const std::vector<std::string> known(keys.begin(), keys.end());
+    const std::string guess = nearest(key.text, known);
+    throw key.error("'{}' is not known in {}: expected one of {}{}", printable(key.text), what, joined(known, ", "),
+                    guess.empty() ? "" : "; did you mean '" + guess + "'?");
+  }
 }
 
 Yaml parse_yaml(const std::string& text, const std::string& file) {
   Reading reading{.file = file};
+  if (const size_t line = line_that_is_not_utf8(text))
+    throw Error(Errc::invalid, "{}:{}: not UTF-8: save the file in that encoding", file, line);
   try {
-    return read_node(reading, YAML::Load(text), 0);
+    Yaml yaml = read_node(reading, YAML::Load(text), 0);
+    yaml.line = std::max(yaml.line, 1);  // Of an empty file yaml-cpp says 0.
+    return yaml;
   } catch (const YAML::Exception& problem) {  // The one place that calls yaml-cpp: here its errors become ours.
-    throw Error(Errc::invalid, "{}:{}: not YAML: {}", file, problem.mark.line + 1, problem.msg);
+    throw Error(Errc::invalid, "{}:{}: not YAML: {}{}", file, problem.mark.line + 1, problem.msg, tab_hint(text));
   }
 }
 

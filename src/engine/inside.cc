@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/file.h"
 
@@ -64,7 +65,6 @@ int run_inside() {
   for (const std::string& one : spec.command) arguments.push_back(const_cast<char*>(one.c_str()));
   environment.push_back(nullptr);
   arguments.push_back(nullptr);
-  environ = environment.data();  // execvp looks for the command along this PATH.
 
   if (!spec.working_directory.empty() && ::chdir(spec.working_directory.c_str()) < 0)
     return fail(not_executable_exit_code, fmt::format("the working directory '{}' cannot be entered: {}",
@@ -73,8 +73,10 @@ int run_inside() {
   if (::send(inside_channel, "ready", 5, MSG_NOSIGNAL) != 5 || ::recv(inside_channel, &go, 1, 0) != 1)
     return not_executable_exit_code;
   reset_signals();
+  char** const own = std::exchange(environ, environment.data());  // execvp looks for the command along this PATH.
   ::execvp(arguments[0], arguments.data());
   const int number = errno;
+  environ = own;  // What ends with this program looks at it.
   return fail(number == ENOENT ? not_found_exit_code : not_executable_exit_code, why_not(spec.command[0], number));
 }
 

@@ -108,8 +108,8 @@ TEST_F(LocalRunner, keeps_binary_output_as_it_is) {
 
 TEST_F(LocalRunner, stops_a_process_that_minds_its_sigterm) {
   const Run run = new_run({"/usr/bin/python3", "-c",
-                           "import signal, sys, time\n"
-                           "def end(number, frame): print('saving', flush=True); sys.exit(5)\n"
+                           "import os, signal, time\n"
+                           "def end(number, frame): os.write(1, b'saving\\n'); os._exit(5)\n"
                            "signal.signal(signal.SIGTERM, end)\n"
                            "print('up', flush=True)\n"
                            "while True: time.sleep(1000)\n"});

@@ -12,7 +12,10 @@
 namespace volary {
 namespace {
 
-constexpr auto survey_interval = std::chrono::milliseconds(50);  // How late the end of a process is noticed, at most.
+// How late the end of a process is noticed, at most: a tenth of the newest job's age, within these.
+constexpr int64_t survey_millis_min = 10;
+constexpr int64_t survey_millis_max = 50;
+constexpr int64_t survey_share = 10;
 constexpr int64_t lease_seconds = 600;
 
 bool takes_room(JobState state) { return state != JobState::QUEUED && !is_terminal(state); }
@@ -43,30 +46,36 @@ void Reconciler::stop() {
 
 void Reconciler::survey() {
   for (;;) {
+    Time newest;
     try {
-      find_due();
+      newest = find_due();
     } catch (const Error& error) {
       log_(fmt::format("jobs: {}", error.what()));
     }
     auto shared = shared_.lock();
-    if (shared.wait_for(changed_, survey_interval, [&] { return shared->stopping; })) return;
+    const int64_t age_millis = (clock_.now().micros - newest.micros) / 1000;
+    const std::chrono::milliseconds interval(
+        std::clamp(age_millis / survey_share, survey_millis_min, survey_millis_max));
+    if (shared.wait_for(changed_, interval, [&] { return shared->stopping; })) return;
   }
 }
 
-void Reconciler::find_due() {
+Time Reconciler::find_due() {
   struct Seen {
     std::string id;
     JobState state{};
+    Time created_at;
   };
   std::vector<Seen> jobs;
   database_.read([&](Transaction& transaction) {
     transaction.each(
-        "SELECT id, state FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
+        "SELECT id, state, created_at FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
         "ORDER BY created_at, id",
         [&](const Row& row) {
           Seen& seen = jobs.emplace_back();
           db_detail::read(row, 0, seen.id);
           db_detail::read(row, 1, seen.state);
+          db_detail::read(row, 2, seen.created_at);
         });
   });
   auto shared = shared_.lock();
@@ -76,6 +85,7 @@ void Reconciler::find_due() {
   for (const Seen& job : jobs)
     if (!shared->in_hand.contains(job.id)) shared->due.push_back(job.id);
   changed_.notify_all();
+  return jobs.empty() ? Time{} : jobs.back().created_at;
 }
 
 void Reconciler::work() {

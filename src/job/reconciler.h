@@ -48,7 +48,7 @@ class Reconciler {
     bool stopping = false;
   };
 
-  void find_due();
+  Time find_due();                  // When the newest of them was submitted; never if there is none.
   void survey();                    // Finds the jobs under way, again and again.
   void work();                      // Looks at due ones.
   void look(const std::string& id);

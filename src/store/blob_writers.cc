@@ -7,12 +7,9 @@
 // By parts: the file is allocated whole, each part is hashed while its bytes are still in the cache, and the parts'
 // hashes are joined at the end (core/segmented_hash.h), so nothing is read again.
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <mutex>
 #include <vector>
 
 #include "core/error.h"
@@ -85,13 +82,9 @@ class OrderedWriter final : public BlobWriter {
   std::optional<Draft> draft_;  // Made with the first byte that does not fit into the block.
 };
 
-// Takes the room now, so that a full disk is found before the bytes are fetched. A file system in memory could only do
-// so by filling it with zeros, once more than needed.
+// Takes the room now, so that a full disk is found before the bytes are fetched.
 void allocate(int fd, uint64_t size, const Path& name) {
-  struct statfs system {};
-  const bool in_memory = ::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
   int number = fault::errno_at("store.allocate");
-  if (number == 0 && in_memory) number = EOPNOTSUPP;
   if (number == 0 && size > 0 && ::fallocate(fd, 0, 0, static_cast<off_t>(size)) < 0) number = errno;
   // Not every file system can reserve; the writes will tell then.
   if (number == EOPNOTSUPP) number = ::ftruncate(fd, static_cast<off_t>(size)) < 0 ? errno : 0;
@@ -111,7 +104,6 @@ class UnorderedWriter final : public PartWriter {
 
   void write(uint64_t part, std::string_view bytes) override {
     hash_.add(part, bytes);
-    const std::lock_guard alone(writing_);
     write_all_at(draft_.fd(), bytes, hash_.offset_of(part), draft_.path());
     written_[part].store(true, std::memory_order_relaxed);
   }
@@ -129,9 +121,6 @@ class UnorderedWriter final : public PartWriter {
   const uint64_t size_;
   Draft draft_;
   SegmentedHash hash_;
-  // A file takes one write at a time. Waiting here sleeps; waiting in the kernel would keep a core busy that others
-  // could receive and hash on.
-  std::mutex writing_;
   std::vector<std::atomic<bool>> written_;
 };
 
