@@ -17,7 +17,9 @@ class EventStream final : public Stream {
  public:
   EventStream(NextEvents next, const Clock& clock) : next_(std::move(next)), clock_(clock), last_(clock.now()) {}
 
+  // After each event comes a pause, so that what changes without end is not told without end.
   std::optional<std::string> poll() override {
+    if (std::exchange(pause_is_due_, false)) return "";
     const auto events = next_();
     if (!events) return std::nullopt;
     std::string text;
@@ -25,6 +27,7 @@ class EventStream final : public Stream {
     const Time now = clock_.now();
     if (text.empty() && now >= last_.plus_seconds(heartbeat_seconds)) text = ": still here\n\n";
     if (!text.empty()) last_ = now;
+    pause_is_due_ = !text.empty();
     return text;
   }
 
@@ -32,6 +35,7 @@ class EventStream final : public Stream {
   NextEvents next_;
   const Clock& clock_;
   Time last_;  // When something was sent.
+  bool pause_is_due_ = false;
 };
 
 }  // namespace

@@ -16,16 +16,17 @@ TEST(EventStream, LetsNoIdOrNameBreakItsLine) {
   EXPECT_EQ(print_event({"1\ndata: x", "a\r\nb", "c"}), "id: 1data: x\nevent: ab\ndata: c\n\n");
 }
 
-TEST(EventStream, SendsWhatComesAndAHeartbeatAfter15SecondsOfSilenceAndEnds) {
+TEST(EventStream, SendsWhatComesWithAPauseBehindItAndAHeartbeatAfter15SecondsOfSilenceAndEnds) {
   std::vector<std::optional<std::vector<Event>>> turns = {
-      std::vector<Event>{{"1", "", "a"}, {"2", "", "b"}}, std::vector<Event>{}, std::vector<Event>{},
-      std::vector<Event>{}, std::nullopt};
+      std::vector<Event>{{"1", "", "a"}, {"2", "", "b"}}, std::vector<Event>{}, std::vector<Event>{}, std::nullopt};
   size_t turn = 0;
   FakeClock clock(Time{1'000'000});
   Response response = event_response([&] { return turns[turn++]; }, clock);
   EXPECT_EQ(response.content_type, "text/event-stream");
   ASSERT_TRUE(response.stream);
   EXPECT_EQ(response.stream->poll(), "id: 1\ndata: a\n\nid: 2\ndata: b\n\n");
+  EXPECT_EQ(response.stream->poll(), "");
+  EXPECT_EQ(turn, 1u);
   clock.set(clock.now().plus_seconds(14));
   EXPECT_EQ(response.stream->poll(), "");
   clock.set(clock.now().plus_seconds(1));

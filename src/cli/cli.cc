@@ -53,8 +53,8 @@ int run_words(const Start& start) {
   return parsed.command->run(session);
 }
 
-// Whoever closed one of the three, as `>&-` does, would get the next file that is opened in its place, and that file what
-// is printed. What stands there now can be neither read nor written usefully: who prints is told so.
+// Where one of the three is closed, as by `>&-`, the next file to be opened would stand in its place and get what is
+// printed. What stands there now cannot be written to: who prints is told so.
 void keep_standard_places() {
   while (true) {
     const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);

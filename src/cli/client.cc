@@ -254,13 +254,16 @@ void Client::stream(const std::string& path, const Query& query, Sink& sink) {
 
 void Client::keep_trying(const std::function<Ended()>& attempt, const std::function<uint64_t()>& received,
                          const std::function<void()>& lost) {
+  bool is_lost = false;
   for (int failures = 0;;) {
     const uint64_t before = received();
     Ended ended = Ended::no;
     const auto error = unavailable_from([&] { ended = attempt(); });
     if (ended == Ended::yes) return;
-    failures = received() > before ? 0 : failures + 1;
-    if (error && failures <= 1) lost();
+    const bool has_received = received() > before;
+    failures = has_received ? 0 : failures + 1;
+    if (error && (has_received || !is_lost)) lost();
+    is_lost = error.has_value();
     if (failures >= attempts_max) {
       if (error) throw *error;
       throw Error(Errc::unavailable, "{} keeps ending the stream of events without saying how it ends", endpoint_.name);

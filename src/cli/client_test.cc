@@ -105,6 +105,28 @@ TEST_F(ClientTo, FollowingGoesOnAfterTheConnectionBroke) {
   EXPECT_EQ(seen, "123");
 }
 
+TEST_F(ClientTo, FollowingTellsWhenTheServerIsLost) {
+  api_.on("GET /events", [&](const Request&) {
+    return stream_response("text/event-stream", {event_text("job", "1"), event_text("job", "2")});
+  });
+  int lost = 0;
+  const auto seen = [&](const json::value& event) {
+    if (event == 1) api_.stop();
+    return Ended::no;
+  };
+  const auto told = [&] {
+    ++lost;
+    throw Error(Errc::conflict, "enough");
+  };
+  EXPECT_EQ(error_of([&] { client_.follow("/events", seen, told); }).substr(0, 16), "conflict: enough");
+  EXPECT_EQ(lost, 1);
+}
+
+TEST_F(ClientTo, OtherEncodingsAreRefusedBeforeTheyAreSent) {
+  EXPECT_EQ(error_of([&] { client_.post("/things", json::object{{"tags", json::array{"good", "caf\xe9"}}}); }),
+            "invalid: 'caf\\xe9' is not UTF-8: expected text in that encoding");
+}
+
 TEST_F(ClientTo, FollowingATextReadsEachByteOnce) {
   const std::string log = "one\ntwo\nthree\n";
   api_.on("GET /log", [&](const Request& request) {

@@ -93,9 +93,25 @@ TEST_F(JobFile, IsOverriddenByTheCommandLine) {
   EXPECT_EQ(job.memory_bytes, 2147483648u);
 }
 
+TEST_F(JobFile, SaysWhichLineIsIndentedWithATab) {
+  EXPECT_EQ(error("command:\n\t- echo\n"),
+            "invalid: config.yaml:2: not YAML: illegal block entry; line 2 begins with a tab, and YAML is indented "
+            "with spaces only");
+}
+
+TEST_F(JobFile, MustBeUtf8) {
+  EXPECT_EQ(error("# caf\xc3\xa9\nname: caf\xe9\n"),
+            "invalid: config.yaml:2: not UTF-8: save the file in that encoding");
+}
+
+TEST_F(JobFile, MustNotBeEmpty) {
+  EXPECT_EQ(error(""), "invalid: config.yaml:1: the file is not a map of keys: expected a job's file");
+}
+
 TEST_F(JobFile, NamesTheLineOfAnUnknownKey) {
   EXPECT_EQ(error("resources:\n  cpu: 1\n  cpus: 2\n"),
-            "invalid: config.yaml:3: 'cpus' is not known in resources: expected one of cpu, memory, storage, gpu");
+            "invalid: config.yaml:3: 'cpus' is not known in resources: expected one of cpu, memory, storage, gpu; "
+            "did you mean 'cpu'?");
   EXPECT_TRUE(
       error("name: x\ncomand: [a]\n").starts_with("invalid: config.yaml:2: 'comand' is not known in a job's file"));
 }

@@ -59,6 +59,14 @@ TEST_F(OwnServer, ComesBackAfterItWasKilled) {
   EXPECT_EQ(run_volary(scratch_, {"volume", "ls"}).code, 0);
 }
 
+TEST_F(OwnServer, SaysHowToGetALostTokenBack) {
+  ASSERT_EQ(run_volary(scratch_, {"volume", "ls"}).code, 0);
+  remove_file(scratch_.path("data/admin.token"));
+  const Ran ran = run_volary(scratch_, {"volume", "ls"});
+  EXPECT_EQ(ran.code, 4);
+  EXPECT_NE(ran.err.find("is gone: end the server with 'volary server stop'"), std::string::npos) << ran.err;
+}
+
 TEST(SocketPath, MustBeShortEnoughForTheKernel) {
   const std::string error =
       error_of([] { endpoint_of({.data_directory = "/" + std::string(120, 'x'), .program = ""}); });

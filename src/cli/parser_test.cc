@@ -88,8 +88,14 @@ TEST(Parser, SaysWhichWordIsWrong) {
             "invalid: 'modle' is no value for --type: expected one of model, other; did you mean 'model'?");
   EXPECT_EQ(parse_error({"thing", "make"}),
             "invalid: 'volary thing make' lacks something: NAME is required; see 'volary thing make --help'");
-  EXPECT_TRUE(parse_error({"thing", "make", "it", "--type"}).starts_with("invalid: --type"))
-      << parse_error({"thing", "make", "it", "--type"});
+  EXPECT_EQ(parse_error({"thing", "make", "it", "--type"}),
+            "invalid: '--type' lacks its value; see 'volary thing make --help'");
+}
+
+TEST(Parser, WordsOfTheCommandToRunNeedTwoDashesBeforeThem) {
+  EXPECT_EQ(parse_error({"thing", "make", "it", "ls", "-la"}),
+            "invalid: '-la' is no option of 'volary thing make': if it belongs to what is to be run, put '--' before "
+            "that; see 'volary thing make --help'");
 }
 
 TEST(Parser, GivesHelpWhereverItIsAskedFor) {
@@ -97,6 +103,10 @@ TEST(Parser, GivesHelpWhereverItIsAskedFor) {
   GlobalFlags flags;
   EXPECT_EQ(parse_arguments(commands, flags, {"thing", "make", "--help"}).asked, Asked::help);
   EXPECT_EQ(parse_arguments(commands, flags, {"thing", "-h"}).path, std::vector<std::string>{"thing"});
+  EXPECT_EQ(parse_arguments(commands, flags, {"help"}).asked, Asked::help);
+  EXPECT_EQ(parse_arguments(commands, flags, {"thing", "help"}).path, std::vector<std::string>{"thing"});
+  EXPECT_EQ(parse_arguments(commands, flags, {"help", "thing", "make"}).path,
+            (std::vector<std::string>{"thing", "make"}));
   EXPECT_EQ(parse_arguments(commands, flags, {"--version"}).asked, Asked::version);
   EXPECT_EQ(parse_arguments(commands, flags, {"thing"}).command, nullptr);
 }

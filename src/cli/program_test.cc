@@ -91,7 +91,8 @@ Ran run_volary(const Scratch& scratch, std::vector<std::string> arguments, Varia
   return Running(scratch, volary_command(std::move(arguments)), variables, input).wait();
 }
 
-FakeApi::FakeApi(const Path& socket) : socket_(socket) {
+FakeApi::FakeApi(const Path& socket, std::map<std::string, Answer> first) : socket_(socket) {
+  *answers_.lock() = std::move(first);
   on("GET /healthz", 200, "{}");
   ServerOptions options;
   options.unix_socket = socket.string();
@@ -161,12 +162,12 @@ int serve_fake(const ServerConfig& config) {
   write_file_durably(config.data_directory / "admin.token", "volary_test_token\n", 0600);
   const Fd starts = open_to_append(config.data_directory / "starts");
   write_all(starts.get(), "started\n", "starts");
-  FakeApi api(config.socket);
-  api.on("GET /api/v1/volumes", [](const Request& request) {
+  const auto volumes = [](const Request& request) {
     if (request.header("authorization") != "Bearer volary_test_token")
       return problem_response(401, "denied", "a token is needed");
     return json_response(200, R"({"items":[]})");
-  });
+  };
+  const FakeApi api(config.socket, {{"GET /api/v1/volumes", volumes}});
   int signal = 0;
   ::sigwait(&ends, &signal);
   return 0;

@@ -67,7 +67,8 @@ std::vector<std::string> volary_command(std::vector<std::string> arguments);
 class FakeApi {
  public:
   using Answer = std::function<Response(const Request&)>;
-  explicit FakeApi(const Path& socket);
+  // `first` stands before anybody can ask.
+  explicit FakeApi(const Path& socket, std::map<std::string, Answer> first = {});
 
   void on(const std::string& method_and_path, Answer answer);
   void on(const std::string& method_and_path, int status, const std::string& body);

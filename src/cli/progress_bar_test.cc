@@ -17,7 +17,7 @@ TEST(BarLine, HasBarFilesBytesRateAndTimeLeft) {
 }
 
 TEST(BarLine, FitsIntoTheTerminal) {
-  EXPECT_EQ(bar_line(half, 128.0 * (1 << 20), 50), "[======>     ]  50%  12/24 files  1.00 GiB/2.00 GiB");
+  EXPECT_EQ(bar_line(half, 128.0 * (1 << 20), 50), "[======>     ]  50%  12/24 files  128 MiB/s");
   EXPECT_EQ(bar_line(half, 128.0 * (1 << 20), 80),
             "[======>     ]  50%  12/24 files  1.00 GiB/2.00 GiB  128 MiB/s  8s left");
   for (size_t columns = 1; columns < 100; ++columns) EXPECT_LT(bar_line(half, 1e6, columns).size(), columns);

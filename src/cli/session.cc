@@ -32,6 +32,10 @@ Client& Session::client() {
   if (uses_local_server()) {
     ensure_running(local_server(), *http_);
     Endpoint endpoint = endpoint_of(local_server());
+    if (!is_present(local_server().token_file()))
+      throw Error(Errc::not_found,
+                  "the token file '{}' is gone: end the server with 'volary server stop'; when it starts again, it "
+                  "makes a new one", local_server().token_file().string());
     endpoint.token = read_token(local_server().token_file());
     return client_.emplace(*http_, std::move(endpoint));
   }

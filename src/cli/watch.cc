@@ -32,9 +32,8 @@ std::string events_of(const std::string& noun, const std::string& id) { return a
 
 // A server that was stopped on purpose is not started again behind its owner's back; the next command does that.
 std::string lost_words(const Client& client, std::string_view noun, const std::string& command) {
-  const std::string start = client.is_local() ? "; any command starts it, such as:  " + command
-                                              : "; to come back later:  " + command;
-  return fmt::format("The server does not answer; waiting for it for a minute.\nThe {} is not lost{}", noun, start);
+  return fmt::format("The server does not answer; waiting for it for a minute. The {} is not lost.\n{}:  {}", noun,
+                     client.is_local() ? "To start the server again" : "To come back later", command);
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ constexpr size_t read_bytes = 64 << 10;
 constexpr size_t framing_bytes_max = head_bytes_max + read_bytes;
 constexpr size_t ignored_bytes_max = 64 << 20;  // Of a refused request, so that its sender reads the answer.
 constexpr uint64_t slowest_bytes_per_second = 16 << 10;
-// A stream with nothing to send is asked again after an eighth of the time that it has been quiet, within these: what
-// ends soon is told soon, and what takes long costs little.
+// A stream with nothing to send is asked again after an eighth of its age, within these: what ends soon is told soon,
+// and what takes long costs little.
 constexpr std::chrono::milliseconds pause_min{2};
 constexpr std::chrono::milliseconds pause_max{100};
 constexpr int pause_share = 8;
@@ -244,9 +244,9 @@ asio::awaitable<bool> HttpSession::run_on_pool(std::function<void()> work) {
   co_return ran;
 }
 
-asio::awaitable<void> HttpSession::pause(Instant quiet_since) {
+asio::awaitable<void> HttpSession::pause(Instant stream_began) {
   if (ending_) co_return;
-  timer_.expires_after(std::clamp<Instant::duration>((now() - quiet_since) / pause_share, pause_min, pause_max));
+  timer_.expires_after(std::clamp<Instant::duration>((now() - stream_began) / pause_share, pause_min, pause_max));
   co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
@@ -281,14 +281,14 @@ asio::awaitable<bool> HttpSession::send(const Request& request, Response& respon
 
 // Whether the stream came to its end and all of it went out.
 asio::awaitable<bool> HttpSession::send_stream(Stream& stream, Body body) {
-  Instant quiet_since = now();
+  const Instant began = now();
   while (!ending_ && !conn_->is_gone()) {
     std::optional<std::string> bytes;
     bool is_whole = true;
     const bool polled = co_await run_on_pool([&] { is_whole = poll_stream(stream, bytes); });
     if (!is_whole) co_return false;
     if (!polled || (bytes && bytes->empty())) {
-      co_await pause(quiet_since);
+      co_await pause(began);
       continue;
     }
     const bool is_end = !bytes;
@@ -299,7 +299,6 @@ asio::awaitable<bool> HttpSession::send_stream(Stream& stream, Body body) {
     const error_code failed = co_await write(pieces);
     if (failed) co_return false;
     if (is_end) co_return true;
-    quiet_since = now();
   }
   co_return false;
 }

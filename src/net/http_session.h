@@ -55,7 +55,7 @@ class HttpSession {
   asio::awaitable<bool> send(const Request& request, Response& response, Protocol protocol, Afterwards afterwards);
   asio::awaitable<bool> send_stream(Stream& stream, Body body);
   asio::awaitable<error_code> write(std::span<const std::string_view> pieces);
-  asio::awaitable<void> pause(Instant quiet_since);
+  asio::awaitable<void> pause(Instant stream_began);
   asio::awaitable<bool> run_on_pool(std::function<void()> work);
 
   std::unique_ptr<Conn> conn_;
