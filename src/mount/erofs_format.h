@@ -31,7 +31,7 @@ constexpr uint32_t hole = 0xFFFFFFFF;
 constexpr uint64_t root_nid_max = 0xFFFF;
 
 enum class Layout : uint16_t { plain = 0, tail_inline = 2, chunks = 4 };
-enum class FileType : uint8_t { regular = 1, directory = 2, symlink = 7 };
+enum class FileType : uint8_t { regular = 1, directory = 2, character_device = 3, symlink = 7 };
 
 struct SuperBlock {
   uint32_t magic_number = magic;
@@ -69,6 +69,7 @@ struct CompactInode {
   uint32_t size = 0;
   uint32_t reserved = 0;
   uint32_t content = 0;  // plain: its first block; chunks: the bits of the chunk size above those of a block.
+                         // Of a device: its number.
   uint32_t number = 0;   // For programs with 32-bit inode numbers.
   uint16_t uid = 0;
   uint16_t gid = 0;

@@ -3,10 +3,16 @@
 // A directory is laid out when it is reached: its inode and its names first, then the inodes of its files and links,
 // then its subdirectories, each with all it holds. Their inode numbers are known only then, so the names are patched
 // at the end; a directory without subdirectories needs no patch. Memory is one tree and its names per level.
+//
+// Where objects/ is an ordinary layer below the image (mount/mount.h), its directories 00 to ff must not show. So the
+// root has a whiteout for each of these names that is not in the tree, all of them one inode, and a directory of such a
+// name is opaque. A file or link of such a name hides what is below by itself. Where objects/ is a data-only layer they
+// change nothing: overlayfs shows no whiteouts there either.
 #include "mount/erofs_image.h"
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,16 +73,47 @@ class Output {
   uint64_t written_ = 0;
 };
 
+// The names that objects/ may have.
+const std::vector<std::string>& object_directories() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (int byte = 0; byte < 256; ++byte) all.push_back(fmt::format("{:02x}", byte));
+    return all;
+  }();
+  return names;
+}
+
+bool is_object_directory(std::string_view name) {
+  return name.size() == 2 && name.find_first_not_of("0123456789abcdef") == name.npos;
+}
+
+// The attributes of one inode, as they lie behind it.
+class Xattrs {
+ public:
+  Xattrs& add(std::string_view name, std::string_view value) {
+    if (bytes_.empty()) bytes_ += bytes_of(erofs::XattrHeader{});
+    const erofs::XattrEntry entry{.name_bytes = static_cast<uint8_t>(name.size()),
+                                  .prefix = erofs::xattr_trusted,
+                                  .value_bytes = static_cast<uint16_t>(value.size())};
+    bytes_ += bytes_of(entry);
+    bytes_ += name;
+    bytes_ += value;
+    bytes_.resize(align(bytes_.size(), 4), '\0');
+    return *this;
+  }
+  std::string bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
 // The two attributes that make overlayfs take a file's bytes from objects/. Only the 64 digits change from file to
 // file.
 class RedirectXattrs {
  public:
-  RedirectXattrs() {
-    bytes_ += bytes_of(erofs::XattrHeader{});
-    add("overlay.metacopy", "");
-    add("overlay.redirect", "/ab/" + std::string(62, '0'));
-    digits_at_ = bytes_.find("/ab/") + 1;
-  }
+  RedirectXattrs()
+      : bytes_(Xattrs().add("overlay.metacopy", "").add("overlay.redirect", "/ab/" + std::string(62, '0')).bytes()),
+        digits_at_(bytes_.find("/ab/") + 1) {}
   std::string_view of(const Digest& digest) {
     static constexpr char digit[] = "0123456789abcdef";
     char* to = bytes_.data() + digits_at_;
@@ -88,19 +125,8 @@ class RedirectXattrs {
     return bytes_;
   }
   size_t size() const { return bytes_.size(); }
-  uint16_t count() const { return static_cast<uint16_t>((size() - sizeof(erofs::XattrHeader)) / 4 + 1); }
 
  private:
-  void add(std::string_view name, std::string_view value) {
-    const erofs::XattrEntry entry{.name_bytes = static_cast<uint8_t>(name.size()),
-                                  .prefix = erofs::xattr_trusted,
-                                  .value_bytes = static_cast<uint16_t>(value.size())};
-    bytes_ += bytes_of(entry);
-    bytes_ += name;
-    bytes_ += value;
-    bytes_.resize(align(bytes_.size(), 4), '\0');
-  }
-
   std::string bytes_;
   size_t digits_at_ = 0;
 };
@@ -112,19 +138,25 @@ struct Node {
   uint64_t size = 0;
   uint64_t links = 1;
   uint32_t content = 0;
-  uint16_t xattr_count = 0;
+  uint64_t xattr_bytes = 0;
+
+  uint16_t xattr_count() const {
+    return static_cast<uint16_t>(xattr_bytes == 0 ? 0 : (xattr_bytes - sizeof(erofs::XattrHeader)) / 4 + 1);
+  }
 };
 
 // One name of a directory.
 struct Name {
   std::string_view text;
   erofs::FileType type;
-  const TreeEntry* entry;  // Null for "." and "..".
+  const TreeEntry* entry;  // Null for ".", ".." and whiteouts.
   uint64_t nid = 0;
   size_t at = 0;  // Of its dirent in the directory's content.
 };
 
-// Where a directory stands: its inode, the tail of its names behind it, the blocks of the others.
+bool is_whiteout(const Name& name) { return name.type == erofs::FileType::character_device; }
+
+// Where a directory stands: its inode, its attributes and the tail of its names behind it, the blocks of the others.
 struct Placement {
   uint64_t inode_at = 0;
   uint64_t tail_bytes = 0;
@@ -161,12 +193,11 @@ class ImageWriter {
   }
 
  private:
-  // Writes the directory and all below it; its nid. `parent` 0 means itself.
-  uint64_t add_directory(const Digest& digest, uint64_t parent);
-  std::vector<Name> names_of(const Tree& tree) const;
+  // Writes the directory and all below it; its nid. `parent` 0 means that it is the root.
+  uint64_t add_directory(const Digest& digest, uint64_t parent, std::string_view xattrs = {});
   Placement place_directory(const Node& node) const;
   uint64_t place(const TreeEntry& entry, uint64_t at, uint64_t& end) const;
-  void emit_directory(const Node& node, const Placement& placement, std::string_view content);
+  void emit_directory(const Node& node, const Placement& placement, std::string_view xattrs, std::string_view content);
   void emit(const Name& name);
   void emit_link(const TreeEntry& entry);
   void emit_inode(const Node& node);
@@ -174,8 +205,8 @@ class ImageWriter {
   bool is_extended(const Node& node) const {
     return node.size > UINT32_MAX || node.links > UINT16_MAX || owner_.uid > UINT16_MAX || owner_.gid > UINT16_MAX;
   }
-  uint64_t inode_bytes(const Node& node) const {
-    return is_extended(node) ? sizeof(erofs::ExtendedInode) : sizeof(erofs::CompactInode);
+  uint64_t inode_bytes(const Node& node) const {  // With its attributes.
+    return (is_extended(node) ? sizeof(erofs::ExtendedInode) : sizeof(erofs::CompactInode)) + node.xattr_bytes;
   }
   Node node_of(const TreeEntry& entry) const;
 
@@ -183,6 +214,7 @@ class ImageWriter {
   const Owner owner_;
   Output out_;
   RedirectXattrs xattrs_;
+  const std::string opaque_ = Xattrs().add("overlay.opaque", "y").bytes();
   uint64_t inodes_ = 0;
 };
 
@@ -210,12 +242,19 @@ std::string pack(std::vector<Name>& names) {
   return content;
 }
 
+// The inode that all whiteouts of a directory share, as overlayfs does it too: a character device 0:0.
+Node whiteout_of(const std::vector<Name>& names) {
+  return {.mode = S_IFCHR, .links = static_cast<uint64_t>(std::count_if(names.begin(), names.end(), is_whiteout))};
+}
+
 void set_nid(std::string& content, Name& name, uint64_t nid) {
   name.nid = nid;
   std::memcpy(content.data() + name.at, &nid, sizeof nid);
 }
 
-std::vector<Name> ImageWriter::names_of(const Tree& tree) const {
+constexpr auto text_order = [](const Name& left, const Name& right) { return left.text < right.text; };
+
+std::vector<Name> names_of(const Tree& tree) {
   std::vector<Name> names;
   names.reserve(tree.entries.size() + 2);
   for (const TreeEntry& entry : tree.entries) {
@@ -224,12 +263,20 @@ std::vector<Name> ImageWriter::names_of(const Tree& tree) const {
                                                          : erofs::FileType::regular;
     names.push_back({.text = entry.name, .type = type, .entry = &entry});
   }
-  const auto before = [](const Name& left, const Name& right) { return left.text < right.text; };
   for (const std::string_view dots : {".", ".."}) {
     const Name name{.text = dots, .type = erofs::FileType::directory, .entry = nullptr};
-    names.insert(std::lower_bound(names.begin(), names.end(), name, before), name);
+    names.insert(std::lower_bound(names.begin(), names.end(), name, text_order), name);
   }
   return names;
+}
+
+std::vector<Name> with_whiteouts(const std::vector<Name>& names) {
+  std::vector<Name> whiteouts;
+  for (const std::string& text : object_directories())
+    whiteouts.push_back({.text = text, .type = erofs::FileType::character_device, .entry = nullptr});
+  std::vector<Name> all;  // Where both have a name, that of the tree.
+  std::set_union(names.begin(), names.end(), whiteouts.begin(), whiteouts.end(), std::back_inserter(all), text_order);
+  return all;
 }
 
 Node ImageWriter::node_of(const TreeEntry& entry) const {
@@ -243,7 +290,7 @@ Node ImageWriter::node_of(const TreeEntry& entry) const {
   if (entry.size == 0) return node;  // No object is needed to be empty.
   node.layout = erofs::Layout::chunks;
   node.content = chunk_bits_above_block;
-  node.xattr_count = xattrs_.count();
+  node.xattr_bytes = xattrs_.size();
   return node;
 }
 
@@ -253,7 +300,7 @@ uint64_t ImageWriter::place(const TreeEntry& entry, uint64_t at, uint64_t& end) 
   const uint64_t bytes = inode_bytes(node);
   at = align(at, erofs::slot_bytes);
   if (node.layout == erofs::Layout::chunks) {
-    end = at + bytes + xattrs_.size() + chunks_of(node.size) * sizeof erofs::hole;
+    end = at + bytes + chunks_of(node.size) * sizeof erofs::hole;
   } else if (node.layout == erofs::Layout::tail_inline) {
     if (at % erofs::block_bytes + bytes + node.size > erofs::block_bytes) at = align(at, erofs::block_bytes);
     end = at + bytes + node.size;
@@ -278,11 +325,12 @@ Placement ImageWriter::place_directory(const Node& node) const {
   return place;
 }
 
-uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent) {
+uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent, std::string_view xattrs) {
+  const bool is_root = parent == 0;
   const Tree tree = read_tree_(digest);
-  std::vector<Name> names = names_of(tree);
+  std::vector<Name> names = is_root ? with_whiteouts(names_of(tree)) : names_of(tree);
   std::string content = pack(names);
-  Node node{.mode = S_IFDIR | 0755u, .size = content.size(), .links = 2};
+  Node node{.mode = S_IFDIR | 0755u, .size = content.size(), .links = 2, .xattr_bytes = xattrs.size()};
   for (const TreeEntry& entry : tree.entries) node.links += entry.kind == EntryKind::directory;
   const uint64_t tail = node.size % erofs::block_bytes;
   if (tail > 0 && inode_bytes(node) + tail <= erofs::block_bytes) node.layout = erofs::Layout::tail_inline;
@@ -291,19 +339,28 @@ uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent) {
   node.content = static_cast<uint32_t>(placement.blocks_at / erofs::block_bytes);
 
   uint64_t end = placement.end;
+  const Node whiteout = whiteout_of(names);
+  const uint64_t whiteout_at = align(end, erofs::slot_bytes);
+  if (whiteout.links > 0) end = whiteout_at + inode_bytes(whiteout);
   for (Name& name : names) {
-    if (!name.entry) set_nid(content, name, name.text == "." || parent == 0 ? nid : parent);
+    if (is_whiteout(name)) set_nid(content, name, whiteout_at / erofs::slot_bytes);
+    else if (!name.entry) set_nid(content, name, name.text == "." || is_root ? nid : parent);
     else if (name.entry->kind != EntryKind::directory)
       set_nid(content, name, place(*name.entry, end, end) / erofs::slot_bytes);
   }
-  emit_directory(node, placement, content);
+  emit_directory(node, placement, xattrs, content);
+  if (whiteout.links > 0) {
+    out_.pad_to(whiteout_at);
+    emit_inode(whiteout);
+  }
   for (const Name& name : names)
     if (name.entry && name.entry->kind != EntryKind::directory) emit(name);
   if (node.links == 2) return nid;
 
   for (Name& name : names)
     if (name.entry && name.entry->kind == EntryKind::directory)
-      set_nid(content, name, add_directory(name.entry->digest, nid));
+      set_nid(content, name,
+              add_directory(name.entry->digest, nid, is_root && is_object_directory(name.text) ? opaque_ : ""));
   const std::string_view all = content;
   const size_t in_blocks = all.size() - placement.tail_bytes;
   if (in_blocks > 0) out_.patch(placement.blocks_at, all.substr(0, in_blocks));
@@ -311,9 +368,11 @@ uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent) {
   return nid;
 }
 
-void ImageWriter::emit_directory(const Node& node, const Placement& placement, std::string_view content) {
+void ImageWriter::emit_directory(const Node& node, const Placement& placement, std::string_view xattrs,
+                                 std::string_view content) {
   out_.pad_to(placement.inode_at);
   emit_inode(node);
+  out_.append(xattrs);
   const size_t in_blocks = content.size() - placement.tail_bytes;
   out_.append(content.substr(in_blocks));
   if (in_blocks > 0) {
@@ -329,7 +388,7 @@ void ImageWriter::emit(const Name& name) {
   if (entry.kind == EntryKind::symlink) return emit_link(entry);
   const Node node = node_of(entry);
   emit_inode(node);
-  if (node.xattr_count == 0) return;
+  if (node.xattr_bytes == 0) return;
   out_.append(xattrs_.of(entry.digest));
   for (uint64_t i = 0; i < chunks_of(node.size); ++i) out_.append(bytes_of(erofs::hole));
 }
@@ -348,7 +407,7 @@ void ImageWriter::emit_inode(const Node& node) {
   const auto format = static_cast<uint16_t>(static_cast<uint16_t>(node.layout) << 1);
   if (is_extended(node)) {
     out_.append(bytes_of(erofs::ExtendedInode{.format = static_cast<uint16_t>(format | 1),
-                                              .xattr_count = node.xattr_count,
+                                              .xattr_count = node.xattr_count(),
                                               .mode = static_cast<uint16_t>(node.mode),
                                               .size = node.size,
                                               .content = node.content,
@@ -359,7 +418,7 @@ void ImageWriter::emit_inode(const Node& node) {
                                               .links = static_cast<uint32_t>(node.links)}));
   } else {
     out_.append(bytes_of(erofs::CompactInode{.format = format,
-                                             .xattr_count = node.xattr_count,
+                                             .xattr_count = node.xattr_count(),
                                              .mode = static_cast<uint16_t>(node.mode),
                                              .links = static_cast<uint16_t>(node.links),
                                              .size = static_cast<uint32_t>(node.size),

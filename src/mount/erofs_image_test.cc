@@ -68,6 +68,16 @@ std::string xattr_of(const Path& path, const char* name) {
   return size < 0 ? "absent" : std::string(value.data(), static_cast<size_t>(size));
 }
 
+// What a directory of a mounted image has, without the whiteouts that only the root may have.
+std::vector<DirectoryEntry> shown_in(const Path& directory) {
+  std::vector<DirectoryEntry> names = list_directory(directory);
+  std::erase_if(names, [&](const DirectoryEntry& one) {
+    const auto status = stat_of(directory / one.name);
+    return status && status->st_mode == S_IFCHR && status->st_rdev == 0;
+  });
+  return names;
+}
+
 // "" if `path` on a mounted image is what `entry` says, or what differs.
 std::string difference(const Trees& trees, const TreeEntry& entry, const Path& path, Owner owner) {
   const auto status = stat_of(path);
@@ -92,7 +102,7 @@ std::string difference(const Trees& trees, const TreeEntry& entry, const Path& p
   const auto directories = std::count_if(tree.entries.begin(), tree.entries.end(),
                                          [](const auto& one) { return one.kind == EntryKind::directory; });
   all += is(status->st_nlink == static_cast<nlink_t>(directories) + 2, "count of links");
-  const auto names = list_directory(path);
+  const auto names = entry.name.empty() ? shown_in(path) : list_directory(path);
   all += is(names.size() == tree.entries.size(), "number of names");
   all += is(stat_of(path / "..")->st_ino == stat_of(path.parent_path())->st_ino || entry.name.empty(), "parent");
   for (size_t i = 0; i < std::min(names.size(), tree.entries.size()); ++i) {
@@ -121,8 +131,8 @@ void expect_right(const Trees& trees, const Digest& tree, Owner owner = {42420, 
 }
 
 Tree random_tree(Trees& trees, int depth) {
-  static const std::vector<std::string> names = {"!", "-", "+a", ".a", "..a", "...", "a", "aa", "b", "é", "Z", "~",
-                                                 std::string(255, 'n'), std::string(200, 'm')};
+  static const std::vector<std::string> names = {"!", "-", "+a", ".a", "..a", "...", "a", "00", "aa", "b", "é", "Z",
+                                                 "~", std::string(255, 'n'), std::string(200, 'm')};
   Tree tree;
   const auto chosen = *rc::gen::container<std::vector<bool>>(names.size(), rc::gen::arbitrary<bool>());
   for (size_t i = 0; i < names.size(); ++i) {
@@ -152,6 +162,32 @@ RC_GTEST_PROP(ErofsImage, OfAnyTreeIsAcceptedByFsckAndShowsTheTree, ()) {
   trees.write(tree, directory / "image", owner);
   RC_ASSERT(fsck(directory / "image") == "");
   RC_ASSERT(mounted_difference(trees, tree, directory / "image", directory / "staging", owner) == "");
+}
+
+TEST(ErofsImage, HidesTheNamesOfObjectDirectoriesInItsRoot) {
+  Trees trees;
+  Tree tree;
+  tree.entries = {file("00", 1),  link_to("7f", "00"), trees.directory("ab", {{file("ab", 1), file("x", 1)}}),
+                  file("AB", 1),  file("abc", 1),      trees.directory("fff", {}),
+                  file("ff", 0),  trees.directory("d", {{trees.directory("ab", {})}})};
+  const Digest digest = trees.add(tree);
+  expect_right(trees, digest);
+  const TestDirectory directory;
+  trees.write(digest, directory / "image");
+  make_directories(directory / "at");
+  const MountPlan plan{
+      .steps = {image_step(directory / "image", "i")}, .root = "i", .writable = false, .user_namespace = false};
+  EXPECT_EQ(with_mounts({plan}, directory / "at",
+                        [&] {
+                          const Path root = directory / "at" / "i";
+                          return fmt::format("{} names, opaque: ab {}, fff {}, d/ab {}, root {}",
+                                             list_directory(root).size(),
+                                             xattr_of(root / "ab", "trusted.overlay.opaque"),
+                                             xattr_of(root / "fff", "trusted.overlay.opaque"),
+                                             xattr_of(root / "d/ab", "trusted.overlay.opaque"),
+                                             xattr_of(root, "trusted.overlay.opaque"));
+                        }),
+            "260 names, opaque: ab y, fff absent, d/ab absent, root absent");
 }
 
 TEST(ErofsImage, HoldsAHundredThousandNamesInOneDirectoryAndInTheRoot) {
@@ -195,7 +231,7 @@ TEST(ErofsImage, WithAWrongByteIsRefusedByFsck) {  // So its silence above means
   const TestDirectory directory;
   trees.write(trees.add({{file("a", 3)}}), directory / "image");
   const Fd fd(::open((directory / "image").c_str(), O_RDWR | O_CLOEXEC));
-  write_all_at(fd.get(), "x", 1152 + 32 + 8, "image");  // The first name offset of the root.
+  write_all_at(fd.get(), "x", 4096 + 32 + 8, "image");  // The first name offset of the root.
   EXPECT_NE(fsck(directory / "image"), "");
 }
 

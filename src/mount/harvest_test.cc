@@ -38,6 +38,7 @@ class Attached {
     fill(directory_ / "example");
     store_ = open_store(directory_ / "store");
     tree_ = add_all_of(*store_, directory_ / "example");
+    for (const char* name : {"00", "ab", "ff"}) make_directories(directory_ / "store/objects" / name / "shown");
     mounter_ = open_mounter(*store_, ways, job);
     make_directories(directory_ / "staging");
   }
@@ -86,8 +87,11 @@ class Attached {
   Digest result_;
 };
 
-MountWays ways_of(ReadOnlyWay read_only, WritableWay writable) { return {read_only, writable, "", ""}; }
+MountWays ways_of(ReadOnlyWay read_only, WritableWay writable, Layering layering = Layering::data_only) {
+  return {read_only, writable, "", "", layering};
+}
 const MountWays image_overlay = ways_of(ReadOnlyWay::erofs_overlay, WritableWay::overlay);
+const MountWays ordinary_overlay = ways_of(ReadOnlyWay::erofs_overlay, WritableWay::overlay, Layering::ordinary);
 const MountWays farm_overlay = ways_of(ReadOnlyWay::link_farm, WritableWay::overlay);
 const MountWays user_overlay = ways_of(ReadOnlyWay::link_farm, WritableWay::user_overlay);
 
@@ -115,11 +119,21 @@ void expect_right(const MountWays& ways, const std::function<void(const Path&)>&
   EXPECT_EQ(volume.result(), united(volume.tree(), volume.view()));
 }
 
-class EveryWay : public ::testing::TestWithParam<MountWays> {};
+class EveryWay : public ::testing::TestWithParam<MountWays> {
+ protected:
+  void SetUp() override {
+    if (GetParam().read_only == ReadOnlyWay::erofs_overlay && !is_known_to_kernel(GetParam().layering))
+      GTEST_SKIP() << "needs Linux 6.5";
+  }
+};
+class EveryImage : public EveryWay {};
 std::string name_of_ways(const ::testing::TestParamInfo<MountWays>& one) {
-  return std::string(name_of_value(one.param.read_only)) + "_" + std::string(name_of_value(one.param.writable));
+  return std::string(name_of_value(one.param.read_only)) + "_" + std::string(name_of_value(one.param.writable)) + "_" +
+         std::string(name_of_value(one.param.layering));
 }
-INSTANTIATE_TEST_SUITE_P(Harvest, EveryWay, ::testing::Values(image_overlay, farm_overlay, user_overlay), name_of_ways);
+INSTANTIATE_TEST_SUITE_P(Harvest, EveryWay,
+                         ::testing::Values(image_overlay, ordinary_overlay, farm_overlay, user_overlay), name_of_ways);
+INSTANTIATE_TEST_SUITE_P(Harvest, EveryImage, ::testing::Values(image_overlay, ordinary_overlay), name_of_ways);
 
 TEST_P(EveryWay, NothingDoneIsNothingChanged) {
   Attached volume(GetParam(), make_example);
@@ -172,8 +186,8 @@ TEST_P(EveryWay, ExecutableBitsAndLinksAreKept) {
   });
 }
 
-TEST(Harvest, RenamedDirectoriesAreFoundByTheirRedirects) {
-  expect_right(image_overlay, [](const Path& at) {
+TEST_P(EveryImage, RenamedDirectoriesAreFoundByTheirRedirects) {
+  expect_right(GetParam(), [](const Path& at) {
     rename_file(at / "a/a", at / "a/z");  // Beside: a relative redirect.
     rename_file(at / "b/b", at / "moved");  // Elsewhere: an absolute one.
     write_text(at / "a/z/new", "new");
@@ -185,8 +199,8 @@ TEST(Harvest, RenamedDirectoriesAreFoundByTheirRedirects) {
   });
 }
 
-TEST(Harvest, RenamedAndTouchedFilesKeepTheirDigestWithoutBeingRead) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, RenamedAndTouchedFilesKeepTheirDigestWithoutBeingRead) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) {
               change_mode(at / "a/b", 0755);
               rename_file(at / "a/b", at / "a/renamed");
@@ -203,8 +217,8 @@ TEST(Harvest, RenamedAndTouchedFilesKeepTheirDigestWithoutBeingRead) {
   EXPECT_EQ(volume.result(), united(volume.tree(), volume.view()));
 }
 
-TEST(Harvest, DroppedDeletionsLeaveTheOldNameOfARename) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, DroppedDeletionsLeaveTheOldNameOfARename) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) {
               rename_file(at / "a", at / "moved");
               remove_file(at / "moved/b");
@@ -220,8 +234,8 @@ TEST(Harvest, DroppedDeletionsLeaveTheOldNameOfARename) {
   EXPECT_FALSE(result.contains("moved/b"));
 }
 
-TEST(Harvest, HardLinksAreReadOnce) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, HardLinksAreReadOnce) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) {
               write_text(at / "one", std::string(1000, '1'));
               for (int i = 0; i < 10; ++i) make_link(at / "one", at / ("link" + std::to_string(i)));
@@ -233,8 +247,8 @@ TEST(Harvest, HardLinksAreReadOnce) {
   EXPECT_EQ(volume.result(), volume.view());
 }
 
-TEST(Harvest, SparseAndLargeFilesAreWhole) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, SparseAndLargeFilesAreWhole) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) {
               const Fd fd = create_file(at / "sparse");
               write_all_at(fd.get(), "end", 50'000'000, "sparse");
@@ -246,8 +260,8 @@ TEST(Harvest, SparseAndLargeFilesAreWhole) {
   EXPECT_EQ(volume.result(), volume.view());
 }
 
-TEST(Harvest, SpecialFilesAreLeftOutByName) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, SpecialFilesAreLeftOutByName) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) {
               make_directory(at / "run");
               if (::mkfifo((at / "run/pipe").c_str(), 0600) < 0) throw error_from_errno(errno, "make", "pipe");
@@ -269,8 +283,8 @@ TEST(Harvest, SpecialFilesAreLeftOutByName) {
   EXPECT_EQ(volume.result(), volume.view());
 }
 
-TEST(Harvest, AJobUserCannotMarkWhatItWrites) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, AJobUserCannotMarkWhatItWrites) {
+  Attached volume(GetParam(), make_example);
   ::chmod(volume.directory().c_str(), 0755);
   ASSERT_EQ(volume.run([](const Path& at) {
               const std::string said = in_child([&]() -> std::string {
@@ -291,8 +305,8 @@ TEST(Harvest, AJobUserCannotMarkWhatItWrites) {
   EXPECT_EQ(volume.result(), volume.view());
 }
 
-TEST(Harvest, OnlyTheMarksOfTheWayOfTheMountCount) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, OnlyTheMarksOfTheWayOfTheMountCount) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) { write_text(at / "a/new", "new"); }), "");
   ::setxattr((volume.upper() / "a").c_str(), "user.overlay.opaque", "y", 1, 0);
   ::setxattr((volume.upper() / "a/new").c_str(), "user.overlay.whiteout", "", 0, 0);
@@ -308,8 +322,8 @@ TEST(Harvest, OnlyTheMarksOfTheWayOfTheMountCount) {
   EXPECT_EQ(mine.result(), mine.view());
 }
 
-TEST(Harvest, WhiteoutsMayBeAttributesToo) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, WhiteoutsMayBeAttributesToo) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) { remove_file(at / "c"); }), "");
   remove_file(volume.upper() / "c");
   create_file(volume.upper() / "c");
@@ -318,8 +332,8 @@ TEST(Harvest, WhiteoutsMayBeAttributesToo) {
   EXPECT_EQ(volume.result(), volume.view());
 }
 
-TEST(Harvest, FollowsNoLinkOutOfTheUpperDirectory) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, FollowsNoLinkOutOfTheUpperDirectory) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) { make_symlink("/etc", at / "etc"); }), "");
   const Harvest found = volume.take(Deletions::keep);
   EXPECT_EQ(found.files, 0u);
@@ -327,19 +341,19 @@ TEST(Harvest, FollowsNoLinkOutOfTheUpperDirectory) {
   EXPECT_FALSE(volume.result().contains("etc/passwd"));
 }
 
-TEST(Harvest, RefusesNamesAndLinksThatNoVersionCanHold) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, RefusesNamesAndLinksThatNoVersionCanHold) {
+  Attached volume(GetParam(), make_example);
   volume.run([](const Path& at) { create_file(at / "a" / "line\nbreak"); });
   EXPECT_EQ(error_of([&] { volume.take(Deletions::keep); }).substr(0, 48),
             "invalid: 'a/line\\x0abreak' cannot name a file in");
-  Attached linked(image_overlay, make_example);
+  Attached linked(GetParam(), make_example);
   linked.run([](const Path& at) { make_symlink("\xff", at / "l"); });
   EXPECT_EQ(error_of([&] { linked.take(Deletions::keep); }),
             "invalid: the symbolic link 'l' cannot be kept: its target '\\xff' is not UTF-8");
 }
 
-TEST(Harvest, RefusesPathsThatAreTooLong) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, RefusesPathsThatAreTooLong) {
+  Attached volume(GetParam(), make_example);
   volume.run([](const Path&) {});
   EXPECT_EQ(in_child([&] {  // Deeper than any path can name, as a job can make it step by step.
               if (::chdir(volume.upper().c_str()) < 0) std::abort();
@@ -353,23 +367,23 @@ TEST(Harvest, RefusesPathsThatAreTooLong) {
   EXPECT_TRUE(said.starts_with("invalid: ") && said.ends_with("bytes: expected at most 4096")) << said;
 }
 
-TEST(Harvest, RefusesAFileThatTheStoreCannotHold) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, RefusesAFileThatTheStoreCannotHold) {
+  Attached volume(GetParam(), make_example);
   volume.run([](const Path&) {});
   create_file(volume.upper() / "huge");
-  ASSERT_EQ(::truncate((volume.upper() / "huge").c_str(), int64_t{1} << 60), 0);
-  EXPECT_EQ(error_of([&] { volume.take(Deletions::keep); }).substr(0, 58),
-            "exhausted: 'huge' has 1152921504606846976 bytes: the store");
+  ASSERT_EQ(::truncate((volume.upper() / "huge").c_str(), int64_t{1} << 43), 0);
+  EXPECT_EQ(error_of([&] { volume.take(Deletions::keep); }).substr(0, 52),
+            "exhausted: 'huge' has 8796093022208 bytes: the store");
 }
 
-TEST(Harvest, OfADirectoryThatWasNeverMountedIsAnError) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, OfADirectoryThatWasNeverMountedIsAnError) {
+  Attached volume(GetParam(), make_example);
   EXPECT_EQ(error_of([&] { volume.take(Deletions::keep); }),
             "not_found: '" + volume.scratch().native() + "' holds no changes: nothing was mounted with it");
 }
 
-TEST(Harvest, CanBeRepeatedAndTheJobCanGoOn) {
-  Attached volume(image_overlay, make_example);
+TEST_P(EveryImage, CanBeRepeatedAndTheJobCanGoOn) {
+  Attached volume(GetParam(), make_example);
   ASSERT_EQ(volume.run([](const Path& at) { rename_file(at / "a", at / "z"); }), "");
   volume.take(Deletions::keep);
   volume.take(Deletions::keep);
@@ -421,8 +435,12 @@ void run(const Operation& one, const Path& at) {
   }
 }
 
-rc::Gen<std::string> any_path() {
-  const auto component = rc::gen::element<std::string>("a", "b", "c", "d");
+using Names = std::vector<std::string>;
+const Names plain_names = {"a", "b", "c", "d"};
+const Names object_names = {"a", "00", "ab", "ff"};  // The root of an ordinary layer has them too.
+
+rc::Gen<std::string> any_path(const Names& names) {
+  const auto component = rc::gen::elementOf(names);
   const auto parts = rc::gen::mapcat(rc::gen::inRange<size_t>(1, 4), [=](size_t depth) {
     return rc::gen::container<std::vector<std::string>>(depth, component);
   });
@@ -433,17 +451,18 @@ rc::Gen<std::string> any_path() {
   });
 }
 
-rc::Gen<Operation> any_operation() {
+rc::Gen<Operation> any_operation(const Names& names) {
   return rc::gen::build<Operation>(rc::gen::set(&Operation::kind, rc::gen::inRange(0, 16)),
-                                   rc::gen::set(&Operation::path, any_path()),
-                                   rc::gen::set(&Operation::other, any_path()),
+                                   rc::gen::set(&Operation::path, any_path(names)),
+                                   rc::gen::set(&Operation::other, any_path(names)),
                                    rc::gen::set(&Operation::text, rc::gen::element<std::string>("", "x", "text")));
 }
 
-void check_any_sequence(const MountWays& ways) {
-  const auto before = *rc::gen::container<std::vector<Operation>>(20, any_operation());
-  const auto first = *rc::gen::container<std::vector<Operation>>(any_operation());
-  const auto second = *rc::gen::container<std::vector<Operation>>(any_operation());
+void check_any_sequence(const MountWays& ways, const Names& names = plain_names) {
+  if (ways.read_only == ReadOnlyWay::erofs_overlay && !is_known_to_kernel(ways.layering)) return;
+  const auto before = *rc::gen::container<std::vector<Operation>>(20, any_operation(names));
+  const auto first = *rc::gen::container<std::vector<Operation>>(any_operation(names));
+  const auto second = *rc::gen::container<std::vector<Operation>>(any_operation(names));
   const auto all = [](const std::vector<Operation>& operations) {
     return [&operations](const Path& at) {
       for (const Operation& one : operations) error_of([&] { run(one, at); });
@@ -463,6 +482,13 @@ void check_any_sequence(const MountWays& ways) {
 }
 
 RC_GTEST_PROP(Harvest, OfAnySequenceOnAnImageIsTheMergedView, ()) { check_any_sequence(image_overlay); }
+RC_GTEST_PROP(Harvest, OfAnySequenceOnAnImageWithNamesOfObjectsIsTheMergedView, ()) {
+  check_any_sequence(image_overlay, object_names);
+}
+RC_GTEST_PROP(Harvest, OfAnySequenceOnAnOrdinaryLayerIsTheMergedView, ()) { check_any_sequence(ordinary_overlay); }
+RC_GTEST_PROP(Harvest, OfAnySequenceOnAnOrdinaryLayerWithItsNamesIsTheMergedView, ()) {
+  check_any_sequence(ordinary_overlay, object_names);
+}
 RC_GTEST_PROP(Harvest, OfAnySequenceOnALinkFarmIsTheMergedView, ()) { check_any_sequence(farm_overlay); }
 RC_GTEST_PROP(Harvest, OfAnySequenceInAUserNamespaceIsTheMergedView, ()) { check_any_sequence(user_overlay); }
 

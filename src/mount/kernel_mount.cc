@@ -94,15 +94,19 @@ void mount_tmpfs(const Path& target) {
   mount.attach(safe_attributes);
 }
 
-void mount_image(const Path& image, const Path& target) {
+ImageSource mount_image(const Path& image, const Path& target) {
   const Fd file = open_path(image, 0);
   NewMount mount("erofs", target);
   mount.set("source", by_descriptor(file));
   mount.set("ro");
   const int number = mount.create();
-  if (number == ENOTBLK) return mount_image_by_loop(image, target);
+  if (number == ENOTBLK) {
+    mount_image_by_loop(image, target);
+    return ImageSource::loop_device;
+  }
   if (number != 0) mount.fail(number);
   mount.attach(safe_attributes | MOUNT_ATTR_RDONLY);
+  return ImageSource::file;
 }
 
 void mount_image_by_loop(const Path& image, const Path& target) {
@@ -133,7 +137,9 @@ void mount_overlay(const OverlayLayers& layers, const Path& target) {
   };
   NewMount mount("overlay", target);
   mount.set("source", "volary");
-  mount.set("lowerdir", name(layers.lower) + (layers.data.empty() ? "" : "::" + name(layers.data)));
+  std::string lower = name(layers.lower);
+  if (!layers.data.empty()) lower += (layers.layering == Layering::data_only ? "::" : ":") + name(layers.data);
+  mount.set("lowerdir", lower);
   if (!layers.upper.empty()) {
     // Both by way of one directory, because they must be reached through one mount.
     const std::string scratch = name(layers.upper.parent_path());

@@ -8,24 +8,27 @@
 #include <string>
 
 #include "core/file.h"
+#include "mount/mount.h"
 
 namespace volary {
 
 enum class Access { read_only, read_write };
 enum class OverlayXattrs { trusted, user };  // Which names overlayfs gives its attributes.
 
-// The directories of an overlay. `data` and `upper` may be empty: no data-only layer, nothing writable.
+// The directories of an overlay. `data` and `upper` may be empty: no second layer, nothing writable.
 struct OverlayLayers {
   Path lower;
-  Path data;
+  Path data;  // Where redirects of `lower` lead.
   Path upper;
   Path work;  // Beside `upper`, on the same mount.
   OverlayXattrs xattrs = OverlayXattrs::trusted;
+  Layering layering = Layering::data_only;  // Of `data`.
 };
 
 void mount_tmpfs(const Path& target);
 // An EROFS image: from the file itself, or, where the kernel only takes devices, by mount_image_by_loop.
-void mount_image(const Path& image, const Path& target);
+enum class ImageSource { file, loop_device };
+ImageSource mount_image(const Path& image, const Path& target);
 // By a loop device that ends with the mount.
 void mount_image_by_loop(const Path& image, const Path& target);
 void mount_overlay(const OverlayLayers& layers, const Path& target);

@@ -6,7 +6,7 @@
 // no mount is left behind.
 //
 //   read-only   erofs+overlayfs   an EROFS image of names and sizes (images/<tree>-<uid>-<gid>.erofs), joined by
-//                                 overlayfs with objects/ as a data-only layer: nothing is copied, the page cache is
+//                                 overlayfs with objects/ as a layer below it: nothing is copied, the page cache is
 //                                 shared (needs CAP_SYS_ADMIN)
 //               link farm         a directory of hard links to the objects, made once per tree, bind-mounted read-only
 //   writable    the same as lower layer, an upper directory over it:
@@ -29,14 +29,20 @@ BOOST_DESCRIBE_ENUM(ReadOnlyWay, erofs_overlay, link_farm)
 enum class WritableWay { overlay, user_overlay, none };
 BOOST_DESCRIBE_ENUM(WritableWay, overlay, user_overlay, none)
 
+// How overlayfs takes objects/ below an image. data_only (Linux 6.5): redirects lead there, and nothing of it shows.
+// ordinary: its directories would show in the root; the image hides them (mount/erofs_image.cc).
+enum class Layering { data_only, ordinary };
+BOOST_DESCRIBE_ENUM(Layering, data_only, ordinary)
+
 // What this machine can do, found out by doing it once on a scratch directory beside the store.
 struct MountWays {
   ReadOnlyWay read_only{};
   WritableWay writable{};
   std::string read_only_reason;  // Why this one: "erofs mounts from a file, overlayfs takes data-only layers"
   std::string writable_reason;
+  Layering layering = Layering::data_only;  // Of erofs_overlay.
 };
-BOOST_DESCRIBE_STRUCT(MountWays, (), (read_only, writable, read_only_reason, writable_reason))
+BOOST_DESCRIBE_STRUCT(MountWays, (), (read_only, writable, read_only_reason, writable_reason, layering))
 
 MountWays probe_mounts(const Path& store_root);
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,11 +21,26 @@
 
 namespace volary {
 
-// A fresh directory on tmpfs; goes with the object.
+// 612 is Linux 6.12.
+inline int kernel_version() {
+  utsname names{};
+  ::uname(&names);
+  int major = 0;
+  int minor = 0;
+  if (std::sscanf(names.release, "%d.%d", &major, &minor) != 2) std::abort();
+  return major * 100 + minor;
+}
+
+inline bool is_known_to_kernel(Layering layering) {
+  return layering == Layering::ordinary || kernel_version() >= 605;
+}
+
+// A fresh directory, on tmpfs where that keeps attributes of users (Linux 6.6); goes with the object.
 class TestDirectory {
  public:
   explicit TestDirectory(const std::string& prefix = "volary-mount-")
-      : path_(std::string(is_present("/dev/shm") ? "/dev/shm" : "/tmp") + "/" + prefix + random_hex(8)) {
+      : path_(std::string(kernel_version() >= 606 && is_present("/dev/shm") ? "/dev/shm" : "/tmp") + "/" + prefix +
+              random_hex(8)) {
     make_directories(path_);
   }
   TestDirectory(const TestDirectory&) = delete;

@@ -60,7 +60,9 @@ class KernelMounter final : public Mounter {
     const std::string target = plan.root;
     if (ways_.read_only == ReadOnlyWay::erofs_overlay) {
       plan.steps.push_back(image_step(image_of(tree), lower_of(name)));
-      plan.steps.push_back(overlay_step({.lower = lower_of(name), .data = objects(), .upper = {}, .work = {}}, target));
+      const OverlayLayers layers{
+          .lower = lower_of(name), .data = objects(), .upper = {}, .work = {}, .layering = ways_.layering};
+      plan.steps.push_back(overlay_step(layers, target));
     } else {
       plan.steps.push_back(bind_read_only_step(farm_of(tree), target));
     }
@@ -80,6 +82,7 @@ class KernelMounter final : public Mounter {
       plan.steps.push_back(image_step(image_of(tree), lower_of(name)));
       layers.lower = lower_of(name);
       layers.data = objects();
+      layers.layering = ways_.layering;
     } else {
       layers.lower = farm_of(tree);
     }

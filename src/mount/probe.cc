@@ -68,6 +68,8 @@ class Sample {
 };
 
 void expect_sample(const Path& tree) {
+  for (const DirectoryEntry& entry : list_directory(tree))
+    if (entry.name != "dir") throw Error(Errc::internal, "a sample tree shows '{}', which is not in it", entry.name);
   const std::string text = read_file(tree / "dir" / "file", sample_bytes_max);
   if (text != sample_text) throw Error(Errc::internal, "a sample file read back as '{}'", text);
 }
@@ -78,15 +80,25 @@ Path mount_point(const Sample& sample, const char* name) {
   return path;
 }
 
-void try_image(const Sample& sample) {
+void try_image_from_file(const Sample& sample) {
+  enter_mount_namespace(false);
+  mount_tmpfs(sample.staging());
+  if (mount_image(sample.image(), mount_point(sample, "lower")) != ImageSource::file)
+    throw Error(Errc::unavailable, "erofs mounts by a loop device");
+}
+
+void try_image(const Sample& sample, Layering layering) {
   enter_mount_namespace(false);
   mount_tmpfs(sample.staging());
   const Path lower = mount_point(sample, "lower");
   const Path tree = mount_point(sample, "tree");
   mount_image(sample.image(), lower);
-  mount_overlay({.lower = lower, .data = sample.objects(), .upper = {}, .work = {}}, tree);
+  mount_overlay({.lower = lower, .data = sample.objects(), .upper = {}, .work = {}, .layering = layering}, tree);
   expect_sample(tree);
 }
+
+void try_data_only(const Sample& sample) { try_image(sample, Layering::data_only); }
+void try_ordinary(const Sample& sample) { try_image(sample, Layering::ordinary); }
 
 void try_farm(const Sample& sample, bool user_namespace) {
   enter_mount_namespace(user_namespace);
@@ -99,7 +111,8 @@ void try_farm(const Sample& sample, bool user_namespace) {
 void try_farm_as_root(const Sample& sample) { try_farm(sample, false); }
 void try_farm_in_user_namespace(const Sample& sample) { try_farm(sample, true); }
 
-// Makes a file new, one gone and one changed, and sees that upper/ tells.
+// Makes a file new, one gone, and a directory another, and sees that upper/ tells. The last of these needs attributes
+// that not every file system has: a tmpfs keeps none for users before Linux 6.6.
 void try_writing(const Path& tree, const Path& upper) {
   expect_sample(tree);
   create_file(tree / "new");
@@ -107,14 +120,24 @@ void try_writing(const Path& tree, const Path& upper) {
   const auto whiteout = stat_of(upper / "dir" / "file");
   if (!is_present(upper / "new") || !whiteout || !S_ISCHR(whiteout->st_mode))
     throw Error(Errc::internal, "what was written to an overlay is not in its upper directory");
+  remove_tree(tree / "dir");
+  make_directory(tree / "dir");
 }
 
-void try_overlay(const Sample& sample) {
+// Over the lower layers that `ways` names so far.
+void try_overlay(const Sample& sample, const MountWays& ways) {
   enter_mount_namespace(false);
   mount_tmpfs(sample.staging());
   const Path tree = mount_point(sample, "tree");
   const Path scratch = sample.scratch("overlay");
-  mount_overlay({.lower = sample.farm(), .data = {}, .upper = scratch / "upper", .work = scratch / "work"}, tree);
+  OverlayLayers layers{.lower = sample.farm(), .data = {}, .upper = scratch / "upper", .work = scratch / "work"};
+  if (ways.read_only == ReadOnlyWay::erofs_overlay) {
+    layers.lower = mount_point(sample, "lower");
+    layers.data = sample.objects();
+    layers.layering = ways.layering;
+    mount_image(sample.image(), layers.lower);
+  }
+  mount_overlay(layers, tree);
   try_writing(tree, scratch / "upper");
 }
 
@@ -169,19 +192,25 @@ MountWays probe_mounts(const Path& store_root) {
   const Path temporaries = std::filesystem::absolute(store_root) / "tmp";
   make_directories(temporaries);
   const Sample sample(temporaries / ("probe-" + random_hex(12)));
-  const auto failure_of = [&](void (*way)(const Sample&)) { return failure_in_child([&] { way(sample); }); };
+  const auto failure_of = [&](const auto& way) { return failure_in_child([&] { way(sample); }); };
   MountWays ways;
 
-  const std::string image = failure_of(try_image);
-  ways.read_only = image.empty() ? ReadOnlyWay::erofs_overlay : ReadOnlyWay::link_farm;
-  ways.read_only_reason = "erofs mounts from a file, overlayfs takes data-only layers";
-  if (!image.empty()) {
-    ways.read_only_reason = "no erofs with overlayfs: " + image;
+  const std::string data_only = failure_of(try_data_only);
+  const std::string ordinary = data_only.empty() ? "" : failure_of(try_ordinary);
+  if (ordinary.empty()) {
+    ways.read_only = ReadOnlyWay::erofs_overlay;
+    ways.layering = data_only.empty() ? Layering::data_only : Layering::ordinary;
+    ways.read_only_reason = fmt::format("erofs mounts {}, overlayfs takes {}",
+                                        failure_of(try_image_from_file).empty() ? "from a file" : "by a loop device",
+                                        data_only.empty() ? "data-only layers" : "objects/ as an ordinary layer");
+  } else {
+    ways.read_only = ReadOnlyWay::link_farm;
+    ways.read_only_reason = "no erofs with overlayfs: " + ordinary;
     const std::string farm = failure_of(try_farm_as_root).empty() ? "" : failure_of(try_farm_in_user_namespace);
     if (!farm.empty()) ways.read_only_reason += "; and no bind mounts: " + farm;
   }
 
-  const std::string overlay = failure_of(try_overlay);
+  const std::string overlay = failure_of([&](const Sample& one) { try_overlay(one, ways); });
   if (overlay.empty()) {
     ways.writable = WritableWay::overlay;
     ways.writable_reason = "overlayfs mounts as root and keeps whiteouts in its upper directory";

@@ -12,8 +12,9 @@ struct OverlayOptions {
   std::string upper;
   std::string work;
   bool user_xattrs = false;
+  std::optional<Layering> layering;  // Of `data`, if there is any.
 };
-BOOST_DESCRIBE_STRUCT(OverlayOptions, (), (lower, data, upper, work, user_xattrs))
+BOOST_DESCRIBE_STRUCT(OverlayOptions, (), (lower, data, upper, work, user_xattrs, layering))
 
 }  // namespace
 
@@ -26,7 +27,8 @@ MountStep overlay_step(const OverlayLayers& layers, const std::string& target) {
                                .data = layers.data.native(),
                                .upper = layers.upper.native(),
                                .work = layers.work.native(),
-                               .user_xattrs = layers.xattrs == OverlayXattrs::user};
+                               .user_xattrs = layers.xattrs == OverlayXattrs::user,
+                               .layering = layers.data.empty() ? std::nullopt : std::optional(layers.layering)};
   return {.kind = "overlay", .source = "", .target = target, .options = print_json(to_json(options))};
 }
 
@@ -40,7 +42,8 @@ OverlayLayers layers_of_options(const std::string& options) {
           .data = read.data,
           .upper = read.upper,
           .work = read.work,
-          .xattrs = read.user_xattrs ? OverlayXattrs::user : OverlayXattrs::trusted};
+          .xattrs = read.user_xattrs ? OverlayXattrs::user : OverlayXattrs::trusted,
+          .layering = read.layering.value_or(Layering::data_only)};
 }
 
 }  // namespace volary
