@@ -60,7 +60,8 @@ Job Jobs::submit(const Caller& caller, const NewJob& request) {
   RunSpec limits;
   limits.cpus = request.cpus;
   limits.memory_bytes = request.memory_bytes;
-  if (const auto reason = why_unenforceable(limits)) throw Error(Errc::invalid, "{}", *reason);
+  if (const auto reason = why_unenforceable(limits))
+    throw Error(Errc::invalid, "{}; leave the limit out, or run the server as root", *reason);
   const std::string id = new_id("job");
   return database_.write([&](Transaction& transaction) {
     const Time now = clock_.now();

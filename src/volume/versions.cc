@@ -136,8 +136,14 @@ Verification Volumes::verify(const Caller& caller, const std::string& name, cons
   result.whole = damage.empty();
   for (const Damage& one : damage)
     if (result.damaged.size() < damaged_max) result.damaged.push_back(one.path.text() + ": " + one.what);
-  // A tree that verified is what its digest says; its OICM digest follows from the same entries.
-  if (result.whole) result.checksum = summary_of(store_.read_tree(Digest::parse(version.tree))).checksum.hex();
+  // A tree that verified is what its digest says; its OICM digest and counts follow from the same entries. (What was
+  // read is less where files are equal: each content is there, and read, once.)
+  if (result.whole) {
+    const TreeSummary summary = summary_of(store_.read_tree(Digest::parse(version.tree)));
+    result.checksum = summary.checksum.hex();
+    result.files = summary.files;
+    result.bytes = summary.bytes;
+  }
   if (result.whole && result.checksum != version.checksum) {
     result.whole = false;
     result.damaged.push_back("the checksum is " + result.checksum + ": expected " + version.checksum);

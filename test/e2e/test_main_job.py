@@ -94,3 +94,13 @@ def test_progress_without_a_terminal_is_lines(volary, directory_bucket):
     volary("volume", "create", "v")
     shown = volary.run("volume", "import", "v", "--from", "store:d").stderr
     assert "\r" not in shown and "\x1b" not in shown and "50" in shown
+
+
+def test_verification_counts_equal_files_as_often_as_they_are(volary, directory_bucket):
+    for name in ("a", "b", "c/d"):
+        directory_bucket.put("d/" + name, b"the same bytes")
+    directory_bucket.add(volary, "store")
+    volary("volume", "create", "v")
+    volary("volume", "import", "v", "--from", "store:d")
+    verified = volary.json("volume", "verify", "v")
+    assert (verified["whole"], verified["files"], verified["bytes"]) == (True, 3, 42)
