@@ -36,8 +36,7 @@ class Jobs {
       : database_(database), runner_(runner), jobs_directory_(std::move(jobs_directory)), clock_(clock) {}
 
   // Accepts the job and takes its leases, in one transaction. Throws `invalid`, `not_found` for a volume or version,
-  // `conflict` with the holder's name if a volume
-  // to be written has a writer.
+  // `conflict` with the holder's name if a volume to be written has a writer.
   Job submit(const Caller& caller, const NewJob& request);
   std::vector<Job> list(const Caller& caller, const JobFilter& filter);  // Newest first.
   Job get(const Caller& caller, const std::string& id);  // By id, or by the name of the newest one so called.

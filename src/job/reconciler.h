@@ -1,8 +1,8 @@
 // job/reconciler.h: brings every job to its end: looks at it, decides by job/states.h, acts, writes.
 //
 // It keeps nothing about a job in memory between two looks. A look that leads to nothing writes nothing. Before it
-// acts it leases the row for this process;
-// rows of a process that died are free again at the next start (one server a data directory, by its lock).
+// acts it leases the row for this process; rows of a process that died are free again at the next start (one server a
+// data directory, by its lock).
 #pragma once
 
 #include <condition_variable>

@@ -26,8 +26,8 @@ class Workplace {
   RunSpec prepare(const JobRow& job);
 
   // Makes a version of each volume that the job wrote to, if it changed anything, and notes it with the attachment.
-  // The job's process is gone. Not done for a
-  // job that ends in ERROR: what it left may be half written and stays where it is, for people to look at.
+  // The job's process is gone. Not done for a job that ends in ERROR: what it left may be half written and stays
+  // where it is, for people to look at.
   void finalise(const JobRow& job);
 
   // Removes what an ended job needs no more: all but its log and outcome, and what ERROR left.

@@ -1,8 +1,8 @@
 // volume/ledger.h: the rules of a volume's books: who holds it, what its quota has left, how its head moves.
 //
 // Every function works inside the caller's transaction, so that a job or a transfer changes its own row in the same
-// one. These are the only places that
-// write the tables lease and version and the columns head, used_bytes, reserved_bytes and writer_epoch of volume.
+// one. These are the only places that write the tables lease and version and the columns head, used_bytes,
+// reserved_bytes and writer_epoch of volume.
 //
 //   I6   one writer: at most one writer's lease a volume; a commit with another epoch than the newest fails
 //   I8   exactly once: a transfer or job makes at most one version of a volume
@@ -48,8 +48,8 @@ struct NewVersion {
 };
 
 // Makes `tree` the newest version; its number. If the holder made one already, that number, and nothing changes.
-// Throws `conflict` if
-// the holder's lease is gone or not the newest, `exhausted` if the new size does not fit the quota.
+// Throws `conflict` if the holder's lease is gone or not the newest, `exhausted` if the new size does not fit the
+// quota.
 uint64_t commit_version(Transaction& transaction, const NewVersion& version, Time now);
 
 }  // namespace volary

@@ -1,9 +1,8 @@
 // volume/perform_transfer.cc: one import or export from its row to its end, for volume/transfers.h.
 //
 // An import is visible only by the last transaction of perform_import: the version, the head, what was seen of the
-// objects, the end of the lease and the state
-// "done" are one commit. Whatever dies before it leaves the volume as it was; the next start begins again with the
-// journal.
+// objects, the end of the lease and the state "done" are one commit. Whatever dies before it leaves the volume as it
+// was; the next start begins again with the journal.
 #include <chrono>
 #include <thread>
 

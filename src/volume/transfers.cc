@@ -2,6 +2,8 @@
 // perform_transfer.cc.
 #include "volume/transfers.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/random.h"
@@ -136,27 +138,31 @@ void Transfers::stop() {
 // ends here, for the operator; the row stays under way and is tried again.
 void Transfers::work(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    const int seen = *wakeups_.lock();  // Before looking: what is accepted from now on ends the pause.
     try {
       if (take_one(stop)) continue;
     } catch (const Error& error) {
       log_(fmt::format("transfers: {}", error.what()));
     }
-    pause(stop);
+    pause(stop, seen);
   }
 }
 
-void Transfers::pause(const std::stop_token& stop) {
+void Transfers::pause(const std::stop_token& stop, int seen) {
   auto wakeups = wakeups_.lock();
-  const int seen = *wakeups;
   wakeups.wait_for(wake_, std::chrono::milliseconds(500), [&] { return stop.stop_requested() || *wakeups != seen; });
 }
 
 bool Transfers::take_one(const std::stop_token& stop) {
   const auto live = std::make_shared<Live>();
-  const auto waiting = database_.read([&](Transaction& transaction) {
-    return transaction.find<std::string>("SELECT id FROM transfer WHERE state = 'queued' ORDER BY created_at LIMIT 1");
+  const auto queued = database_.read([&](Transaction& transaction) {
+    return transaction.all<std::string>("SELECT id FROM transfer WHERE state = 'queued' ORDER BY created_at");
   });
-  if (!waiting || !live_.lock()->emplace(*waiting, live).second) return false;
+  // The first that no other worker is just taking.
+  const auto waiting = std::find_if(queued.begin(), queued.end(), [&](const std::string& id) {
+    return live_.lock()->emplace(id, live).second;
+  });
+  if (waiting == queued.end()) return false;
   const struct Entry {  // In the list of what is under way here, for as long as it is.
     Transfers& transfers;
     const std::string& id;

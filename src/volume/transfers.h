@@ -1,9 +1,8 @@
 // volume/transfers.h: imports and exports: asked for, planned, carried out in the background, resumed after a crash.
 //
 // The row in the table transfer is the truth. An import holds the volume's writer lease from its acceptance to its
-// end, an export a reader's. Workers take
-// queued rows; a server that starts puts those that were under way back into the queue, and the journal keeps them
-// from fetching twice.
+// end, an export a reader's. Workers take queued rows; a server that starts puts those that were under way back into
+// the queue, and the journal keeps them from fetching twice.
 #pragma once
 
 #include <condition_variable>
@@ -58,7 +57,7 @@ class Transfers {
 
   void work(const std::stop_token& stop);
   bool take_one(const std::stop_token& stop);  // Whether there was one.
-  void pause(const std::stop_token& stop);     // Until something may have changed.
+  void pause(const std::stop_token& stop, int seen);  // Until there were other wakeups than `seen`, or a while.
   void perform(const std::string& id, Live& live);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);

@@ -1,8 +1,7 @@
 // volume/volumes.h: volumes and their versions, by name, for one caller's project.
 //
 // Whether the caller may do what it asks is the gate's business (api/); here it is looked for in its own project
-// only, so what may not be seen is not found.
-// Every function may be called from any thread.
+// only, so what may not be seen is not found. Every function may be called from any thread.
 #pragma once
 
 #include <optional>
