@@ -11,10 +11,10 @@ namespace volary {
 const std::vector<Role>& roles() {
   static const std::vector<Role> table = [] {
     constexpr Role::Row rows[] = {
-        // name     volumes sharing datastores secrets jobs   transfers tokens audit server
-        {"admin",  "crud", "crud", "rw",      "rw",   "crs", "cr",     "rw",  "r",  "r"},
-        {"editor", "crud", "r",    "rw",      "r",    "crs", "cr",     "",    "",   "r"},
-        {"viewer", "r",    "r",    "r",       "r",    "r",   "r",      "",    "",   "r"},
+        // name     volumes sharing datastores secrets jobs   transfers tokens audit server projects mounts store
+        {"admin",  "crud", "crud", "rw",      "rw",   "crs", "cr",     "rw",  "r",  "r",   "rw",    "rw",  "rw"},
+        {"editor", "crud", "r",    "rw",      "r",    "crs", "cr",     "",    "",   "r",   "r",     "rw",  ""},
+        {"viewer", "r",    "r",    "r",       "r",    "r",   "r",      "",    "",   "r",   "r",     "r",   ""},
     };
     return std::vector<Role>(std::begin(rows), std::end(rows));
   }();
@@ -45,6 +45,12 @@ bool Role::permits(Permission permission) const {
     case Permission::token_write: return has(row_.tokens, 'w');
     case Permission::audit_read: return has(row_.audit, 'r');
     case Permission::server_read: return has(row_.server, 'r');
+    case Permission::project_read: return has(row_.projects, 'r');
+    case Permission::project_write: return has(row_.projects, 'w');
+    case Permission::mount_read: return has(row_.mounts, 'r');
+    case Permission::mount_write: return has(row_.mounts, 'w');
+    case Permission::store_read: return has(row_.store, 'r');
+    case Permission::store_write: return has(row_.store, 'w');
     case Permission::everyone:
     case Permission::public_: return true;
   }

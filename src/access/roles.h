@@ -23,6 +23,9 @@ class Role {
     std::string_view tokens;
     std::string_view audit;
     std::string_view server;
+    std::string_view projects;
+    std::string_view mounts;
+    std::string_view store;
   };
   constexpr explicit Role(const Row& row) : row_(row) {}
 
