@@ -19,6 +19,7 @@ namespace volary {
 namespace {
 
 constexpr size_t idle_readers_max = 16;
+constexpr uint64_t pages_a_time = 256;  // A megabyte.
 constexpr std::string_view in_memory = ":memory:";
 
 class ReadingTransaction final : public Transaction {
@@ -66,6 +67,16 @@ class SqliteDatabase final : public Database {
   SqliteDatabase(const std::string& file, std::optional<FileLock> lock)
       : file_(file), lock_(std::move(lock)), writer_(file, SqliteConnection::Use::write) {
     migrate(writer_, known_migrations(), lock_ ? Backup::keep : Backup::none);
+  }
+
+  PageCheck check_pages() override {
+    PageCheck result;
+    if (!lock_) return result;
+    for (bool more = true; more;) {  // Only the writer makes checkpoints, so nothing changes the file meanwhile.
+      const std::lock_guard guard(writing_);
+      more = writer_.check_pages(result.pages + 1, pages_a_time, result);
+    }
+    return result;
   }
 
  private:

@@ -160,9 +160,18 @@ class Transaction {
   }
 };
 
+struct PageCheck {
+  uint64_t pages = 0;
+  std::vector<uint64_t> damaged;  // Their numbers, from 1.
+};
+
 class Database {
  public:
   virtual ~Database() = default;
+
+  // Reads every page of the database's file and compares its checksum (db/page_checksum.h). Writers wait for some
+  // milliseconds at a time. A database in memory has none.
+  virtual PageCheck check_pages() = 0;
 
   // Runs `work` in a transaction that commits when it returns and rolls back when it throws. Writers wait for each
   // other (any thread); inside a transaction, the same thread must not begin another (`internal`). What was committed

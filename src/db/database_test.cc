@@ -326,7 +326,7 @@ TEST(OpenDatabase, RefusesAFileWithADamagedPage) {
   EXPECT_TRUE(error_of([&] {
                 const auto database = open_database(scratch.url());
                 database->read([](Transaction& t) { t.all<std::string>("SELECT name FROM tenant"); });
-              }).starts_with("corrupt: " + scratch.file() + ": the database is damaged"));
+              }).starts_with("corrupt: " + scratch.file() + ": a page of the database hashes to something else"));
 }
 
 RC_GTEST_PROP(DatabaseProperty, AnyValueComesBackAsItWas, (const std::string& text, int64_t integer, double number)) {

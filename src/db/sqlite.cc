@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "db/page_checksum.h"
+
 namespace volary {
 namespace {
 
@@ -40,6 +42,7 @@ Meaning meaning_of(int code) {
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_ROWID: return {Errc::exists, "there is such a row already"};
     case SQLITE_CONSTRAINT_FOREIGNKEY: return {Errc::conflict, "a row refers to one that is not there"};
+    case SQLITE_IOERR_DATA: return {Errc::corrupt, "a page of the database hashes to something else than it says"};
     case SQLITE_CONSTRAINT_TRIGGER: return {Errc::conflict, "the database refuses this change"};
     default: break;
   }
@@ -112,7 +115,8 @@ SqliteConnection::SqliteConnection(const std::string& file, Use use) : file_(fil
   constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
   const int in_memory = file == ":memory:" ? SQLITE_OPEN_MEMORY : 0;
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(file.c_str(), &opened, flags | in_memory, nullptr);
+  const int code = sqlite3_open_v2(file.c_str(), &opened, flags | in_memory,
+                                   in_memory ? nullptr : checked_file_system());
   connection_.reset(opened);
   if (code != SQLITE_OK) fail(code, "");
   sqlite3_extended_result_codes(opened, 1);
@@ -122,6 +126,8 @@ SqliteConnection::SqliteConnection(const std::string& file, Use use) : file_(fil
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
   script("PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;"
          "PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864");
+  if (!in_memory && use == Use::write)
+    if (const int kept = keep_page_checksums(opened); kept != SQLITE_OK) fail(kept, "VACUUM");
   if (!in_memory) want_journal();
   script("PRAGMA synchronous = FULL");
   if (use == Use::read) {
@@ -208,6 +214,10 @@ void SqliteConnection::bind(const Statement& statement, const SqlValue* values, 
 void SqliteConnection::script(const std::string& sql) {
   const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code, sql);
+}
+
+bool SqliteConnection::check_pages(uint64_t from, uint64_t count, PageCheck& result) {
+  return volary::check_pages(connection_.get(), from, count, result);
 }
 
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(connection_.get()) == 0; }

@@ -37,6 +37,8 @@ class SqliteConnection {
   void script(const std::string& sql);
 
   bool in_transaction() const;
+  // As db/page_checksum.h.
+  bool check_pages(uint64_t from, uint64_t count, PageCheck& result);
   void roll_back() noexcept;
   // Once syncing the file failed, nobody knows what the disk holds of what was written: only opening it anew tells.
   bool lost_a_sync() const { return lost_a_sync_; }
