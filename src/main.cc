@@ -18,8 +18,11 @@
 #include "api/token_gate.h"
 #include "cli/cli.h"
 #include "core/clock.h"
+#include "core/disk_reserve.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/quantity.h"
+#include "core/timetable.h"
 #include "db/database.h"
 #include "engine/runner.h"
 #include "engine/sandbox.h"
@@ -71,12 +74,25 @@ void keep_admin_token(Access& access, const Path& file) {
   log(fmt::format("made the admin's token: {}", file.native()));
 }
 
+void keep_reserve(DiskReserve& reserve) {
+  switch (reserve.keep()) {
+    case DiskReserve::Change::none: return;
+    case DiskReserve::Change::given:
+      return log(fmt::format("the disk is full: gave back a reserve of {}, enough to delete volumes and versions and "
+                             "sweep the store", bytes_text(reserve.bytes())));
+    case DiskReserve::Change::taken:
+      return log(fmt::format("keeping {} of the disk back", bytes_text(reserve.bytes())));
+  }
+}
+
 int serve(const ServerConfig& config) {
   const EndSignals end;
   const Path& root = config.data_directory;
   make_directories(root, 0700);
   const auto lock = FileLock::try_take(root / "lock");
   if (!lock) throw Error(Errc::conflict, "another server works in '{}': expected to be the only one", root.native());
+  DiskReserve reserve(root / "reserve");
+  keep_reserve(reserve);
   make_directory(root / "jobs", 0700);
 
   Clock& clock = system_clock();
@@ -113,7 +129,11 @@ int serve(const ServerConfig& config) {
   const auto server = start_http_server({config.socket, config.host, config.port},
                                         [&](const Request& request) { return router.answer(request); });
   log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
+  Timetable timetable(log);
+  timetable.add("the disk's reserve", std::chrono::seconds(1), std::chrono::seconds(1),
+                [&](const std::stop_token&) { keep_reserve(reserve); });
   end.wait();
+  timetable.stop();
   server->stop();
   reconciler.stop();
   transfers.stop();

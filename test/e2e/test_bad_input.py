@@ -156,6 +156,13 @@ def test_a_full_disk_is_named_and_leaves_everything_as_it_was(volary, directory_
         assert volary.json("volume", "verify", "v")["whole"]
         code, words = volary.refuses("volume", "import", "v", "--from", "store:small", "--into", "third")
         assert code in (7, 8) and "full" in words or "space" in words
+        # A server that is stopped now starts again, from the room that it kept back, and what makes room still works.
+        volary.end()
+        assert volary.json("volume", "verify", "v")["whole"]
+        assert not (volary.data / "reserve").exists()
+        [server] = volary.server_pids()
+        volary("volume", "create", "other")
+        volary("volume", "rm", "other", "-y")
         filler.unlink()
         volary("volume", "import", "v", "--from", "store:small", "--into", "third")
         assert volary.server_pids() == [server]
