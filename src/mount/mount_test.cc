@@ -301,6 +301,7 @@ class CountingStore final : public Store {
   explicit CountingStore(Store& store) : store_(store) {}
   const Path& root() const override { return store_.root(); }
   Path blob_path(const Digest& blob) const override { return store_.blob_path(blob); }
+  Path tree_path(const Digest& tree) const override { return store_.tree_path(tree); }
   std::optional<uint64_t> blob_size(const Digest& blob) const override { return store_.blob_size(blob); }
   void read_blob(const Digest& blob, Sink& sink) const override { store_.read_blob(blob, sink); }
   bool has_tree(const Digest& tree) const override { return store_.has_tree(tree); }
@@ -310,6 +311,16 @@ class CountingStore final : public Store {
     return store_.read_tree(tree);
   }
   std::unique_ptr<Commit> begin_commit() override { return store_.begin_commit(); }
+  std::optional<std::string> read_only_reason() const override { return store_.read_only_reason(); }
+  Recovery recovery() const override { return store_.recovery(); }
+  void each_object(ObjectKind kind, const std::function<void(const StoredObject&)>& visit) const override {
+    store_.each_object(kind, visit);
+  }
+  Time oldest_commit() const override { return store_.oldest_commit(); }
+  bool quarantine(ObjectKind kind, const Digest& digest, Time unused_since) override {
+    return store_.quarantine(kind, digest, unused_since);
+  }
+  bool bring_back(ObjectKind kind, const Digest& digest) override { return store_.bring_back(kind, digest); }
 
   mutable std::atomic<int> trees_read{0};
 

@@ -1,8 +1,7 @@
 // store/blob_writers.cc: how the bytes of one blob get into a commit, in order or by parts.
 //
-// In order: bytes gather in a block first. A blob that ends within it is hashed in memory and looked up before any
-// file is made, so a small blob that is present costs one stat, and a new one exactly one create, one write and one
-// close.
+// In order: bytes gather in a block first. A blob that ends within it is hashed in memory and created under its name:
+// exactly one create, one write and one close, or one stat if it is present.
 //
 // By parts: the file is allocated whole, each part is hashed while its bytes are still in the cache, and the parts'
 // hashes are joined at the end (core/segmented_hash.h), so nothing is read again.
@@ -50,15 +49,12 @@ class OrderedWriter final : public BlobWriter {
     if (draft_) {
       flush();
       blob.digest = hasher_.finish();
-      if (!commit_.has_blob(blob)) commit_.keep_blob(blob, *draft_);
+      commit_.add_blob(blob, *draft_);
       draft_.reset();
       return blob;
     }
     blob.digest = Digest::of(block_);
-    if (commit_.has_blob(blob)) return blob;
-    Draft draft(commit_);
-    write_all(draft.fd(), block_, draft.path());
-    commit_.keep_blob(blob, draft);
+    commit_.add_blob(blob, block_);
     return blob;
   }
 
@@ -70,7 +66,7 @@ class OrderedWriter final : public BlobWriter {
 
   void spill(std::string_view bytes) {
     if (bytes.empty()) return;
-    if (!draft_) draft_.emplace(commit_);
+    if (!draft_) draft_.emplace(commit_.new_draft());
     hasher_.update(bytes);
     write_all(draft_->fd(), bytes, draft_->path());
   }
@@ -79,7 +75,7 @@ class OrderedWriter final : public BlobWriter {
   std::string block_;
   uint64_t size_ = 0;
   Hasher hasher_;
-  std::optional<Draft> draft_;  // Made with the first byte that does not fit into the block.
+  std::optional<TempFile> draft_;  // Made with the first byte that does not fit into the block.
 };
 
 // Takes the room now, so that a full disk is found before the bytes are fetched.
@@ -94,7 +90,11 @@ void allocate(int fd, uint64_t size, const Path& name) {
 class UnorderedWriter final : public PartWriter {
  public:
   UnorderedWriter(DiskCommit& commit, uint64_t size)
-      : commit_(commit), size_(size), draft_(commit), hash_(size, part_bytes_for(size)), written_(hash_.segments()) {
+      : commit_(commit),
+        size_(size),
+        draft_(commit.new_draft()),
+        hash_(size, part_bytes_for(size)),
+        written_(hash_.segments()) {
     allocate(draft_.fd(), size, draft_.path());
   }
 
@@ -112,14 +112,14 @@ class UnorderedWriter final : public PartWriter {
     for (uint64_t part = 0; part < parts(); ++part)
       if (!written_[part]) throw Error(Errc::internal, "part {} of the {} of a blob was never written", part, parts());
     const Blob blob{.digest = hash_.finish(), .size = size_};
-    if (!commit_.has_blob(blob)) commit_.keep_blob(blob, draft_);
+    commit_.add_blob(blob, draft_);
     return blob;
   }
 
  private:
   DiskCommit& commit_;
   const uint64_t size_;
-  Draft draft_;
+  TempFile draft_;
   SegmentedHash hash_;
   std::vector<std::atomic<bool>> written_;
 };

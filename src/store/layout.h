@@ -1,10 +1,7 @@
-// store/layout.h: where things lie below a store's root, and what the commits of one process share. For store/ alone.
+// store/layout.h: where things lie below a store's root. For store/ alone.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <mutex>
-
+#include "core/clock.h"
 #include "core/digest.h"
 #include "core/file.h"
 
@@ -16,7 +13,9 @@ struct Layout {
         objects(root / "objects"),
         trees(root / "trees"),
         images(root / "images"),
-        tmp(root / "tmp") {}
+        tmp(root / "tmp"),
+        quarantine(root / "quarantine"),
+        unsettled(root / "unsettled") {}
 
   Path blob_path(const Digest& blob) const { return objects / blob.path(); }
   Path tree_path(const Digest& tree) const { return trees / tree.path(); }
@@ -26,22 +25,15 @@ struct Layout {
   const Path trees;
   const Path images;
   const Path tmp;
-
-  // Held from the first rename of a commit to its last sync.
-  std::mutex renaming;
-  // Names in objects/ or trees/ that no sync has followed yet, maybe: at the start we do not know how the last
-  // process ended. Guarded by `renaming`.
-  bool unsynced_names = true;
-  // After a failed sync the kernel may hold as clean what never reached the disk. No commit is taken until a restart.
-  std::atomic<bool> sync_failed{false};
-  // Whether the process's umask takes bits from 0444, so that each file needs a chmod.
-  bool modes_are_masked = false;
+  const Path quarantine;
+  const Path unsettled;
 };
 
 constexpr mode_t object_mode = 0444;
 
-// Whether `path` is there with the size it must have. One of another size is damaged: as good as absent, to be
-// replaced.
-bool is_stored(const Path& path, uint64_t size);
+// When the file was written, or last reused by a commit.
+inline Time used_at(const struct stat& status) {
+  return {static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000 + status.st_mtim.tv_nsec / 1000};
+}
 
 }  // namespace volary

@@ -5,6 +5,8 @@
 //   trees/ab/cdef…      an encoded directory (store/tree.h)
 //   images/             mount/'s derived images; may be thrown away at any time
 //   tmp/                nothing here is ever read back after a restart; emptied by open_store
+//   quarantine/         what a sweep has taken out of use, and in damaged/ what a crash has torn
+//   unsettled           there while the store is open: what a crash may have torn (docs/format.md)
 //
 // Reading functions may be called from any thread. Nothing here knows of volumes, versions or users.
 #pragma once
@@ -15,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/digest.h"
 #include "core/file.h"
 #include "core/progress.h"
@@ -48,21 +51,22 @@ class PartWriter {
   virtual Blob finish() = 0;
 };
 
-// The new objects of one commit. Invisible and not durable until publish(); dropped by the destructor unless
-// published. Adding is thread-safe. What is present already is not written again.
-//
-// Order of truth in publish(): new blobs and trees lie complete in tmp/ → one sync of the file system → renames into
-// objects/ and trees/ → one more sync → return. A crash leaves garbage in tmp/ or unreferenced objects, never a wrong
-// one.
+// The new objects of one commit. Adding is thread-safe. What is present already is not written again, and is kept from
+// the sweep as if it had been. An object may be seen in the store as soon as it is added, but its name proves nothing
+// before publish() has returned, so nothing may refer to it before. What a commit that is dropped before publish() has
+// added stays as garbage for the sweep.
 class Commit {
  public:
   virtual ~Commit() = default;
   virtual std::unique_ptr<BlobWriter> new_blob() = 0;
   virtual std::unique_ptr<PartWriter> new_blob_in_parts(uint64_t size) = 0;
+  // Whether the blob is in the store, as if it had been added now: instead of asking the Store, which promises nothing
+  // about what a sweep may do next.
+  virtual bool reuse_blob(const Blob& blob) = 0;
   virtual TreeSummary add_tree(const Tree& tree) = 0;
   // As Store::read_tree, and knows the trees of this commit too.
   virtual Tree read_tree(const Digest& tree) const = 0;
-  // Makes all that was added so far durable and visible; the commit may go on adding. One thread, nobody else adding.
+  // Makes all that was added so far durable, by one sync; the commit may go on adding. One thread, nobody else adding.
   // After a failed sync this and begin_commit throw `unavailable` until the store is opened again.
   virtual void publish() = 0;
 };
@@ -81,12 +85,29 @@ struct Damage {
   std::string what;  // "its bytes hash to …", "object … is missing"
 };
 
+enum class ObjectKind { blob, tree };
+
+struct StoredObject {
+  Digest digest;
+  uint64_t bytes = 0;
+  Time used_at;  // Written, or last reused by a commit (up to an hour later than this says): the file's mtime.
+};
+
+// What open_store found to do.
+struct Recovery {
+  bool after_crash = false;  // The last process did not close the store.
+  uint64_t checked = 0;      // Objects and trees that were read, because they may have been torn.
+  uint64_t moved = 0;        // Of these, to quarantine/damaged/, because they were.
+};
+
 class Store {
  public:
+  // No commit may be open. Closes the store well, so that nothing needs to be checked when it is opened again.
   virtual ~Store() = default;
   virtual const Path& root() const = 0;
 
   virtual Path blob_path(const Digest& blob) const = 0;
+  virtual Path tree_path(const Digest& tree) const = 0;
   // The size in bytes, or nothing: to be absent is an answer here.
   virtual std::optional<uint64_t> blob_size(const Digest& blob) const = 0;
   // Streams the blob, hashing it on the way. Throws `not_found`, or `corrupt` after the last byte if it is damaged.
@@ -97,10 +118,27 @@ class Store {
   virtual Tree read_tree(const Digest& tree) const = 0;
 
   virtual std::unique_ptr<Commit> begin_commit() = 0;
+  // Why begin_commit and publish refuse: a sync failed since the store was opened. Nothing if they do not.
+  virtual std::optional<std::string> read_only_reason() const = 0;
+  virtual Recovery recovery() const = 0;
+
+  // For a sweep. In the order of digests; names that are none are passed over. What comes and goes meanwhile may be
+  // visited or not.
+  virtual void each_object(ObjectKind kind, const std::function<void(const StoredObject&)>& visit) const = 0;
+  // When the oldest commit that has not ended began; now if there is none.
+  virtual Time oldest_commit() const = 0;
+  // Moves it to quarantine/objects/ab/cdef… or quarantine/trees/ab/cdef…, unless a commit wrote or reused it at or
+  // after `unused_since` (or may have: by its time it must be unused for an hour more). False if it was spared or is
+  // absent. A commit finds it either present, and then it stays, or absent, and writes it anew.
+  virtual bool quarantine(ObjectKind kind, const Digest& digest, Time unused_since) = 0;
+  // The reverse, durably, as if used now. False if it is not in quarantine.
+  virtual bool bring_back(ObjectKind kind, const Digest& digest) = 0;
 };
 
-// Opens the store at `root`, made if absent, and empties its tmp/. One process at a time (the server holds a lock).
-std::unique_ptr<Store> open_store(const Path& root);
+// Opens the store at `root`, made if absent, and empties its tmp/. After a crash, looks for what was torn and moves it
+// to quarantine/damaged/ first: recovery() tells. One process at a time (the server holds a lock). `clock` must be that
+// of the file system, except in tests.
+std::unique_ptr<Store> open_store(const Path& root, const Clock& clock = system_clock());
 
 // The tree without entries: what an empty volume holds. It need not be in the store; read_tree knows it.
 const TreeSummary& empty_tree();

@@ -82,9 +82,9 @@ class CountingSink final : public Sink {
 
 class Fetch {
  public:
-  Fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, const Store& store, Commit& commit,
-        Database& database, std::string transfer_id, Progress& progress, const std::stop_token& stop)
-      : plan_(plan), source_(source), remote_(remote), store_(store), commit_(commit), database_(database),
+  Fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit, Database& database,
+        std::string transfer_id, Progress& progress, const std::stop_token& stop)
+      : plan_(plan), source_(source), remote_(remote), commit_(commit), database_(database),
         transfer_id_(std::move(transfer_id)), progress_(progress), stop_(stop) {}
 
   std::vector<Fetched> run() {
@@ -109,7 +109,7 @@ class Fetch {
       if (const auto row = journal.find(file.path.text());
           row != journal.end() && row->second.etag == file.etag && row->second.size == file.size && !file.etag.empty())
         known = row->second.digest;
-      if (known && store_.blob_size(*known) == file.size) {
+      if (known && commit_.reuse_blob({*known, file.size})) {
         fetched_.push_back({copy.source, {*known, file.size}});
         progress_.bytes_done += file.size;
         ++progress_.files_done;
@@ -192,7 +192,6 @@ class Fetch {
   const Plan& plan_;
   const std::vector<Listed>& source_;
   Remote& remote_;
-  const Store& store_;
   Commit& commit_;
   Database& database_;
   std::string transfer_id_;
@@ -203,10 +202,10 @@ class Fetch {
 
 }  // namespace
 
-std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, const Store& store,
-                           Commit& commit, Database& database, const std::string& transfer_id, Progress& progress,
+std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
+                           Database& database, const std::string& transfer_id, Progress& progress,
                            const std::stop_token& stop) {
-  return Fetch(plan, source, remote, store, commit, database, transfer_id, progress, stop).run();
+  return Fetch(plan, source, remote, commit, database, transfer_id, progress, stop).run();
 }
 
 }  // namespace volary

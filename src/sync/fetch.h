@@ -23,8 +23,8 @@ struct Fetched {
 // fetched. Objects above 64 MiB come in parallel parts. Every `checkpoint` the commit is published and the journal
 // written, so a crash repeats at most one checkpoint's bytes. An object that changed since it was listed throws
 // `conflict`, naming it. A requested stop throws `unavailable`. Progress counts files and bytes as they arrive.
-std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, const Store& store,
-                           Commit& commit, Database& database, const std::string& transfer_id, Progress& progress,
+std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
+                           Database& database, const std::string& transfer_id, Progress& progress,
                            const std::stop_token& stop);
 
 }  // namespace volary

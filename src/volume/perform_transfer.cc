@@ -178,7 +178,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   fault::point("import.planned");
 
   const auto commit = store_.begin_commit();
-  const auto fetched = fetch(plan, source, *remote, store_, *commit, database_, transfer.id, live.progress,
+  const auto fetched = fetch(plan, source, *remote, *commit, database_, transfer.id, live.progress,
                              live.stop.get_token());
   std::optional<TreeSummary> made;
   if (!plan.changes_nothing()) {
