@@ -42,7 +42,12 @@ struct Rules {
 
   Rules() {
     const char* text = std::getenv("VOLARY_FAULT");
-    std::string_view left = text ? text : "";
+    read(text ? text : "");
+  }
+
+  void read(std::string_view left) {
+    const std::lock_guard guard(lock);
+    rules.clear();
     while (!left.empty()) {
       const size_t comma = left.find(',');
       std::string_view one = left.substr(0, comma);
@@ -63,7 +68,7 @@ struct Rules {
   std::string pass(std::string_view name) {
     const std::lock_guard guard(lock);
     for (Rule& rule : rules) {
-      if (rule.name != name || ++rule.passed != rule.when) continue;
+      if ((rule.name != name && rule.name != "*") || ++rule.passed != rule.when) continue;
       if (const char* log = std::getenv("VOLARY_FAULT_LOG")) {
         const std::string line = rule.name + " " + rule.act + " " + std::to_string(rule.when) + "\n";
         const int fd = ::open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -76,11 +81,22 @@ struct Rules {
   }
 };
 
+Rules& rules() {
+  static Rules the_rules;
+  return the_rules;
+}
+
 }  // namespace
 
+void choose(std::string_view text) { rules().read(text); }
+
+bool planted(std::string_view name) {
+  static const char* const chosen = std::getenv("VOLARY_PLANTED");
+  return chosen && name == chosen;
+}
+
 int errno_at(std::string_view name) {
-  static Rules rules;
-  const std::string act = rules.pass(name);
+  const std::string act = rules().pass(name);
   if (act.empty()) return 0;
   if (act == "kill") ::kill(::getpid(), SIGKILL);
   if (act == "stop") return ::kill(::getpid(), SIGSTOP), 0;

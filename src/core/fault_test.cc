@@ -74,6 +74,8 @@ TEST(Fault, throws_the_error_at_the_pass_it_was_told_and_only_there) {
 
 TEST(Fault, may_have_several_rules) { EXPECT_EQ(run_victim("test.here=EIO@3,test.here=EIO").letters, "eae"); }
 
+TEST(Fault, counts_every_point_by_a_star) { EXPECT_EQ(run_victim("*=EIO@2").letters, "aea"); }
+
 TEST(Fault, kills) {
   const Outcome outcome = run_victim("test.here=kill@2");
   EXPECT_EQ(outcome.signal, SIGKILL);

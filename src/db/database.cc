@@ -166,7 +166,9 @@ std::unique_ptr<Database> open_file(const Path& file) {
   if (!lock)
     throw Error(Errc::conflict, "the database {} is in use: another Volary has opened it", file.native());
   make_private(file);
-  return std::make_unique<SqliteDatabase>(file.native(), std::move(lock));
+  auto database = std::make_unique<SqliteDatabase>(file.native(), std::move(lock));
+  sync_directory(file.parent_path());  // SQLite does it for its log's name too, but passes over a failure.
+  return database;
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "db/page_checksum.h"
@@ -231,8 +233,11 @@ void SqliteConnection::fail(int code, std::string_view sql) {
   const int extended = connection_ ? sqlite3_extended_errcode(connection_.get()) : code;
   const int found = (extended & 0xff) == (code & 0xff) ? extended : code;
   if (found == SQLITE_IOERR_FSYNC || found == SQLITE_IOERR_DIR_FSYNC) lost_a_sync_ = true;
-  const Meaning meaning = meaning_of(found);
-  const std::string said = connection_ ? sqlite3_errmsg(connection_.get()) : sqlite3_errstr(code);
+  const int number = connection_ && (found & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(connection_.get()) : 0;
+  // Only where a page finds no room does SQLite itself say that the disk is full.
+  const Meaning meaning = meaning_of(number == ENOSPC || number == EDQUOT ? SQLITE_FULL : found);
+  std::string said = connection_ ? sqlite3_errmsg(connection_.get()) : sqlite3_errstr(code);
+  if (number != 0) said += fmt::format(": {}", std::generic_category().message(number));
   if (meaning.code == Errc::internal || meaning.code == Errc::exists || meaning.code == Errc::conflict)
     throw Error(meaning.code, "{}: {} (SQLite {}): {}", meaning.text, said, found, shown(sql));
   throw Error(meaning.code, "{}: {}: {} (SQLite {})", file_, meaning.text, said, found);

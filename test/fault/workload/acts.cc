@@ -1,0 +1,187 @@
+// workload/acts.cc: what runs while it is killed, its power cut or its disk full. Each act says what it has done, at the
+// moment a user would be told.
+//
+//   first    a data directory that is not there yet is made, with a volume in it
+//   commit   directories become versions of a volume, one after the other
+//   harvest  what jobs wrote becomes versions of a volume
+//   import   a datastore's directories become versions of a volume, by Transfers and its workers
+//   books    volumes are made, tagged, changed and deleted
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "mount/mount.h"
+#include "mount/scratch.h"
+#include "volume/ledger.h"
+#include "workload/place.h"
+
+namespace volary {
+namespace {
+
+void acknowledge_version(Place& place, const std::string& volume, uint64_t number) {
+  const Version version = place.volumes.version(alice, volume, std::to_string(number));
+  acknowledge("version {} {} {} {}", volume, version.number, version.tree, version.checksum);
+}
+
+// Makes `tree` the newest version of `volume`, as the end of a job does.
+uint64_t commit_tree(Place& place, const std::string& volume, const TreeSummary& tree, const Holder& holder, int round) {
+  const std::string id = place.volumes.get(alice, volume).id;
+  return place.database->write([&](Transaction& transaction) {
+    const NewVersion version{id, tree, "alice", fmt::format("round {}", round), Origin::job, holder, 0};
+    const uint64_t number = commit_version(transaction, version, system_clock().now());
+    release_leases(transaction, holder);
+    return number;
+  });
+}
+
+void take_lease(Place& place, const std::string& volume, const Holder& holder) {
+  const Volume found = place.volumes.get(alice, volume);
+  place.database->write([&](Transaction& transaction) {
+    take_writer(transaction, found.id, volume, found.head, holder, system_clock().now());
+  });
+  acknowledge("lease {} {}", volume, holder.id);
+}
+
+Holder holder_of(int round) { return {"job", fmt::format("job-{}", round)}; }
+
+void commit_round(Place& place, const Path& inputs, int round) {
+  take_lease(place, "v", holder_of(round));
+  const auto commit = place.store->begin_commit();
+  Progress progress;
+  const TreeSummary tree = add_directory(*commit, input_of(inputs, round), progress, 1).summary;
+  commit->publish();
+  acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), round));
+}
+
+// --- first
+
+void perform_first(const Path& data, const Path&) {
+  Place place(data);
+  place.volumes.create(alice, {"v", {}, {}, {}, {}});
+  acknowledge("volume v");
+}
+
+// --- commit
+
+void prepare_volume(const Path& data, const Path&) {
+  Place place(data);
+  place.volumes.create(alice, {"v", {}, {}, 10 << 20, {}});
+  acknowledge("volume v");
+}
+
+void perform_commit(const Path& data, const Path& inputs) {
+  Place place(data);
+  for (int round = 1; round <= rounds; ++round) commit_round(place, inputs, round);
+}
+
+// --- harvest
+
+Path scratch_of(const Path& data, int round) { return data / "jobs" / std::to_string(round); }
+
+void prepare_harvest(const Path& data, const Path& inputs) {
+  prepare_volume(data, inputs);
+  Place place(data);
+  commit_round(place, inputs, 1);
+  for (int round = 2; round <= rounds; ++round) {
+    // Each job is made when the one before it is done, so that its tree is the one it finds: a directory has one digest.
+    const auto commit = place.store->begin_commit();
+    Progress progress;
+    const Digest before = add_directory(*commit, input_of(inputs, round - 1), progress, 1).summary.tree;
+    const Scratch scratch = make_scratch(scratch_of(data, round), before, OverlayXattrs::trusted, {0, 0});
+    make_upper(input_of(inputs, round - 1), input_of(inputs, round), scratch.upper);
+  }
+}
+
+void perform_harvest(const Path& data, const Path&) {
+  Place place(data);
+  for (int round = 2; round <= rounds; ++round) {
+    take_lease(place, "v", holder_of(round));
+    const Digest before = Digest::parse(place.volumes.version(alice, "v", "head").tree);
+    const auto commit = place.store->begin_commit();
+    Progress progress;
+    const Harvest found =
+        harvest(*place.store, *commit, before, scratch_of(data, round), Deletions::keep, progress);
+    const TreeSummary tree = apply_changes(*place.store, *commit, before, found.changes);
+    commit->publish();
+    acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), round));
+  }
+}
+
+// --- import
+
+void prepare_import(const Path& data, const Path& inputs) {
+  prepare_volume(data, inputs);
+  Place(data).datastores.create(alice, {"here", DatastoreKind::directory, inputs.native(), {}, {}, {}, {}, {}});
+}
+
+void perform_import(const Path& data, const Path&) {
+  Place place(data);
+  place.transfers.start();
+  for (int round = 1; round <= rounds; ++round) {
+    const Transfer accepted =
+        place.transfers.create(alice, TransferKind::import, "v",
+                               {"here", std::to_string(round), {}, Strategy::mirror, {}, fmt::format("round {}", round)});
+    acknowledge("accepted {}", accepted.id);
+    for (int waited = 0;; ++waited) {
+      const Transfer now = place.transfers.get(alice, accepted.id);
+      if (now.state == TransferState::done) break;
+      if (is_terminal(now.state)) throw Error(Errc::unavailable, "the import of round {} failed: {}", round, now.error);
+      if (place.had_trouble || waited > 30'000)
+        throw Error(Errc::unavailable, "the import of round {} goes on trying", round);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    acknowledge_version(place, "v", place.transfers.get(alice, accepted.id).version);
+  }
+}
+
+// --- books
+
+void prepare_books(const Path& data, const Path&) {
+  Place place(data);
+  acknowledge("books 0");
+}
+
+void perform_books(const Path& data, const Path&) {
+  Place place(data);
+  for (size_t step = 0; step < books_size(); ++step) {
+    change_books(place, step);
+    acknowledge("books {}", step + 1);
+  }
+}
+
+struct Act {
+  std::function<void(const Path& data, const Path& inputs)> prepare;  // Null: the directory is not there yet.
+  std::function<void(const Path& data, const Path& inputs)> perform;
+};
+
+const std::map<std::string, Act>& acts() {
+  static const std::map<std::string, Act> all = {
+      {"first", {nullptr, perform_first}},
+      {"commit", {prepare_volume, perform_commit}},
+      {"harvest", {prepare_harvest, perform_harvest}},
+      {"import", {prepare_import, perform_import}},
+      {"books", {prepare_books, perform_books}},
+  };
+  return all;
+}
+
+const Act& act_named(const std::string& name) {
+  const auto found = acts().find(name);
+  if (found == acts().end()) throw Error(Errc::invalid, "'{}' is no act", name);
+  return found->second;
+}
+
+}  // namespace
+
+void prepare(const std::string& act, const Path& data, const Path& inputs) {
+  if (const auto& work = act_named(act).prepare) work(data, inputs);
+}
+void perform(const std::string& act, const Path& data, const Path& inputs) { act_named(act).perform(data, inputs); }
+
+std::vector<std::string> names_of_acts() {
+  std::vector<std::string> names;
+  for (const auto& [name, act] : acts()) names.push_back(name);
+  return names;
+}
+
+}  // namespace volary

@@ -1,0 +1,68 @@
+// workload/place.cc: making the parts, and the inputs of the rounds.
+#include "workload/place.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace volary {
+namespace {
+
+void write_new(const Path& path, std::string_view bytes) {
+  make_directories(path.parent_path());
+  const Fd fd = create_file(path);
+  write_all(fd.get(), bytes, path);
+}
+
+std::map<std::string, std::string> files_below(const Path& directory) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory))
+    if (entry.is_regular_file()) files[entry.path().lexically_relative(directory)] = read_file(entry.path());
+  return files;
+}
+
+}  // namespace
+
+Place::Place(const Path& data, const std::string& url)
+    : root((make_directories(data, 0700), std::filesystem::canonical(data))),
+      database(open_database(url.empty() ? "sqlite://" + (root / "volary.db").native() : url)),
+      store(open_store(root / "store")),
+      secrets(*database, root / "secret.key"),
+      http(make_http_client()),
+      datastores(*database, secrets, *http, system_clock()),
+      volumes(*database, *store, system_clock()),
+      transfers(*database, *store, datastores, system_clock(), [this](std::string_view line) {
+        had_trouble = true;
+        const std::string text = std::string(line) + "\n";
+        write_all(2, text, "standard error");
+      }) {}
+
+void make_inputs(const Path& inputs) {
+  for (int round = 1; round <= rounds; ++round) {
+    const Path at = input_of(inputs, round);
+    for (int i = 0; i < 3; ++i) write_new(at / "same" / std::to_string(i), fmt::format("the same {}", i));
+    for (int i = 0; i < 2; ++i) write_new(at / "changing" / std::to_string(i), fmt::format("round {} {}", round, i));
+    write_new(at / "changing/deep/er/é", fmt::format("deep in round {}", round));
+    for (const size_t size : {size_t{0}, size_t{1}, size_t{4095}, size_t{4096}, size_t{4097}})
+      write_new(at / "sizes" / std::to_string(size), std::string(size, static_cast<char>('0' + round)));
+    write_new(at / fmt::format("only in {}", round), std::string(700'000, static_cast<char>('a' + round)));
+  }
+}
+
+void make_upper(const Path& before, const Path& after, const Path& upper) {
+  const auto old = files_below(before);
+  const auto now = files_below(after);
+  for (const auto& [path, bytes] : now)
+    if (const auto found = old.find(path); found == old.end() || found->second != bytes)
+      write_new(upper / path, bytes);
+  for (const auto& [path, bytes] : old) {
+    if (now.contains(path)) continue;
+    make_directories((upper / path).parent_path());
+    if (::mknod((upper / path).c_str(), S_IFCHR, makedev(0, 0)) < 0)
+      throw error_from_errno(errno, "make the whiteout", path);
+  }
+}
+
+}  // namespace volary

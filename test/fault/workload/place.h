@@ -1,0 +1,71 @@
+// workload/place.h: one data directory with everything in it that the server would have, in this process; and what the
+// acts and the check share.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/caller.h"
+#include "access/secrets.h"
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "db/database.h"
+#include "net/http_client.h"
+#include "store/store.h"
+#include "volume/datastores.h"
+#include "volume/transfers.h"
+#include "volume/volumes.h"
+
+namespace volary {
+
+inline const Caller alice{"sub-1", "alice", "ten-default", "prj-default"};
+
+struct Place {
+  // `url`: of the database; in the directory unless told.
+  explicit Place(const Path& data, const std::string& url = "");
+
+  Path root;
+  std::atomic<bool> had_trouble{false};  // Transfers had something to say to the operator.
+  std::unique_ptr<Database> database;
+  std::unique_ptr<Store> store;
+  Secrets secrets;
+  std::unique_ptr<HttpClient> http;
+  Datastores datastores;
+  Volumes volumes;
+  Transfers transfers;
+};
+
+// Writes one line to descriptor 1 in one call: what was said so is acknowledged.
+template <class... Args>
+void acknowledge(fmt::format_string<Args...> text, Args&&... args) {
+  const std::string line = fmt::format(text, std::forward<Args>(args)...) + "\n";
+  write_all(1, line, "acknowledgements");
+}
+
+// --- what is put into volumes: round after round, most of it the same as before. All below `inputs`.
+constexpr int rounds = 3;
+void make_inputs(const Path& inputs);
+inline Path input_of(const Path& inputs, int round) { return inputs / std::to_string(round); }
+// Makes `upper` an overlay's upper directory that turns `before` into `after`.
+void make_upper(const Path& before, const Path& after, const Path& upper);
+
+// --- acts (acts.cc). prepare() is done before the faults begin, perform() under them.
+void prepare(const std::string& act, const Path& data, const Path& inputs);
+void perform(const std::string& act, const Path& data, const Path& inputs);
+std::vector<std::string> names_of_acts();
+
+// --- books (books.cc): the many small changes of the database alone, each acknowledged by its number.
+size_t books_size();
+void change_books(Place& place, size_t step);
+// All that these changes can be seen by, ids and times left out.
+std::string books_of(Place& place);
+
+// --- the check (check.cc): opens the data directory after whatever happened to it. Lines of what is wrong.
+std::vector<std::string> check(const Path& data, const Path& inputs, const std::string& acknowledged);
+
+}  // namespace volary
