@@ -98,6 +98,9 @@ int serve(const ServerConfig& config) {
   Clock& clock = system_clock();
   const auto database = open_database("sqlite://" + (root / "volary.db").native());
   const auto store = open_store(root / "store");
+  if (const Recovery found = store->recovery(); found.after_crash)
+    log(fmt::format("the store was not closed well: {} objects were read again, {} of them torn and moved away",
+                    found.checked, found.moved));
   const MountWays ways = probe_mounts(store->root());
   const Owner owner = ::geteuid() == 0 ? Owner{job_uid, job_uid} : Owner{::geteuid(), ::getegid()};
   const auto mounter = open_mounter(*store, ways, owner);
