@@ -233,7 +233,8 @@ void SqliteConnection::fail(int code, std::string_view sql) {
   const int extended = connection_ ? sqlite3_extended_errcode(connection_.get()) : code;
   const int found = (extended & 0xff) == (code & 0xff) ? extended : code;
   if (found == SQLITE_IOERR_FSYNC || found == SQLITE_IOERR_DIR_FSYNC) lost_a_sync_ = true;
-  const int number = connection_ && (found & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(connection_.get()) : 0;
+  const bool is_system = (found & 0xff) == SQLITE_IOERR && found != SQLITE_IOERR_DATA;  // That one is our own.
+  const int number = connection_ && is_system ? sqlite3_system_errno(connection_.get()) : 0;
   // Only where a page finds no room does SQLite itself say that the disk is full.
   const Meaning meaning = meaning_of(number == ENOSPC || number == EDQUOT ? SQLITE_FULL : found);
   std::string said = connection_ ? sqlite3_errmsg(connection_.get()) : sqlite3_errstr(code);
