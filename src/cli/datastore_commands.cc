@@ -1,4 +1,4 @@
-// cli/datastore_commands.cc: `volary datastore add directory|add s3|ls|get|rm`.
+// cli/datastore_commands.cc: `volary datastore add directory|s3|hf, ls, get, rm`.
 #include "cli/command.h"
 #include "cli/session.h"
 #include "record/datastore.h"
@@ -7,7 +7,17 @@ namespace volary {
 namespace {
 
 std::string where_is(const Datastore& store) {
-  return store.kind == DatastoreKind::directory ? store.path : store.endpoint + "/" + store.bucket;
+  switch (store.kind) {
+    case DatastoreKind::directory: return store.path;
+    case DatastoreKind::s3: return store.endpoint + "/" + store.bucket;
+    case DatastoreKind::hugging_face:
+      return fmt::format("{}/{}{}@{}", store.endpoint,
+                         store.repository_type == RepositoryType::model
+                             ? ""
+                             : word_of(name_of_value(store.repository_type)) + "s/",
+                         store.repository, store.revision);
+  }
+  return "";
 }
 
 const std::vector<Column<Datastore>>& datastore_columns() {
@@ -92,6 +102,41 @@ int add_s3(Session& session, const S3Options& o) {
   return add(session, store);
 }
 
+struct HubOptions {
+  std::string name;
+  std::string repository;
+  std::optional<std::string> type;
+  std::optional<std::string> revision;
+  std::optional<std::string> endpoint;
+  std::optional<std::string> secret;
+};
+
+std::vector<CommandField> hub_fields(HubOptions& o) {
+  return {{.name = "NAME", .target = &o.name, .help = "how it will be called", .need = Need::required},
+          {.name = "REPOSITORY", .target = &o.repository, .help = "ORGANISATION/NAME on the hub",
+           .need = Need::required},
+          {.name = "--type", .target = &o.type, .help = "what it is on the hub; model unless told", .value = "TYPE",
+           .choices = {"model", "dataset", "space"}},
+          {.name = "--revision", .target = &o.revision, .help = "a branch, tag or commit; main unless told",
+           .value = "REVISION"},
+          {.name = "--endpoint", .target = &o.endpoint, .help = "another hub than https://huggingface.co",
+           .value = "URL"},
+          {.name = "--secret", .target = &o.secret, .help = "the secret with its token; anonymous unless told",
+           .value = "NAME", .words = Words::secrets}};
+}
+
+int add_hub(Session& session, const HubOptions& o) {
+  NewDatastore store;
+  store.name = o.name;
+  store.kind = DatastoreKind::hugging_face;
+  store.repository = o.repository;
+  store.revision = o.revision;
+  store.endpoint = o.endpoint;
+  store.secret = o.secret;
+  if (o.type) store.repository_type = value_named<RepositoryType>(*o.type, "repository type");
+  return add(session, store);
+}
+
 struct NoOptions {};
 
 int list(Session& session, const NoOptions&) {
@@ -131,6 +176,12 @@ std::vector<Command> datastore_commands() {
                                .example = "volary datastore add s3 corpora --endpoint https://s3.example.org "
                                           "--bucket corpora --secret s3-keys"},
                               s3_fields, add_s3),
+      make_command<HubOptions>({.path = {"datastore", "add", "hf"},
+                                .summary = "name a repository of a Hugging Face hub",
+                                .example = "volary datastore add hf gsm8k openai/gsm8k --type dataset\n"
+                                           "volary secret create hub --from-env HF_TOKEN\n"
+                                           "volary datastore add hf llama meta-llama/Llama-3.2-1B --secret hub"},
+                               hub_fields, add_hub),
       make_command<NoOptions>({.path = {"datastore", "ls"}, .aliases = {"list"}, .summary = "list datastores",
                                .example = "volary datastore ls"},
                               [](NoOptions&) { return std::vector<CommandField>(); }, list),

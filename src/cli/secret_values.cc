@@ -18,10 +18,11 @@
 namespace volary {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> known_names = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> known_names = {{
     {"AWS_ACCESS_KEY_ID", "access_key"},
     {"AWS_SECRET_ACCESS_KEY", "secret_key"},
     {"AWS_SESSION_TOKEN", "session_token"},
+    {"HF_TOKEN", "token"},
 }};
 
 std::string stored_name(std::string name) {

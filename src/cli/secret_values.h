@@ -16,7 +16,7 @@ constexpr size_t secret_bytes_max = 64 * 1024;
 
 // Lines KEY=VALUE; empty ones and those that begin with '#' do not count, an `export ` before the key is forgiven, and
 // so are quotes around the whole value. AWS_ACCESS_KEY_ID is access_key, AWS_SECRET_ACCESS_KEY secret_key,
-// AWS_SESSION_TOKEN session_token. Throws `invalid` naming the line, never the value.
+// AWS_SESSION_TOKEN session_token, HF_TOKEN token. Throws `invalid` naming the line, never the value.
 SecretValues parse_secret_values(std::string_view text, std::string_view name);
 
 // The named variables; AWS's own three when none are named. Throws `invalid` for one that is not set.

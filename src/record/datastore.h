@@ -10,8 +10,12 @@
 
 namespace volary {
 
-enum class DatastoreKind { directory, s3 };
-BOOST_DESCRIBE_ENUM(DatastoreKind, directory, s3)
+enum class DatastoreKind { directory, s3, hugging_face };
+BOOST_DESCRIBE_ENUM(DatastoreKind, directory, s3, hugging_face)
+
+// Of a Hugging Face hub.
+enum class RepositoryType { model, dataset, space };
+BOOST_DESCRIBE_ENUM(RepositoryType, model, dataset, space)
 
 enum class UrlStyle { path, virtual_host };
 BOOST_DESCRIBE_ENUM(UrlStyle, path, virtual_host)
@@ -22,15 +26,18 @@ struct Datastore {
   std::string name;
   DatastoreKind kind{};
   std::string path;      // directory: absolute path on the server
-  std::string endpoint;  // s3: "https://host[:port]"
+  std::string endpoint;  // s3, hugging_face: "https://host[:port]"
   std::string region;    // s3
   std::string bucket;    // s3
   UrlStyle url_style{};  // s3
+  std::string repository;             // hugging_face: "organisation/name"
+  RepositoryType repository_type{};   // hugging_face
+  std::string revision;               // hugging_face: a branch, tag or commit, resolved anew by each transfer.
   std::string secret;    // Name of the secret; "" is anonymous.
   Time created_at;
 };
-BOOST_DESCRIBE_STRUCT(Datastore, (), (id, project, name, kind, path, endpoint, region, bucket, url_style, secret,
-                                      created_at))
+BOOST_DESCRIBE_STRUCT(Datastore, (), (id, project, name, kind, path, endpoint, region, bucket, url_style, repository,
+                                      repository_type, revision, secret, created_at))
 
 // POST /datastores
 struct NewDatastore {
@@ -41,9 +48,13 @@ struct NewDatastore {
   std::optional<std::string> region;  // us-east-1
   std::optional<std::string> bucket;
   std::optional<UrlStyle> url_style;  // path
+  std::optional<std::string> repository;
+  std::optional<RepositoryType> repository_type;  // model
+  std::optional<std::string> revision;            // main
   std::optional<std::string> secret;
 };
-BOOST_DESCRIBE_STRUCT(NewDatastore, (), (name, kind, path, endpoint, region, bucket, url_style, secret))
+BOOST_DESCRIBE_STRUCT(NewDatastore, (), (name, kind, path, endpoint, region, bucket, url_style, repository,
+                                         repository_type, revision, secret))
 
 // A secret as it may be seen: never its values.
 struct Secret {

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include <boost/describe/enum.hpp>
+
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/random.h"
@@ -59,6 +61,10 @@ class Remote {
   // Absent is success.
   virtual void remove(const std::string& key) = 0;
 
+  // Whether only an object that is read whole is held against the hash that its store names, so that it should not be
+  // read by ranges.
+  virtual bool reads_whole() const { return false; }
+
   // "directory /srv/data", "s3 bucket 'b' at http://…": for messages.
   virtual std::string description() const = 0;
 };
@@ -95,6 +101,26 @@ struct RetryOptions {
 // What with_retries() could not repeat is repeated here: later pages of a listing, and uploads whose bytes were taken.
 std::unique_ptr<Remote> open_s3_remote(const S3Options& options, HttpClient& http, Clock& clock,
                                        const RetryOptions& retries = {});
+
+enum class HubRepository { model, dataset, space };
+BOOST_DESCRIBE_ENUM(HubRepository, model, dataset, space)
+
+struct HuggingFaceOptions {
+  std::string endpoint = "https://huggingface.co";
+  HubRepository kind{};
+  std::string repository{};       // "org/name"
+  std::string revision = "main";  // A branch, tag or commit; resolved at the first request, and kept.
+  std::string token{};            // "" is anonymous
+};
+
+// Throws `invalid` unless `repository` is "name" or "org/name" as a hub takes them.
+void check_repository(const std::string& repository);
+
+// A repository of a Hugging Face hub at one commit, to be read: put and remove throw `invalid`. A file that is read
+// whole is held against the hash that the hub names for it (`corrupt` at its end); its etag is that hash. Retries are
+// inside: do not wrap it. `http` must outlive the remote.
+std::unique_ptr<Remote> open_hugging_face_remote(const HuggingFaceOptions& options, HttpClient& http,
+                                                 const RetryOptions& retries = {});
 
 // Wraps: repeats what failed as `unavailable` up to 3 attempts in all, with full jitter from 50 ms, from 1 s where the
 // server asked to slow down. A get that already gave bytes to its sink goes on where it broke off, by range and

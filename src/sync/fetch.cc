@@ -131,7 +131,7 @@ class Fetch {
       fetched_.push_back({wanted[at], {}});
       bytes += file.size;
       ++files;
-      if (file.size < parted_bytes_min) {
+      if (file.size < parted_bytes_min || remote_.reads_whole()) {
         units.push_back({.source = fetched_.size() - 1, .writer = nullptr});
         continue;
       }

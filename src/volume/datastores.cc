@@ -10,8 +10,8 @@ namespace volary {
 namespace {
 
 constexpr std::string_view select_datastore =
-    "SELECT id, project, name, kind, path, endpoint, region, bucket, url_style, secret, created_at FROM datastore "
-    "WHERE project = $1 ";
+    "SELECT id, project, name, kind, path, endpoint, region, bucket, url_style, repository, "
+    "repository_type, revision, secret, created_at FROM datastore WHERE project = $1 ";
 
 void refuse_option(const std::optional<std::string>& option, std::string_view option_name, DatastoreKind kind) {
   if (option)
@@ -41,28 +41,61 @@ void check_endpoint(const std::string& endpoint) {
                 printable(endpoint));
 }
 
+// What each kind does not have is refused, so that nobody believes that it has an effect.
+void refuse_foreign_options(const NewDatastore& request) {
+  using enum DatastoreKind;
+  const DatastoreKind kind = request.kind;
+  if (kind != directory) refuse_option(request.path, "path", kind);
+  if (kind == directory) refuse_option(request.endpoint, "endpoint", kind);
+  if (kind == directory) refuse_option(request.secret, "secret", kind);
+  if (kind != s3) refuse_option(request.region, "region", kind);
+  if (kind != s3) refuse_option(request.bucket, "bucket", kind);
+  if (kind != s3 && request.url_style) refuse_option("", "urlStyle", kind);
+  if (kind != hugging_face) refuse_option(request.repository, "repository", kind);
+  if (kind != hugging_face && request.repository_type) refuse_option("", "repositoryType", kind);
+  if (kind != hugging_face) refuse_option(request.revision, "revision", kind);
+}
+
+std::string checked_endpoint(std::string endpoint) {
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  check_endpoint(endpoint);
+  return endpoint;
+}
+
+// The row that `request` asks for, without what only the database knows.
+Datastore checked(const NewDatastore& request) {
+  refuse_foreign_options(request);
+  Datastore store;
+  store.kind = request.kind;
+  store.secret = request.secret.value_or("");
+  switch (request.kind) {
+    case DatastoreKind::directory:
+      store.path = required(request.path, "path", request.kind);
+      check_directory(store.path);
+      break;
+    case DatastoreKind::s3:
+      store.endpoint = checked_endpoint(required(request.endpoint, "endpoint", request.kind));
+      store.bucket = required(request.bucket, "bucket", request.kind);
+      store.region = request.region.value_or("us-east-1");
+      store.url_style = request.url_style.value_or(UrlStyle::path);
+      break;
+    case DatastoreKind::hugging_face:
+      store.endpoint = checked_endpoint(request.endpoint.value_or("https://huggingface.co"));
+      store.repository = required(request.repository, "repository", request.kind);
+      check_repository(store.repository);
+      store.repository_type = request.repository_type.value_or(RepositoryType::model);
+      store.revision = request.revision.value_or("main");
+      if (store.revision.empty()) throw Error(Errc::invalid, "the revision is empty: expected a branch, tag or commit");
+      break;
+  }
+  return store;
+}
+
 }  // namespace
 
 Datastore Datastores::create(const Caller& caller, const NewDatastore& request) {
   const Name name = Name::parse(request.name, "datastore");
-  Datastore store;
-  if (request.kind == DatastoreKind::directory) {
-    store.path = required(request.path, "path", request.kind);
-    check_directory(store.path);
-    refuse_option(request.endpoint, "endpoint", request.kind);
-    refuse_option(request.region, "region", request.kind);
-    refuse_option(request.bucket, "bucket", request.kind);
-    refuse_option(request.secret, "secret", request.kind);
-    if (request.url_style) throw Error(Errc::invalid, "a datastore of kind 'directory' has no urlStyle: expected none");
-  } else {
-    store.endpoint = required(request.endpoint, "endpoint", request.kind);
-    while (store.endpoint.ends_with('/')) store.endpoint.pop_back();
-    check_endpoint(store.endpoint);
-    store.bucket = required(request.bucket, "bucket", request.kind);
-    store.region = request.region.value_or("us-east-1");
-    store.secret = request.secret.value_or("");
-    refuse_option(request.path, "path", request.kind);
-  }
+  const Datastore store = checked(request);
   return database_.write([&](Transaction& transaction) {
     if (transaction.find<std::string>("SELECT id FROM datastore WHERE project = $1 AND name = $2", caller.project,
                                       name.text()))
@@ -72,11 +105,12 @@ Datastore Datastores::create(const Caller& caller, const NewDatastore& request) 
                                        store.secret))
       throw Error(Errc::not_found, "there is no secret '{}' in this project", printable(store.secret));
     transaction.run(
-        "INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, region, bucket, url_style, secret, "
-        "created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        new_id("ds"), caller.tenant, caller.project, name.text(), request.kind, store.path, store.endpoint,
-        store.region, store.bucket, request.url_style.value_or(UrlStyle::path), store.secret, clock_.now(),
-        caller.name);
+        "INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, region, bucket, url_style, "
+        "repository, repository_type, revision, secret, created_at, created_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        new_id("ds"), caller.tenant, caller.project, name.text(), store.kind, store.path, store.endpoint, store.region,
+        store.bucket, store.url_style, store.repository, store.repository_type, store.revision, store.secret,
+        clock_.now(), caller.name);
     return *transaction.find<Datastore>(std::string(select_datastore) + "AND name = $2", caller.project, name.text());
   });
 }
@@ -110,26 +144,45 @@ void Datastores::remove(const Caller& caller, const std::string& name) {
 }
 
 std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) {
-  if (datastore.kind == DatastoreKind::directory) return open_directory_remote(datastore.path);
+  switch (datastore.kind) {
+    case DatastoreKind::directory: return open_directory_remote(datastore.path);
+    case DatastoreKind::s3: return open_s3(datastore);
+    case DatastoreKind::hugging_face: return open_hub(datastore);
+  }
+  throw Error(Errc::internal, "a datastore of kind {}", static_cast<int>(datastore.kind));
+}
+
+std::map<std::string, std::string> Datastores::secret_of(const Datastore& datastore) {
+  if (datastore.secret.empty()) return {};
+  return secrets_.open(datastore.project, datastore.secret);
+}
+
+std::unique_ptr<Remote> Datastores::open_s3(const Datastore& datastore) {
   S3Options options;
   options.endpoint = datastore.endpoint;
   options.region = datastore.region;
   options.bucket = datastore.bucket;
   options.virtual_host = datastore.url_style == UrlStyle::virtual_host;
-  if (!datastore.secret.empty()) {
-    const auto values = secrets_.open(datastore.project, datastore.secret);
-    const auto value = [&](const char* key) {
-      const auto found = values.find(key);
-      return found == values.end() ? std::string() : found->second;
-    };
-    options.access_key = value("access_key");
-    options.secret_key = value("secret_key");
-    options.session_token = value("session_token");
-    if (options.access_key.empty() || options.secret_key.empty())
-      throw Error(Errc::invalid, "secret '{}' has no access_key and secret_key: datastore '{}' needs both",
-                  datastore.secret, datastore.name);
-  }
+  auto values = secret_of(datastore);
+  options.access_key = values["access_key"];
+  options.secret_key = values["secret_key"];
+  options.session_token = values["session_token"];
+  if (!datastore.secret.empty() && (options.access_key.empty() || options.secret_key.empty()))
+    throw Error(Errc::invalid, "secret '{}' has no access_key and secret_key: datastore '{}' needs both",
+                datastore.secret, datastore.name);
   return with_retries(open_s3_remote(options, http_, clock_));
+}
+
+std::unique_ptr<Remote> Datastores::open_hub(const Datastore& datastore) {
+  HuggingFaceOptions options;
+  options.endpoint = datastore.endpoint;
+  options.kind = value_named<HubRepository>(name_of_value(datastore.repository_type), "repository type");
+  options.repository = datastore.repository;
+  options.revision = datastore.revision;
+  options.token = secret_of(datastore)["token"];
+  if (!datastore.secret.empty() && options.token.empty())
+    throw Error(Errc::invalid, "secret '{}' has no token: datastore '{}' needs it", datastore.secret, datastore.name);
+  return open_hugging_face_remote(options, http_);
 }
 
 }  // namespace volary

@@ -38,6 +38,11 @@ class Datastores {
   std::unique_ptr<Remote> open(const Datastore& datastore);
 
  private:
+  std::unique_ptr<Remote> open_s3(const Datastore& datastore);
+  std::unique_ptr<Remote> open_hub(const Datastore& datastore);
+  // Its values; none without a secret.
+  std::map<std::string, std::string> secret_of(const Datastore& datastore);
+
   Database& database_;
   Secrets& secrets_;
   HttpClient& http_;

@@ -24,8 +24,11 @@ struct Scratch {
 class a_transfer : public testing::Test {
  protected:
   a_transfer() {
-    datastores.create(alice,
-                      {"bucket", DatastoreKind::directory, (scratch.path / "bucket").native(), {}, {}, {}, {}, {}});
+    NewDatastore store;
+    store.name = "bucket";
+    store.kind = DatastoreKind::directory;
+    store.path = (scratch.path / "bucket").native();
+    datastores.create(alice, store);
     volumes.create(alice, {"digits", DataType::dataset, {}, 1 << 20, {}});
     transfers.start();
   }

@@ -4,6 +4,12 @@
 
 ALTER TABLE volume ADD COLUMN retention TEXT NOT NULL DEFAULT '{}';  -- JSON Retention: which versions may go.
 
+-- == Datastores
+
+ALTER TABLE datastore ADD COLUMN repository TEXT NOT NULL DEFAULT '';            -- hugging_face: "org/name"
+ALTER TABLE datastore ADD COLUMN repository_type TEXT NOT NULL DEFAULT 'model';  -- model, dataset, space
+ALTER TABLE datastore ADD COLUMN revision TEXT NOT NULL DEFAULT '';
+
 -- == Upkeep of the store
 
 -- What upkeep remembers between two runs: where the scrub stands, when the last check was and whether it was clean.
