@@ -34,7 +34,10 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "store/store.h"
+#include "volume/bookkeeping.h"
 #include "volume/datastores.h"
+#include "volume/projects.h"
+#include "volume/snapshot_sources.h"
 #include "volume/transfers.h"
 #include "volume/volumes.h"
 
@@ -112,14 +115,16 @@ int serve(const ServerConfig& config) {
   Secrets secrets(*database, root / "secret.key");
   Datastores datastores(*database, secrets, *http, clock);
   Volumes volumes(*database, *store, clock);
-  Transfers transfers(*database, *store, datastores, clock, log);
+  Projects projects(*database);
+  Transfers transfers(*database, *store, datastores, SnapshotSources(config.snapshot_from, root), clock, log);
+  Bookkeeping bookkeeping(*database, volumes, clock, log);
   Jobs jobs(*database, *runner, root / "jobs", clock);
   Workplace workplace(*database, *store, *mounter, root / "jobs", clock);
   Reconciler reconciler(*database, *runner, workplace, clock, {}, log);
   keep_admin_token(access, root / "admin.token");
 
   const SandboxReport sandbox = describe_sandbox();
-  Services services{access, audit, secrets, datastores, volumes, transfers, jobs, {}, {}};
+  Services services{access, audit, secrets, projects, datastores, volumes, transfers, jobs, {}, {}};
   services.status = {VOLARY_VERSION, root.native(), std::string(name_of_value(ways.read_only)),
                      std::string(name_of_value(ways.writable)), sandbox.used, 0};
   services.findings = {{"read-only mounts", true, std::string(name_of_value(ways.read_only)), ways.read_only_reason},
@@ -127,6 +132,7 @@ int serve(const ServerConfig& config) {
                        {"sandbox", sandbox.works, sandbox.used, sandbox.reason}};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
+  bookkeeping.start();
   transfers.start();
   reconciler.start();
   const auto server = start_http_server({config.socket, config.host, config.port},
@@ -140,6 +146,7 @@ int serve(const ServerConfig& config) {
   server->stop();
   reconciler.stop();
   transfers.stop();
+  bookkeeping.stop();
   return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "access/grants.h"
 #include "core/digest.h"
+#include "core/tree_path.h"
 
 namespace volary {
 namespace {
@@ -39,10 +40,13 @@ struct Known {
 BOOST_DESCRIBE_STRUCT(Known, (), (secret_hash, expires_at, revoked_at, subject_id, subject, tenant, disabled_at,
                                   project))
 
+// A subject without any grant stands in the default project, where it may do nothing.
 constexpr std::string_view select_known =
     "SELECT t.secret_hash, t.expires_at, t.revoked_at, s.id, s.name, s.tenant, s.disabled_at, p.id "
-    "FROM token t JOIN subject s ON s.id = t.subject JOIN project p ON p.tenant = s.tenant AND p.name = 'default' "
-    "WHERE t.id = $1";
+    "FROM token t JOIN subject s ON s.id = t.subject JOIN project p ON p.tenant = s.tenant "
+    "WHERE t.id = $1 ORDER BY EXISTS (SELECT 1 FROM role_grant g WHERE g.subject = s.id AND "
+    "((g.scope_kind = 'tenant' AND g.scope = p.tenant) OR (g.scope_kind = 'project' AND g.scope = p.id))) DESC, "
+    "p.name = 'default' DESC, p.name LIMIT 1";
 
 // In a time that does not depend on where they differ.
 bool is_same(const Digest& a, const Digest& b) {
@@ -81,16 +85,48 @@ Caller Access::authenticate(std::string_view bearer_token) {
 
 std::optional<Caller> Access::find_caller(std::string_view bearer_token) { return judge(bearer_token).caller; }
 
+Caller Access::in_project(const Caller& caller, const std::string& project) {
+  const auto id = database_.read([&](Transaction& transaction) {
+    auto found = transaction.find<std::string>(
+        "SELECT id FROM project WHERE tenant = $1 AND (name = $2 OR id = $2) ORDER BY name = $2 DESC", caller.tenant,
+        project);
+    if (found && !holds_grant(transaction, caller, *found)) found.reset();
+    return found;
+  });
+  if (!id) throw Error(Errc::not_found, "there is no project '{}' that '{}' may use", printable(project), caller.name);
+  Caller placed = caller;
+  placed.project = *id;
+  return placed;
+}
+
+std::vector<std::string> Access::projects_of(const Caller& caller) {
+  return database_.read([&](Transaction& transaction) {
+    auto ids = transaction.all<std::string>("SELECT id FROM project WHERE tenant = $1 ORDER BY name", caller.tenant);
+    std::erase_if(ids, [&](const std::string& id) { return !holds_grant(transaction, caller, id); });
+    return ids;
+  });
+}
+
 void Access::require(const Caller& caller, Permission permission) {
   if (permission == Permission::public_) return;
   if (caller.subject_id.empty()) throw Error(Errc::denied, "no valid token: nobody is known to ask");
   if (permission == Permission::everyone) return;
   const auto held = database_.read([&](Transaction& transaction) { return roles_of(transaction, caller); });
+  require_one_of(caller, permission, held, "here");
+}
+
+void Access::require_everywhere(const Caller& caller, Permission permission) {
+  const auto held = database_.read([&](Transaction& transaction) { return roles_everywhere(transaction, caller); });
+  require_one_of(caller, permission, held, "on all projects");
+}
+
+void Access::require_one_of(const Caller& caller, Permission permission, const std::vector<std::string>& held,
+                            std::string_view where) {
   if (is_permitted(held, permission)) return;
   std::string names;
   for (const std::string& role : held) names += (names.empty() ? "" : ", ") + role;
-  throw Error(Errc::denied, "'{}' lacks the permission {}: its roles here are {}, expected one of {}", caller.name,
-              name_of_value(permission), names.empty() ? "none" : names, roles_that_permit(permission));
+  throw Error(Errc::denied, "'{}' lacks the permission {}: its roles {} are {}, expected one of {}", caller.name,
+              name_of_value(permission), where, names.empty() ? "none" : names, roles_that_permit(permission));
 }
 
 }  // namespace volary

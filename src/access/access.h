@@ -30,7 +30,8 @@ class Access {
   Access(Database& database, Clock& clock, Random& random = system_random())
       : database_(database), clock_(clock), random_(random) {}
 
-  // Whom a token stands for, in the default project of the subject's tenant. Throws `denied` with "no valid token: …"
+  // Whom a token stands for: in the default project of the subject's tenant if a grant of its holds there, otherwise in
+  // the first project by name where one does. Throws `denied` with "no valid token: …"
   // if it is missing, malformed, unknown, expired or revoked, or its subject disabled.
   Caller authenticate(std::string_view bearer_token);
   // The same, with nothing instead of a reason.
@@ -39,6 +40,14 @@ class Access {
   // Throws `denied` unless a role that the caller holds in its project permits it. Reads the grants each time, so that
   // what is taken away is gone at once.
   void require(const Caller& caller, Permission permission);
+
+  // The caller in another project of its tenant, by name or id. Throws `not_found` for one where no grant of its holds:
+  // what may not be seen is not there.
+  Caller in_project(const Caller& caller, const std::string& project);
+  // The ids of all projects where a grant of the caller's holds.
+  std::vector<std::string> projects_of(const Caller& caller);
+  // As require(), by grants on the whole tenant only: what a project's own grant must not permit.
+  void require_everywhere(const Caller& caller, Permission permission);
 
   // At the first start: makes the subject "admin" with the role admin on the default tenant, and its one token, told
   // this once. Nothing if there is that subject already.
@@ -60,6 +69,8 @@ class Access {
   struct Verdict;
 
   Verdict judge(std::string_view bearer_token);
+  void require_one_of(const Caller& caller, Permission permission, const std::vector<std::string>& held,
+                      std::string_view where);
   std::string default_tenant(Transaction& transaction);
   std::string insert_subject(Transaction& transaction, const Caller& caller, SubjectKind kind, const std::string& name,
                              const std::string& role, std::string_view scope_kind, const std::string& scope);

@@ -15,6 +15,18 @@ std::vector<std::string> roles_of(Transaction& transaction, const Caller& caller
       caller.subject_id, caller.tenant, caller.project);
 }
 
+std::vector<std::string> roles_everywhere(Transaction& transaction, const Caller& caller) {
+  Caller nowhere = caller;
+  nowhere.project.clear();
+  return roles_of(transaction, nowhere);
+}
+
+bool holds_grant(Transaction& transaction, const Caller& caller, const std::string& project) {
+  Caller there = caller;
+  there.project = project;
+  return !roles_of(transaction, there).empty();
+}
+
 bool is_permitted(const std::vector<std::string>& held, Permission permission) {
   return std::any_of(held.begin(), held.end(), [&](const std::string& name) {
     const Role* role = find_role(name);

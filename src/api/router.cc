@@ -201,6 +201,7 @@ Response Router::answer_route(const Request& request, const Route& route) const 
         return failed(request, http_status_unauthenticated,
                       Error(Errc::denied, "no valid token: expected the header 'Authorization: Bearer TOKEN'"));
       caller = std::move(*known);
+      gate_.choose_project(caller, request);
       if (route.permission != Permission::everyone) gate_.authorize(caller, route.permission, request);
     }
     let_in = true;

@@ -35,6 +35,9 @@ class Gate {
   virtual ~Gate() = default;
   // Nothing if the request carries no token that is valid now: the answer is then 401.
   virtual std::optional<Caller> authenticate(const Request& request) = 0;
+  // Puts the caller into the project that the request names, if it names one. Throws `not_found` for one that the
+  // caller may not use.
+  virtual void choose_project(Caller& caller, const Request& request) = 0;
   // Throws `denied`, or `not_found` for what the caller may not even know of. Not asked for Permission::everyone.
   virtual void authorize(const Caller& caller, Permission permission, const Request& request) = 0;
   // Every call of another method than GET, and every refusal (401, 403), once it is over. What it throws is the answer.

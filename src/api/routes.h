@@ -10,6 +10,7 @@
 #include "job/jobs.h"
 #include "record/problem.h"
 #include "volume/datastores.h"
+#include "volume/projects.h"
 #include "volume/transfers.h"
 #include "volume/volumes.h"
 
@@ -20,6 +21,7 @@ struct Services {
   Access& access;
   Audit& audit;
   Secrets& secrets;
+  Projects& projects;
   Datastores& datastores;
   Volumes& volumes;
   Transfers& transfers;
@@ -33,8 +35,10 @@ std::vector<Route> all_routes(Services& services);
 // One file each; all_routes() calls them in this order.
 void add_server_routes(std::vector<Route>& routes, Services& services);
 void add_access_routes(std::vector<Route>& routes, Services& services);
+void add_project_routes(std::vector<Route>& routes, Services& services);
 void add_datastore_routes(std::vector<Route>& routes, Services& services);
 void add_volume_routes(std::vector<Route>& routes, Services& services);
+void add_version_routes(std::vector<Route>& routes, Services& services);
 void add_transfer_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
 

@@ -91,6 +91,9 @@ class RecordingGate : public Gate {
     if (header != "Bearer ada" && header != "Bearer bob") return std::nullopt;
     return Caller{"user-" + header.substr(7), header.substr(7), "t", "p"};
   }
+  void choose_project(Caller& caller, const Request& request) override {
+    if (const auto project = request.header("volary-project")) caller.project = *project;
+  }
   void authorize(const Caller& caller, Permission permission, const Request&) override {
     if (caller.name == "bob" && permission != Permission::volume_read)
       throw Error(Errc::denied, "bob may not {}", name_of_value(permission));

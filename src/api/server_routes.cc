@@ -9,8 +9,10 @@ std::vector<Route> all_routes(Services& services) {
   std::vector<Route> routes;
   add_server_routes(routes, services);
   add_access_routes(routes, services);
+  add_project_routes(routes, services);
   add_datastore_routes(routes, services);
   add_volume_routes(routes, services);
+  add_version_routes(routes, services);
   add_transfer_routes(routes, services);
   add_job_routes(routes, services);
   add_description_route(routes, services.status.version);

@@ -1,4 +1,7 @@
 // api/token_gate.cc: access/ behind the interface that the router knows.
+//
+//   Authorization: Bearer TOKEN     who calls
+//   Volary-Project: NAME            the project the call is about; the caller's default one unless told
 #include "api/token_gate.h"
 
 namespace volary {
@@ -13,6 +16,10 @@ class TokenGate final : public Gate {
     const auto header = request.header("authorization");
     if (!header || !header->starts_with(scheme)) return std::nullopt;
     return access_.find_caller(std::string_view(*header).substr(scheme.size()));
+  }
+
+  void choose_project(Caller& caller, const Request& request) override {
+    if (const auto project = request.header("volary-project")) caller = access_.in_project(caller, *project);
   }
 
   void authorize(const Caller& caller, Permission permission, const Request&) override {

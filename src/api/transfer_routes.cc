@@ -27,9 +27,22 @@ void add_kind(std::vector<Route>& routes, Services& services, TransferKind kind,
 void add_transfer_routes(std::vector<Route>& routes, Services& services) {
   add_kind(routes, services, TransferKind::import, "import");
   add_kind(routes, services, TransferKind::export_, "export");
+  routes.push_back({Method::post, "/api/v1/volumes/{volume}/snapshots", Permission::datastore_write,
+                    {.name = "create_snapshot",
+                     .summary = "Makes a directory of the server the volume's next version, in the background",
+                     .description = "Needs the permission volume_create too, and a directory that the server's "
+                                    "administrator allows, or the server's own user as the caller.",
+                     .status = 202},
+                    [&services](const Call& call, const NewSnapshot& wanted) {
+                      services.access.require(call.caller(), Permission::volume_create);
+                      Transfer transfer = services.transfers.create_snapshot(call.caller(), call.path("volume"), wanted,
+                                                                             call.request().peer_uid);
+                      const std::string location = "/api/v1/transfers/" + transfer.id;
+                      return Reply<Transfer>{std::move(transfer), 0, {{"location", location}}};
+                    }});
   routes.push_back({Method::get, "/api/v1/transfers", Permission::transfer_read,
                     {.name = "list_transfers",
-                     .summary = "Imports and exports, newest first",
+                     .summary = "Imports, exports and snapshots, newest first",
                      .query = {{.name = "volume", .description = "Only those of this volume"}}},
                     [&services](const Call& call) {
                       return Page<Transfer>{

@@ -1,51 +1,7 @@
-// api/volume_routes.cc: volumes, their versions and files.
+// api/volume_routes.cc: volumes and who uses them.
 #include "api/routes.h"
 
 namespace volary {
-namespace {
-
-const QueryParameter version_parameter = {
-    .name = "version", .description = "A number, a tag, the beginning of a checksum or 'head'; the head unless told"};
-
-void add_version_routes(std::vector<Route>& routes, Services& services) {
-  routes.push_back({Method::get, "/api/v1/volumes/{volume}/versions", Permission::volume_read,
-                    {.name = "list_versions", .summary = "The versions of a volume, newest first"},
-                    [&services](const Call& call) {
-                      return Page<Version>{services.volumes.versions(call.caller(), call.path("volume")), std::nullopt};
-                    }});
-  routes.push_back({Method::get, "/api/v1/volumes/{volume}/versions/{version}", Permission::volume_read,
-                    {.name = "get_version", .summary = "One version, by number, tag, checksum or 'head'"},
-                    [&services](const Call& call) {
-                      return services.volumes.version(call.caller(), call.path("volume"), call.path("version"));
-                    }});
-  routes.push_back({Method::put, "/api/v1/volumes/{volume}/versions/{version}/tags/{tag}", Permission::volume_update,
-                    {.name = "tag_version", .summary = "Gives a version a name, taking it from another one"},
-                    [&services](const Call& call) {
-                      services.volumes.tag(call.caller(), call.path("volume"), call.path("version"), call.path("tag"));
-                    }});
-  routes.push_back({Method::get, "/api/v1/volumes/{volume}/files", Permission::volume_read,
-                    {.name = "list_files",
-                     .summary = "The files of a version, directories before what they hold",
-                     .query = {version_parameter, {.name = "directory", .description = "Only what is below it"}}},
-                    [&services](const Call& call) {
-                      const PageRequest page = call.page();
-                      return page_of(services.volumes.files(call.caller(), call.path("volume"),
-                                                            call.query("version").value_or(""),
-                                                            call.query("directory").value_or(""), page.cursor,
-                                                            page.limit + 1),
-                                     page.limit, [](const FileEntry& file) { return file.path; });
-                    }});
-  routes.push_back({Method::get, "/api/v1/volumes/{volume}/verification", Permission::volume_read,
-                    {.name = "verify_volume",
-                     .summary = "Reads every byte of a version from the disk and compares",
-                     .query = {version_parameter}},
-                    [&services](const Call& call) {
-                      return services.volumes.verify(call.caller(), call.path("volume"),
-                                                     call.query("version").value_or(""));
-                    }});
-}
-
-}  // namespace
 
 void add_volume_routes(std::vector<Route>& routes, Services& services) {
   routes.push_back({Method::post, "/api/v1/volumes", Permission::volume_create,
@@ -75,7 +31,7 @@ void add_volume_routes(std::vector<Route>& routes, Services& services) {
                       return services.volumes.get(call.caller(), call.path("volume"));
                     }});
   routes.push_back({Method::patch, "/api/v1/volumes/{volume}", Permission::volume_update,
-                    {.name = "update_volume", .summary = "Changes quota or tags"},
+                    {.name = "update_volume", .summary = "Changes quota, tags or retention"},
                     [&services](const Call& call, const VolumeChange& change) {
                       return services.volumes.update(call.caller(), call.path("volume"), change);
                     }});
@@ -89,7 +45,6 @@ void add_volume_routes(std::vector<Route>& routes, Services& services) {
                     [&services](const Call& call) {
                       return Page<Lease>{services.volumes.leases(call.caller(), call.path("volume")), std::nullopt};
                     }});
-  add_version_routes(routes, services);
 }
 
 }  // namespace volary

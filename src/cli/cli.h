@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/file.h"
 
@@ -16,6 +17,7 @@ struct ServerConfig {
   std::string socket;   // Of the Unix socket; DATA/volary.sock unless told.
   std::string host;     // "" for no TCP.
   uint16_t port = 0;    // 0: any free one.
+  std::vector<std::string> snapshot_from;  // Directories of which anybody may take snapshots, with all below them.
 };
 
 // Runs one command and gives the exit code. `serve` runs the server in the foreground until it is told to end.

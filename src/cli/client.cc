@@ -54,7 +54,7 @@ std::optional<Error> unavailable_from(const std::function<void()>& work) {
 }  // namespace
 
 Endpoint parse_endpoint(const std::string& server) {
-  Endpoint endpoint{.base = server, .unix_socket = {}, .token = {}, .name = server};
+  Endpoint endpoint{.base = server, .unix_socket = {}, .token = {}, .project = {}, .name = server};
   while (endpoint.base.ends_with('/')) endpoint.base.pop_back();
   if (server.starts_with("unix:/")) {
     endpoint.unix_socket = server.substr(5);
@@ -113,7 +113,14 @@ HttpRequest Client::request(std::string_view method, const std::string& path, co
   request.unix_socket = endpoint_.unix_socket;
   request.headers.emplace_back("accept", "application/json");
   if (!endpoint_.token.empty()) request.headers.emplace_back("authorization", "Bearer " + endpoint_.token);
+  if (!endpoint_.project.empty()) request.headers.emplace_back("volary-project", endpoint_.project);
   return request;
+}
+
+Client Client::in_project(const std::string& project) const {
+  Client there = *this;
+  there.endpoint_.project = project;
+  return there;
 }
 
 HttpResponse Client::send(const HttpRequest& request, Sink* sink) {

@@ -21,6 +21,7 @@ struct Endpoint {
   std::string base;         // "https://host:port", without a slash at the end.
   std::string unix_socket;  // Not empty: connect there.
   std::string token;
+  std::string project;      // What is asked for is looked for there; "" is the one that the server chooses.
   std::string name;         // For messages: "https://host", "this machine's server".
 };
 
@@ -85,6 +86,8 @@ class Client {
 
   // Whether something answers at all. Throws nothing.
   bool is_alive();
+  // The same server, asked about another project.
+  Client in_project(const std::string& project) const;
   const Endpoint& endpoint() const { return endpoint_; }
   bool is_local() const { return !endpoint_.unix_socket.empty(); }
 

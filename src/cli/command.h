@@ -83,7 +83,12 @@ Command make_command(CommandText text, std::vector<CommandField> (*fields)(Optio
 // --- the table: one function a noun, each in its own file
 std::vector<Command> volume_commands();      // volume_commands.cc
 std::vector<Command> version_commands();     // version_commands.cc
+std::vector<Command> diff_commands();        // diff_command.cc
+std::vector<Command> prune_commands();       // prune_commands.cc
+std::vector<Command> file_commands();        // file_commands.cc
+std::vector<Command> snapshot_commands();    // snapshot_command.cc
 std::vector<Command> transfer_commands();    // transfer_commands.cc
+std::vector<Command> project_commands();     // project_commands.cc
 std::vector<Command> datastore_commands();   // datastore_commands.cc
 std::vector<Command> secret_commands();      // secret_commands.cc
 std::vector<Command> job_run_commands();     // job_run_command.cc

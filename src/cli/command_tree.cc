@@ -8,20 +8,22 @@ namespace volary {
 
 std::vector<Command> all_commands() {
   std::vector<Command> all;
-  for (const auto noun : {volume_commands, version_commands, transfer_commands, datastore_commands, secret_commands,
-                          job_run_commands, job_commands, token_commands, server_commands, checksum_commands,
+  for (const auto noun : {volume_commands, version_commands, diff_commands, prune_commands, file_commands,
+                          snapshot_commands, transfer_commands, datastore_commands, secret_commands, job_run_commands,
+                          job_commands, project_commands, token_commands, server_commands, checksum_commands,
                           completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }
 
 std::string group_summary(const std::string& group) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> summaries = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> summaries = {{
       {"volume", "named sets of files, each a history of immutable versions"},
       {"datastore", "named places elsewhere that volumes are imported from and exported to"},
       {"datastore add", "name a directory or a bucket"},
       {"secret", "credentials, written once and never shown again"},
-      {"transfer", "imports and exports, running and past"},
+      {"transfer", "imports, exports and snapshots, running and past"},
+      {"project", "who owns volumes, and how much they may hold"},
       {"job", "run programs on volumes"},
       {"token", "who else may ask this server"},
   }};
@@ -76,6 +78,8 @@ std::vector<CommandField> global_fields(GlobalFlags& flags) {
       {.name = "--data-dir", .target = &flags.data_directory,
        .help = "where this machine's own server keeps everything",
        .value = "DIR", .words = Words::directories},
+      {.name = "--project", .target = &flags.project, .help = "the project to work in; the token's own unless told",
+       .value = "NAME"},
   };
 }
 

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/job_columns.h"
 #include "cli/job_config.h"
+#include "cli/waiting.h"
 #include "cli/watch.h"
 
 namespace volary {
@@ -10,6 +11,8 @@ namespace {
 struct RunOptions {
   std::optional<std::string> file;
   JobWords words;
+  bool queue = false;
+  std::optional<std::string> queue_time;
   bool wait = false;
   bool logs = false;
 };
@@ -32,13 +35,20 @@ std::vector<CommandField> run_fields(RunOptions& o) {
            .value = "N"},
           {.name = "--memory", .target = &o.words.memory, .help = "how much memory it may use; no limit unless told",
            .value = "SIZE"},
+          {.name = "--queue", .target = &o.queue,
+           .help = "if another writes a volume that this job is to write, wait for it instead of being refused"},
+          {.name = "--queue-timeout", .target = &o.queue_time,
+           .help = "with --queue: give up after this time; 7d unless told", .value = "TIME"},
           {.name = "--wait", .target = &o.wait, .help = "until it has ended; the exit code is the job's"},
           {.name = "--logs", .target = &o.logs, .help = "print what it prints, and wait"},
           {.name = "COMMAND", .target = &o.words.command, .help = "what to run, after '--'; instead of the file's"}};
 }
 
 int run(Session& session, const RunOptions& o) {
-  const NewJob wanted = read_job(o.file ? std::optional<Path>(*o.file) : std::nullopt, o.words);
+  if (!o.queue && o.queue_time)
+    throw Error(Errc::invalid, "--queue-timeout says how long to wait: expected --queue with it");
+  NewJob wanted = read_job(o.file ? std::optional<Path>(*o.file) : std::nullopt, o.words);
+  wanted.wait_seconds = wait_seconds_of(o.queue, o.queue_time);
   json::value answer = session.client().post(api_path({"jobs"}), to_json(wanted));
   const auto job = typed<Job>(answer);
   const bool is_structured = session.output().is_structured();

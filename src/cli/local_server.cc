@@ -104,7 +104,8 @@ Endpoint endpoint_of(const LocalServer& server) {
   if (socket.size() >= sizeof(sockaddr_un::sun_path))
     throw Error(Errc::invalid, "the path '{}' is too long for a socket: choose a data directory with a shorter one",
                 socket);
-  return {.base = "http://localhost", .unix_socket = socket, .token = "", .name = "this machine's server"};
+  return {.base = "http://localhost", .unix_socket = socket, .token = "", .project = "",
+          .name = "this machine's server"};
 }
 
 void ensure_running(const LocalServer& server, HttpClient& http) {

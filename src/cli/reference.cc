@@ -19,6 +19,22 @@ VolumeReference parse_volume_reference(std::string_view text) {
   return reference;
 }
 
+FileReference parse_file_reference(std::string_view text) {
+  const size_t colon = text.find(":/");
+  FileReference reference;
+  if (colon == std::string_view::npos || colon + 2 == text.size())
+    throw Error(Errc::invalid, "'{}' names no file of a volume: expected NAME[@VERSION]:/PATH", text);
+  reference.volume = parse_volume_reference(text.substr(0, colon));
+  reference.path = text.substr(colon + 2);
+  return reference;
+}
+
+VolumePlace parse_volume_place(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return {"", parse_volume_reference(text)};
+  return {Name::parse(text.substr(0, slash), "project").text(), parse_volume_reference(text.substr(slash + 1))};
+}
+
 StoreReference parse_store_reference(std::string_view text, std::string_view option) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos)

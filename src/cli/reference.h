@@ -2,6 +2,8 @@
 // KEY=VALUE.
 //
 //   volume-reference = name [ "@" version ]              version = number / "v" number / tag / checksum prefix / "head"
+//   file-reference   = volume-reference ":/" path
+//   volume-place     = [ project "/" ] volume-reference
 //   store-reference  = name ":" [ prefix ]
 //   attachment       = volume-reference ":" absolute-path [ ":" access ]       read from the right
 #pragma once
@@ -22,6 +24,20 @@ struct VolumeReference {
 
 // Throws `invalid`, quoting the text.
 VolumeReference parse_volume_reference(std::string_view text);
+
+// "wiki@3:/train/a.txt"
+struct FileReference {
+  VolumeReference volume;
+  std::string path;  // Without the slash it begins with.
+};
+FileReference parse_file_reference(std::string_view text);
+
+// "team-a/wiki@3"
+struct VolumePlace {
+  std::string project;  // "" is the one that the commands are about.
+  VolumeReference volume;
+};
+VolumePlace parse_volume_place(std::string_view text);
 
 struct StoreReference {
   std::string datastore;

@@ -15,13 +15,17 @@ constexpr int stop_seconds_max = 60;
 struct ServeOptions {
   std::optional<std::string> socket;
   std::optional<std::string> listen;
+  std::vector<std::string> snapshot_from;
 };
 
 std::vector<CommandField> serve_fields(ServeOptions& o) {
   return {{.name = "--socket", .target = &o.socket, .help = "the Unix socket; DATA/volary.sock unless told",
            .value = "PATH", .words = Words::files},
           {.name = "--listen", .target = &o.listen, .help = "also answer here; port 0 is any free one",
-           .value = "HOST:PORT"}};
+           .value = "HOST:PORT"},
+          {.name = "--snapshot-from", .target = &o.snapshot_from,
+           .help = "let others too make versions of this directory and of those below it; may be given again",
+           .value = "DIR", .words = Words::directories}};
 }
 
 int serve(Session& session, const ServeOptions& o) {
@@ -29,6 +33,8 @@ int serve(Session& session, const ServeOptions& o) {
   config.data_directory = session.settings().data_directory;
   config.socket = o.socket ? std::filesystem::absolute(*o.socket).string()
                            : endpoint_of(session.local_server()).unix_socket;
+  for (const std::string& one : o.snapshot_from)
+    config.snapshot_from.push_back(std::filesystem::absolute(one).string());
   if (o.listen) {
     const ListenAddress address = parse_listen_address(*o.listen);
     config.host = address.host;

@@ -37,9 +37,11 @@ Client& Session::client() {
                   "the token file '{}' is gone: end the server with 'volary server stop'; when it starts again, it "
                   "makes a new one", local_server().token_file().string());
     endpoint.token = read_token(local_server().token_file());
+    endpoint.project = settings_.project;
     return client_.emplace(*http_, std::move(endpoint));
   }
   Endpoint endpoint = parse_endpoint(settings_.server);
+  endpoint.project = settings_.project;
   if (settings_.token) endpoint.token = *settings_.token;
   else if (settings_.token_file) endpoint.token = read_token(*settings_.token_file);
   return client_.emplace(*http_, std::move(endpoint));

@@ -21,6 +21,7 @@ struct Layer {
   std::optional<std::string> token = {};
   std::optional<std::string> token_file = {};
   std::optional<std::string> data_directory = {};
+  std::optional<std::string> project = {};
   std::optional<std::string> output = {};
 };
 
@@ -41,10 +42,11 @@ std::optional<Layer> read_layer(Place place, const Path& path) {
   const Yaml file = parse_yaml(*text, path.string());
   Layer layer{.place = place, .name = path.string()};
   if (file.kind == Yaml::Kind::nothing) return layer;
-  file.allow_only({"server", "token_file", "data_dir", "output"}, "the settings");
+  file.allow_only({"server", "token_file", "data_dir", "project", "output"}, "the settings");
   layer.server = text_at(file, "server");
   layer.token_file = path_at(file, "token_file", path.parent_path());
   layer.data_directory = path_at(file, "data_dir", path.parent_path());
+  layer.project = text_at(file, "project");
   layer.output = text_at(file, "output");
   if (place != Place::project) return layer;
   if (layer.data_directory)
@@ -64,10 +66,11 @@ std::vector<Layer> all_layers(const GlobalFlags& flags, const Surroundings& arou
   std::vector<Layer> layers;
   layers.push_back({.place = Place::flag, .name = "the command line", .server = flags.server,
                     .token = {}, .token_file = flags.token_file, .data_directory = flags.data_directory,
-                    .output = flags.output});
+                    .project = flags.project, .output = flags.output});
   layers.push_back({.place = Place::variable, .name = "the environment", .server = around.variable("VOLARY_SERVER"),
                     .token = around.variable("VOLARY_TOKEN"), .token_file = around.variable("VOLARY_TOKEN_FILE"),
-                    .data_directory = around.variable("VOLARY_DATA_DIR"), .output = around.variable("VOLARY_OUTPUT")});
+                    .data_directory = around.variable("VOLARY_DATA_DIR"), .project = around.variable("VOLARY_PROJECT"),
+                    .output = around.variable("VOLARY_OUTPUT")});
   if (auto layer = read_layer(Place::project, around.working_directory / ".volary.yaml")) layers.push_back(*layer);
   const auto config = around.variable("XDG_CONFIG_HOME");
   const auto home = around.variable("HOME");
@@ -135,6 +138,7 @@ Settings load_settings(const GlobalFlags& flags, const Surroundings& around) {
   const Layer* data = first_with(layers, &Layer::data_directory);
   const Path directory = data ? Path(*data->data_directory) : default_data_directory(around);
   settings.data_directory = (around.working_directory / directory).lexically_normal();
+  if (const Layer* project = first_with(layers, &Layer::project)) settings.project = *project->project;
   if (const Layer* output = first_with(layers, &Layer::output))
     during("reading the settings of " + output->name,
            [&] { settings.format = value_named<Format>(*output->output, "output format"); });

@@ -2,7 +2,7 @@
 //
 // Each value is taken from the first place that has it: flag, VOLARY_* variable, .volary.yaml in the working directory,
 // the user's ~/.config/volary/config.yaml, /etc/volary/config.yaml. The files have the keys server, token_file,
-// data_dir, output.
+// data_dir, project, output.
 //
 // A project's file comes with a project, perhaps from a stranger. So a server that it names gets only a token that it
 // names too, from a file beside it, and it cannot choose a data directory: the server started there would run what lies
@@ -23,6 +23,7 @@ struct GlobalFlags {
   std::optional<std::string> server;
   std::optional<std::string> token_file;
   std::optional<std::string> data_directory;
+  std::optional<std::string> project;
   std::optional<std::string> output;
 };
 
@@ -42,6 +43,7 @@ struct Settings {
   Path data_directory;  // Absolute: of this machine's own server.
   std::optional<std::string> token;       // Itself, or
   std::optional<Path> token_file;         // where it is.
+  std::string project;                    // What the commands are about; "" is the one that the server chooses.
   Format format = Format::table;
 };
 

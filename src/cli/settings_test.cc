@@ -113,7 +113,7 @@ TEST_F(SettingsOf, WrongValuesAreNamedWithTheirPlace) {
   scratch_.write("etc/config.yaml", "outptu: json\n");
   EXPECT_EQ(error(),
             "invalid: ~/etc/config.yaml:1: 'outptu' is not known in the settings: expected one of server, token_file, "
-            "data_dir, output; did you mean 'output'?");
+            "data_dir, project, output; did you mean 'output'?");
 }
 
 }  // namespace

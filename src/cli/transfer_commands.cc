@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/reference.h"
+#include "cli/waiting.h"
 #include "cli/watch.h"
 #include "core/quantity.h"
 #include "core/tree_path.h"
@@ -10,19 +11,6 @@
 
 namespace volary {
 namespace {
-
-std::string place_of(const std::string& directory) { return directory.empty() ? "/" : directory; }
-
-// "corpora:wiki -> wiki:/" or the other way round.
-std::string source_of(const Transfer& t) {
-  if (t.kind == TransferKind::import) return t.datastore + ":" + t.source_directory;
-  return fmt::format("{}@{}:{}", t.volume, t.version, place_of(t.source_directory));
-}
-
-std::string target_of(const Transfer& t) {
-  return t.kind == TransferKind::import ? t.volume + ":" + place_of(t.destination_directory)
-                                        : t.datastore + ":" + t.destination_directory;
-}
 
 const std::vector<Column<Transfer>>& transfer_columns() {
   static const std::vector<Column<Transfer>> columns = {
@@ -37,6 +25,7 @@ const std::vector<Column<Transfer>>& transfer_columns() {
       {"BYTES",
        [](const Transfer& t) { return bytes_text(t.counts.bytes_done) + "/" + bytes_text(t.counts.bytes_total); }},
       {"CREATED", [](const Transfer& t) { return time_text(t.created_at); }},
+      {"WAITS FOR", [](const Transfer& t) { return or_dash(t.waits_for); }, Show::wide},
       {"STRATEGY", [](const Transfer& t) { return word_of(name_of_value(t.strategy)); }, Show::wide},
       {"SKIPPED", [](const Transfer& t) { return std::to_string(t.counts.skipped); }, Show::wide},
       {"DELETED", [](const Transfer& t) { return std::to_string(t.counts.deleted); }, Show::wide},
@@ -55,6 +44,8 @@ struct MoveOptions {
   std::optional<std::string> directory;  // import: --into; export: --source-directory
   std::optional<std::string> strategy;
   std::optional<std::string> message;
+  std::optional<std::string> wait_time;  // import
+  bool wait = false;                     // import
   bool plan = false;
   bool dry_run = false;
   bool detach = false;
@@ -80,6 +71,7 @@ std::vector<CommandField> import_fields(MoveOptions& o) {
       {.name = "--into", .target = &o.directory, .help = "the volume's directory to put it in", .value = "DIR"},
       {.name = "--message", .target = &o.message, .help = "what the new version is; kept with it", .value = "TEXT"}};
   for (CommandField& field : shared_fields(o)) fields.push_back(std::move(field));
+  for (CommandField& field : wait_fields(o.wait, o.wait_time)) fields.push_back(std::move(field));
   return fields;
 }
 
@@ -116,23 +108,6 @@ void show_plan(Session& session, const json::value& answer) {
                            plan.skips, plan.deletes, bytes_text(plan.delete_bytes)));
 }
 
-// What a finished transfer made: "wiki@3", or "corpora:wiki".
-std::string made_by(Session& session, const Transfer& transfer) {
-  if (transfer.kind == TransferKind::export_) return target_of(transfer);
-  if (transfer.version) return fmt::format("{}@{}", transfer.volume, transfer.version);
-  const auto volume = typed<Volume>(session.client().get(api_path({"volumes", transfer.volume})));
-  return fmt::format("{}@{}", volume.name, volume.head);
-}
-
-int end_of_transfer(Session& session, const json::value& answer) {
-  const auto transfer = typed<Transfer>(answer);
-  if (session.output().is_structured()) session.output().document(answer);
-  const int code = transfer_result(session, transfer);
-  if (code == 0 && !session.output().is_structured())
-    session.output().line(session.output().format() == Format::name ? transfer.id : made_by(session, transfer));
-  return code;
-}
-
 int move(Session& session, const std::string& volume, const std::string& act, const NewTransfer& asked,
          const MoveOptions& o) {
   if (o.plan || o.dry_run) {
@@ -160,6 +135,7 @@ int import_(Session& session, const MoveOptions& o) {
   asked.destination_directory = o.directory;
   if (o.strategy) asked.strategy = parse_strategy(*o.strategy);
   asked.message = o.message;
+  asked.wait_seconds = wait_seconds_of(o.wait, o.wait_time);
   return move(session, volume.name, "imports", asked, o);
 }
 
@@ -224,6 +200,7 @@ std::vector<Command> transfer_commands() {
       make_command<MoveOptions>({.path = {"volume", "import"},
                                  .summary = "copy from a datastore into a new version of a volume",
                                  .example = "volary volume import wiki --from corpora:wiki/2026 --message 'July dump'\n"
+                                            "volary volume import wiki --from corpora:wiki --wait --timeout 2h\n"
                                             "volary volume import wiki --from corpora:wiki --strategy mirror --plan",
                                  .more = "Prints the new version. Ctrl-C ends the watching, not the import."},
                                 import_fields, import_),

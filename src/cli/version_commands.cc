@@ -1,4 +1,6 @@
-// cli/version_commands.cc: `volary volume versions|leases|verify|tag`.
+// cli/version_commands.cc: `volary volume versions|leases|verify|tag|restore|clone`.
+#include <algorithm>
+
 #include "cli/command.h"
 #include "cli/reference.h"
 #include "cli/session.h"
@@ -14,6 +16,7 @@ const std::vector<Column<Version>>& version_columns() {
       {"FILES", [](const Version& v) { return std::to_string(v.files); }},
       {"SIZE", [](const Version& v) { return bytes_text(v.bytes); }},
       {"CHECKSUM", [](const Version& v) { return short_digest(v.checksum); }},
+      {"TAGS", [](const Version& v) { return or_dash(joined(v.tags, ",")); }},
       {"ORIGIN", [](const Version& v) { return word_of(name_of_value(v.origin)); }},
       {"AUTHOR", [](const Version& v) { return or_dash(v.author); }},
       {"CREATED", [](const Version& v) { return time_text(v.created_at); }},
@@ -27,6 +30,8 @@ const std::vector<Column<Version>>& version_columns() {
 const std::vector<Column<Lease>>& lease_columns() {
   static const std::vector<Column<Lease>> columns = {
       {"HOLDER", [](const Lease& lease) { return lease.holder; }},
+      {"NAME", [](const Lease& lease) { return or_dash(lease.name); }},
+      {"USER", [](const Lease& lease) { return or_dash(lease.user); }},
       {"KIND", [](const Lease& lease) { return lease.kind; }},
       {"VERSION", [](const Lease& lease) { return std::to_string(lease.version); }},
       {"SINCE", [](const Lease& lease) { return time_text(lease.acquired_at); }},
@@ -102,23 +107,105 @@ int verify(Session& session, const VerifyOptions& o) {
 struct TagOptions {
   std::string volume;
   std::string tag;
+  bool remove = false;
 };
 
 std::vector<CommandField> tag_fields(TagOptions& o) {
-  return {{.name = "NAME@VERSION", .target = &o.volume, .help = "which version", .need = Need::required,
-           .words = Words::volumes},
+  return {{.name = "NAME@VERSION", .target = &o.volume, .help = "which version; to remove a tag, NAME alone will do",
+           .need = Need::required, .words = Words::volumes},
           {.name = "TAG", .target = &o.tag,
            .help = "the name that this version gets; another's of this volume moves here",
-           .need = Need::required}};
+           .need = Need::required},
+          {.name = "--remove", .target = &o.remove, .help = "take the name away instead"}};
+}
+
+VolumeReference parse_version_reference(const std::string& text) {
+  VolumeReference volume = parse_volume_reference(text);
+  if (volume.version.empty())
+    throw Error(Errc::invalid, "'{}' names no version: expected NAME@VERSION, such as '{}@3' or '{}@head'", text,
+                volume.name, volume.name);
+  return volume;
+}
+
+int remove_tag(Session& session, const TagOptions& o) {
+  const VolumeReference volume = parse_volume_reference(o.volume);
+  if (!volume.version.empty()) {
+    const auto version = typed<Version>(
+        session.client().get(api_path({"volumes", volume.name, "versions", volume.version})));
+    if (std::find(version.tags.begin(), version.tags.end(), o.tag) == version.tags.end())
+      throw Error(Errc::not_found, "version {} of volume '{}' does not have the tag '{}'", version.number, volume.name,
+                  o.tag);
+  }
+  session.client().remove(api_path({"volumes", volume.name, "tags", o.tag}));
+  if (!session.output().is_structured()) session.output().line(o.tag);
+  return 0;
 }
 
 int tag(Session& session, const TagOptions& o) {
-  const VolumeReference volume = parse_volume_reference(o.volume);
-  if (volume.version.empty())
-    throw Error(Errc::invalid, "'{}' names no version: expected NAME@VERSION, such as '{}@3' or '{}@head'", o.volume,
-                volume.name, volume.name);
+  if (o.remove) return remove_tag(session, o);
+  const VolumeReference volume = parse_version_reference(o.volume);
   session.client().put(api_path({"volumes", volume.name, "versions", volume.version, "tags", o.tag}));
   if (!session.output().is_structured()) session.output().line(volume.name + "@" + o.tag);
+  return 0;
+}
+
+// --- restore, clone
+
+struct RestoreOptions {
+  std::string volume;
+  std::optional<std::string> message;
+};
+
+std::vector<CommandField> restore_fields(RestoreOptions& o) {
+  return {{.name = "NAME@VERSION", .target = &o.volume, .help = "which version", .need = Need::required,
+           .words = Words::volumes},
+          {.name = "--message", .target = &o.message, .help = "why; kept with the new version", .value = "TEXT"}};
+}
+
+int restore(Session& session, const RestoreOptions& o) {
+  const VolumeReference volume = parse_version_reference(o.volume);
+  const json::value made = session.client().post(api_path({"volumes", volume.name, "restore"}),
+                                                 to_json(NewRestore{volume.version, o.message}));
+  if (session.output().is_structured()) session.output().document(made);
+  else session.output().line(fmt::format("{}@{}", volume.name, typed<Version>(made).number));
+  return 0;
+}
+
+struct CloneOptions {
+  std::string source;
+  std::string name;
+  std::optional<std::string> quota;
+  std::optional<std::string> message;
+};
+
+std::vector<CommandField> clone_fields(CloneOptions& o) {
+  return {{.name = "[PROJECT/]NAME[@VERSION]", .target = &o.source,
+           .help = "which volume; its newest version unless told", .need = Need::required, .words = Words::volumes},
+          {.name = "[PROJECT/]NEW", .target = &o.name, .help = "how the new volume will be called",
+           .need = Need::required},
+          {.name = "--quota", .target = &o.quota, .help = "how large it may become; as the other unless told",
+           .value = "SIZE"},
+          {.name = "--message", .target = &o.message, .help = "kept with its first version", .value = "TEXT"}};
+}
+
+int clone(Session& session, const CloneOptions& o) {
+  const VolumePlace source = parse_volume_place(o.source);
+  const VolumePlace target = parse_volume_place(o.name);
+  if (!target.volume.version.empty())
+    throw Error(Errc::invalid, "'{}' names a version, but a clone begins a new volume: give '{}'", o.name,
+                target.volume.name);
+  NewClone wanted;
+  wanted.name = target.volume.name;
+  if (!source.volume.version.empty()) wanted.version = source.volume.version;
+  if (o.quota) wanted.quota_bytes = parse_bytes(*o.quota, "a quota");
+  wanted.message = o.message;
+  if (!target.project.empty()) wanted.project = target.project;
+  else if (!source.project.empty())
+    wanted.project = std::string(session.client().get(api_path({"me"})).as_object().at("project").as_string());
+  Client client = source.project.empty() ? session.client() : session.client().in_project(source.project);
+  const json::value made = client.post(api_path({"volumes", source.volume.name, "clones"}), to_json(wanted));
+  if (session.output().is_structured()) session.output().document(made);
+  else session.output().line(typed<Volume>(made).name + "@1");
   return 0;
 }
 
@@ -137,9 +224,21 @@ std::vector<Command> version_commands() {
                                    .example = "volary volume verify wiki@3",
                                    .more = "Exits with 9 if anything is damaged."},
                                   verify_fields, verify),
-      make_command<TagOptions>({.path = {"volume", "tag"}, .summary = "give a version a name",
-                                .example = "volary volume tag wiki@3 release-2026"},
+      make_command<TagOptions>({.path = {"volume", "tag"}, .summary = "give a version a name, or take it away",
+                                .example = "volary volume tag wiki@3 release-2026\n"
+                                           "volary volume tag wiki release-2026 --remove"},
                                tag_fields, tag),
+      make_command<RestoreOptions>({.path = {"volume", "restore"},
+                                    .summary = "make the content of an old version the newest version",
+                                    .example = "volary volume restore wiki@3 --message 'the new dump is broken'",
+                                    .more = "Refused while somebody writes the volume. Copies no bytes."},
+                                   restore_fields, restore),
+      make_command<CloneOptions>({.path = {"volume", "clone"}, .summary = "make a new volume of a version",
+                                  .example = "volary volume clone wiki@3 wiki-experiment\n"
+                                             "volary volume clone team-a/wiki team-b/wiki",
+                                  .more = "Copies no bytes; counts against the quota of the project it goes to. Names "
+                                          "without a project are looked for in the one of --project."},
+                                 clone_fields, clone),
   };
 }
 

@@ -1,13 +1,23 @@
-// cli/volume_commands.cc: `volary volume create|ls|get|update|rm|files`.
+// cli/volume_commands.cc: `volary volume create|ls|get|update|rm`.
 #include "cli/command.h"
 #include "cli/reference.h"
 #include "cli/session.h"
+#include "cli/snapshot.h"
 #include "core/quantity.h"
-#include "core/tree_path.h"
 #include "record/volume.h"
 
 namespace volary {
 namespace {
+
+// "10 versions, 90 days, tagged"
+std::string retention_text(const Retention& retention) {
+  if (!retention.keep_versions && !retention.keep_days) return "all";
+  std::vector<std::string> kept;
+  if (retention.keep_versions) kept.push_back(fmt::format("{} versions", *retention.keep_versions));
+  if (retention.keep_days) kept.push_back(fmt::format("{} days", *retention.keep_days));
+  if (retention.keep_tagged.value_or(true)) kept.push_back("tagged");
+  return joined(kept, ", ");
+}
 
 const std::vector<Column<Volume>>& volume_columns() {
   static const std::vector<Column<Volume>> columns = {
@@ -21,6 +31,9 @@ const std::vector<Column<Volume>>& volume_columns() {
       {"TAGS", [](const Volume& v) { return or_dash(joined(v.tags, ",")); }},
       {"RESERVED", [](const Volume& v) { return bytes_text(v.reserved_bytes); }, Show::wide},
       {"CHECKSUM", [](const Volume& v) { return or_dash(v.checksum); }, Show::wide},
+      {"VERSIONS", [](const Volume& v) { return std::to_string(v.versions); }, Show::wide},
+      {"ALL VERSIONS", [](const Volume& v) { return bytes_text(v.versions_bytes); }, Show::wide},
+      {"KEEPS", [](const Volume& v) { return retention_text(v.retention); }, Show::wide},
       {"CREATED", [](const Volume& v) { return time_text(v.created_at); }, Show::wide},
       {"BY", [](const Volume& v) { return or_dash(v.created_by); }, Show::wide},
       {"ID", [](const Volume& v) { return v.id; }, Show::wide}};
@@ -45,6 +58,8 @@ struct CreateOptions {
   std::optional<std::string> storage;
   std::optional<std::string> quota;
   std::vector<std::string> tags;
+  std::optional<std::string> from_directory;
+  std::optional<std::string> message;
   bool if_not_exists = false;
 };
 
@@ -58,7 +73,12 @@ std::vector<CommandField> create_fields(CreateOptions& o) {
            .value = "SIZE"},
           {.name = "--tag", .target = &o.tags, .help = "a word to find it by; may be given again", .value = "TAG"},
           {.name = "--if-not-exists", .target = &o.if_not_exists,
-           .help = "succeed if there is one of this name already"}};
+           .help = "succeed if there is one of this name already"},
+          {.name = "--from-dir", .target = &o.from_directory,
+           .help = "its first version is this directory of the server's machine", .value = "DIR",
+           .words = Words::directories},
+          {.name = "--message", .target = &o.message, .help = "with --from-dir: what that version is",
+           .value = "TEXT"}};
 }
 
 int create(Session& session, const CreateOptions& o) {
@@ -67,6 +87,14 @@ int create(Session& session, const CreateOptions& o) {
   if (o.storage) volume.storage_type = value_named<StorageType>(*o.storage, "storage type");
   if (o.quota) volume.quota_bytes = parse_bytes(*o.quota, "a quota");
   const std::string path = api_path({"volumes"});
+  if (o.message && !o.from_directory)
+    throw Error(Errc::invalid, "--message is kept with a version, and none is made: expected --from-dir with it");
+  if (o.from_directory) {
+    if (o.if_not_exists)
+      throw Error(Errc::invalid, "--from-dir and --if-not-exists contradict each other: give 'volary volume snapshot' "
+                                 "for a volume that may be there already");
+    return take_snapshot(session, o.name, {*o.from_directory, o.message, {}, volume}, Detach::no);
+  }
   if (!o.if_not_exists) {
     print_changed(session, session.client().post(path, to_json(volume)));
     return 0;
@@ -116,6 +144,8 @@ int get(Session& session, const GetOptions& o) {
   if (leases.empty()) return 0;
   session.output().text("\nIn use:\n");
   session.output().list<Lease>(leases, {{"HOLDER", [](const Lease& l) { return l.holder; }},
+                                        {"NAME", [](const Lease& l) { return or_dash(l.name); }},
+                                        {"USER", [](const Lease& l) { return or_dash(l.user); }},
                                         {"AS", [](const Lease& l) { return l.kind; }},
                                         {"VERSION", [](const Lease& l) { return std::to_string(l.version); }},
                                         {"SINCE", [](const Lease& l) { return time_text(l.acquired_at); }}});
@@ -128,6 +158,10 @@ struct UpdateOptions {
   std::string name;
   std::optional<std::string> quota;
   std::vector<std::string> tags;
+  std::optional<std::string> keep_versions;
+  std::optional<std::string> keep_days;
+  bool keep_tagged = false;
+  bool no_keep_tagged = false;
   bool no_tags = false;
 };
 
@@ -135,7 +169,25 @@ std::vector<CommandField> update_fields(UpdateOptions& o) {
   return {name_field(o.name, "which volume"),
           {.name = "--quota", .target = &o.quota, .help = "how large it may become", .value = "SIZE"},
           {.name = "--tag", .target = &o.tags, .help = "its tags become these; may be given again", .value = "TAG"},
-          {.name = "--no-tags", .target = &o.no_tags, .help = "it loses all tags"}};
+          {.name = "--no-tags", .target = &o.no_tags, .help = "it loses all tags"},
+          {.name = "--keep-versions", .target = &o.keep_versions,
+           .help = "older versions than the newest N go by themselves; 0: this rule ends", .value = "N"},
+          {.name = "--keep-days", .target = &o.keep_days,
+           .help = "versions older than N days go by themselves; 0: this rule ends; with both, what neither keeps",
+           .value = "N"},
+          {.name = "--keep-tagged", .target = &o.keep_tagged, .help = "versions with tags stay; they do unless told"},
+          {.name = "--no-keep-tagged", .target = &o.no_keep_tagged, .help = "versions with tags may go too"}};
+}
+
+std::optional<Retention> retention_of(const UpdateOptions& o) {
+  if (o.keep_tagged && o.no_keep_tagged)
+    throw Error(Errc::invalid, "--keep-tagged and --no-keep-tagged contradict each other: give one");
+  Retention retention;
+  if (o.keep_versions) retention.keep_versions = parse_count(*o.keep_versions, "--keep-versions", 0);
+  if (o.keep_days) retention.keep_days = parse_count(*o.keep_days, "--keep-days", 0);
+  if (o.keep_tagged || o.no_keep_tagged) retention.keep_tagged = o.keep_tagged;
+  const bool says_something = retention.keep_versions || retention.keep_days || retention.keep_tagged;
+  return says_something ? std::optional(retention) : std::nullopt;
 }
 
 int update(Session& session, const UpdateOptions& o) {
@@ -143,7 +195,10 @@ int update(Session& session, const UpdateOptions& o) {
   if (o.quota) change["quotaBytes"] = parse_bytes(*o.quota, "a quota");
   if (!o.tags.empty() && o.no_tags) throw Error(Errc::invalid, "--tag and --no-tags contradict each other: give one");
   if (!o.tags.empty() || o.no_tags) change["tags"] = to_json(o.tags);
-  if (change.empty()) throw Error(Errc::invalid, "nothing to change: give --quota, --tag or --no-tags");
+  if (const auto retention = retention_of(o)) change["retention"] = to_json(*retention);
+  if (change.empty())
+    throw Error(Errc::invalid, "nothing to change: give --quota, --tag, --no-tags, --keep-versions, --keep-days, "
+                               "--keep-tagged or --no-keep-tagged");
   print_changed(session, session.client().patch(api_path({"volumes", o.name}), change));
   return 0;
 }
@@ -171,57 +226,13 @@ int remove(Session& session, const RemoveOptions& o) {
   return 0;
 }
 
-// --- files
-
-struct FilesOptions {
-  std::string volume;
-  std::optional<std::string> directory;
-  bool with_details = false;
-};
-
-std::vector<CommandField> files_fields(FilesOptions& o) {
-  return {{.name = "NAME[@VERSION]", .target = &o.volume, .help = "which volume; its newest version unless told",
-           .need = Need::required, .words = Words::volumes},
-          {.name = "-l,--long", .target = &o.with_details, .help = "with kind, size and digest"},
-          {.name = "--directory", .target = &o.directory, .help = "only what is below it", .value = "DIR"}};
-}
-
-std::string long_line(const FileEntry& file) {
-  const char kind = file.kind == "directory" ? 'd' : file.kind == "symlink" ? 'l' : file.executable ? 'x' : '-';
-  const std::string size = file.kind == "file" ? std::to_string(file.size) : "-";
-  const std::string arrow = file.target.empty() ? "" : " -> " + printable(file.target);
-  return fmt::format("{} {:>14}  {:12}  {}{}", kind, size, short_digest(file.digest), printable(file.path), arrow);
-}
-
-int files(Session& session, const FilesOptions& o) {
-  const VolumeReference volume = parse_volume_reference(o.volume);
-  Query query;
-  if (!volume.version.empty()) query.emplace_back("version", volume.version);
-  if (o.directory) query.emplace_back("directory", *o.directory);
-  const std::string path = api_path({"volumes", volume.name, "files"});
-  Output& output = session.output();
-  if (output.is_structured()) {
-    output.document(session.client().list(path, query));
-    return 0;
-  }
-  const bool is_long = o.with_details || output.format() == Format::wide;
-  session.client().each_page(path, query, [&](const json::array& page) {  // A page at a time: there may be very many.
-    std::string lines;
-    for (const json::value& item : page) {
-      const auto file = typed<FileEntry>(item);
-      lines += (is_long ? long_line(file) : printable(file.path)) + "\n";
-    }
-    output.text(lines);
-  });
-  return 0;
-}
-
 }  // namespace
 
 std::vector<Command> volume_commands() {
   return {
-      make_command<CreateOptions>({.path = {"volume", "create"}, .summary = "make an empty volume",
-                                   .example = "volary volume create wiki --type dataset --quota 50GiB --tag text"},
+      make_command<CreateOptions>({.path = {"volume", "create"}, .summary = "make a volume",
+                                   .example = "volary volume create wiki --type dataset --quota 50GiB --tag text\n"
+                                              "volary volume create wiki --quota 50GiB --from-dir /data/wiki"},
                                   create_fields, create),
       make_command<ListOptions>({.path = {"volume", "ls"}, .aliases = {"list"}, .summary = "list volumes",
                                  .example = "volary volume ls --type dataset --tag text -o wide"},
@@ -230,16 +241,15 @@ std::vector<Command> volume_commands() {
                                 .summary = "show one volume and who uses it now",
                                 .example = "volary volume get wiki -o json"},
                                get_fields, get),
-      make_command<UpdateOptions>({.path = {"volume", "update"}, .summary = "change a volume's quota or tags",
-                                   .example = "volary volume update wiki --quota 100GiB --tag text --tag en"},
+      make_command<UpdateOptions>({.path = {"volume", "update"},
+                                   .summary = "change a volume's quota, tags or which versions it keeps",
+                                   .example = "volary volume update wiki --quota 100GiB --tag text --tag en\n"
+                                              "volary volume update wiki --keep-versions 10 --keep-days 90"},
                                   update_fields, update),
       make_command<RemoveOptions>({.path = {"volume", "rm"}, .aliases = {"delete"},
                                    .summary = "delete a volume with all its versions",
                                    .example = "volary volume rm wiki -y"},
                                   remove_fields, remove),
-      make_command<FilesOptions>({.path = {"volume", "files"}, .summary = "list the files of a version",
-                                  .example = "volary volume files -l wiki@3 --directory train"},
-                                 files_fields, files),
   };
 }
 

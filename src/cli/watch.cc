@@ -6,6 +6,7 @@
 #include "core/error_table.h"
 #include "core/quantity.h"
 #include "core/workers.h"
+#include "record/volume.h"
 
 namespace volary {
 namespace {
@@ -36,11 +37,45 @@ std::string lost_words(const Client& client, std::string_view noun, const std::s
                      client.is_local() ? "To start the server again" : "To come back later", command);
 }
 
+std::string place_of(const std::string& directory) { return directory.empty() ? "/" : directory; }
+
+// What a finished transfer made: "wiki@3", or "corpora:wiki".
+std::string made_by(Session& session, const Transfer& transfer) {
+  if (transfer.kind == TransferKind::export_) return target_of(transfer);
+  if (transfer.version) return fmt::format("{}@{}", transfer.volume, transfer.version);
+  const auto volume = typed<Volume>(session.client().get(api_path({"volumes", transfer.volume})));
+  return fmt::format("{}@{}", volume.name, volume.head);
+}
+
 }  // namespace
+
+std::string source_of(const Transfer& t) {
+  switch (t.kind) {
+    case TransferKind::import: return t.datastore + ":" + t.source_directory;
+    case TransferKind::export_: return fmt::format("{}@{}:{}", t.volume, t.version, place_of(t.source_directory));
+    case TransferKind::snapshot: return t.source_directory;
+  }
+  return "";
+}
+
+std::string target_of(const Transfer& t) {
+  return t.kind == TransferKind::export_ ? t.datastore + ":" + t.destination_directory
+                                         : t.volume + ":" + place_of(t.destination_directory);
+}
+
+int end_of_transfer(Session& session, const json::value& answer) {
+  const auto transfer = typed<Transfer>(answer);
+  if (session.output().is_structured()) session.output().document(answer);
+  const int code = transfer_result(session, transfer);
+  if (code == 0 && !session.output().is_structured())
+    session.output().line(session.output().format() == Format::name ? transfer.id : made_by(session, transfer));
+  return code;
+}
 
 json::value watch_transfer(Session& session, const std::string& id) {
   Client& client = session.client();
   json::value last;
+  std::string waits_for;
   ProgressBar bar("transfer " + id, session.progress());
   const LastWords words(fmt::format("The transfer goes on.\n"
                                     "To watch it again:  volary transfer watch {}\n"
@@ -48,6 +83,11 @@ json::value watch_transfer(Session& session, const std::string& id) {
   const auto show = [&](const json::value& event) {
     const auto transfer = typed<Transfer>(event);
     last = event;
+    if (!transfer.waits_for.empty() && transfer.waits_for != waits_for) {
+      bar.clear();
+      session.note("waiting: " + transfer.waits_for);
+    }
+    waits_for = transfer.waits_for;
     bar.show(amounts_of(transfer.counts));
     return is_terminal(transfer.state) ? Ended::yes : Ended::no;
   };
@@ -66,12 +106,17 @@ int transfer_result(Session& session, const Transfer& transfer) {
     session.note(fmt::format("transfer {} was cancelled: nothing of it is visible", transfer.id));
     return exit_interrupted;
   }
-  std::string line = fmt::format("{} copied ({}), {} skipped, {} deleted", counts.completed,
-                                 bytes_text(counts.bytes_done), counts.skipped, counts.deleted);
+  std::string line =
+      transfer.kind == TransferKind::snapshot
+          ? fmt::format("{} read ({}), {} left out", counts.completed, bytes_text(counts.bytes_done), counts.skipped)
+          : fmt::format("{} copied ({}), {} skipped, {} deleted", counts.completed, bytes_text(counts.bytes_done),
+                        counts.skipped, counts.deleted);
   if (transfer.started_at && transfer.ended_at)
     line += ", in " + seconds_text((transfer.ended_at->micros - transfer.started_at->micros + 500'000) / 1'000'000);
   session.note(line);
-  if (transfer.kind == TransferKind::import && transfer.version == 0)
+  for (const std::string& path : transfer.left_out)
+    session.note("left out, for it is neither file, directory nor link: " + path);
+  if (transfer.kind != TransferKind::export_ && transfer.version == 0)
     session.note("nothing changed: there is no new version");
   return 0;
 }
@@ -88,6 +133,7 @@ json::value watch_job(Session& session, const std::string& id, Logs logs) {
     const auto show = [&](const json::value& event) {
       const auto job = typed<Job>(event);
       last = event;
+      if (job.state == JobState::QUEUED && job.reason.starts_with("waits: ")) session.note(id + " " + job.reason);
       for (; seen < job.history.size(); ++seen) {
         const JobEvent& change = job.history[seen];
         const std::string reason = change.reason.empty() ? "" : " (" + change.reason + ")";

@@ -14,6 +14,12 @@ namespace volary {
 json::value watch_transfer(Session& session, const std::string& id);
 // Says on stderr how it ended. A failed one is thrown as the Error it failed with; a cancelled one is exit code 130.
 int transfer_result(Session& session, const Transfer& transfer);
+// The same, and prints what it made, "wiki@3" or "corpora:wiki", or the record if one was asked for.
+int end_of_transfer(Session& session, const json::value& answer);
+
+// "corpora:wiki" and "wiki:/" of an import, the other way round of an export; a path of a snapshot.
+std::string source_of(const Transfer& transfer);
+std::string target_of(const Transfer& transfer);
 
 enum class Logs { none, follow };  // Whether the log goes to stdout meanwhile.
 

@@ -27,25 +27,41 @@ JobRow get_row(Transaction& transaction, const Caller& caller, const std::string
   return *row;
 }
 
-// Takes the lease that the attachment needs and writes its row.
-void attach(Transaction& transaction, const Caller& caller, const std::string& job_id, uint64_t number,
-            const NewAttachment& wanted, Time now) {
-  const VolumeReference reference = VolumeReference::parse(wanted.volume);
-  const Volume volume = get_volume(transaction, caller, reference.name);
-  uint64_t version = volume.head;
-  if (wanted.access == AttachAccess::ro) {
-    version = get_version(transaction, volume, reference.version).number;
-    take_reader(transaction, volume.id, version, {"job", job_id}, now);
-  } else {
-    if (!reference.version.empty() && get_version(transaction, volume, reference.version).number != volume.head)
-      throw Error(Errc::invalid, "'{}' is not the newest version: only that can be attached for writing",
-                  wanted.volume);
-    take_writer(transaction, volume.id, volume.name, version, {"job", job_id}, now);
+// Takes the leases that the attachments need, or stands in line for those of the volumes to be written, and writes
+// their rows.
+void attach(Transaction& transaction, const Caller& caller, const std::string& job_id, const NewJob& request,
+            Time now) {
+  const Holder holder{"job", job_id};
+  std::vector<WantedVolume> to_write;
+  bool names_version = false;
+  uint64_t number = 0;
+  for (const NewAttachment& wanted : request.attachments) {
+    const VolumeReference reference = VolumeReference::parse(wanted.volume);
+    const Volume volume = get_volume(transaction, caller, reference.name);
+    uint64_t version = volume.head;
+    if (wanted.access == AttachAccess::ro) {
+      version = get_version(transaction, volume, reference.version).number;
+      take_reader(transaction, volume.id, version, holder, now);
+    } else {
+      if (!reference.version.empty() && get_version(transaction, volume, reference.version).number != volume.head)
+        throw Error(Errc::invalid, "'{}' is not the newest version: only that can be attached for writing",
+                    wanted.volume);
+      names_version |= !reference.version.empty() && reference.version != "head";
+      for (const WantedVolume& one : to_write)
+        if (one.id == volume.id)
+          throw Error(Errc::invalid, "volume '{}' is attached for writing twice: expected one path", volume.name);
+      to_write.push_back({volume.id, volume.name, version});
+    }
+    transaction.run(
+        "INSERT INTO job_attachment (job, number, volume, path, access, version, lease, result) "
+        "VALUES ($1, $2, $3, $4, $5, $6, '', 0)",
+        job_id, number++, volume.id, wanted.path, wanted.access, version);
   }
-  transaction.run(
-      "INSERT INTO job_attachment (job, number, volume, path, access, version, lease, result) "
-      "VALUES ($1, $2, $3, $4, $5, $6, '', 0)",
-      job_id, number, volume.id, wanted.path, wanted.access, version);
+  const Admission admission = take_writers(transaction, to_write, holder, request.wait_seconds, now);
+  if (admission == Admission::waits && names_version)
+    throw Error(Errc::invalid,
+                "a volume has a writer now, and whoever waits for it gets the version that is the newest then: "
+                "expected no version at a volume to be written");
 }
 
 }  // namespace
@@ -71,8 +87,7 @@ Job Jobs::submit(const Caller& caller, const NewJob& request) {
         id, caller.tenant, caller.project, caller.name, request.name.value_or(id), request, "submitted", now);
     transaction.run(
         "INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')", id, now);
-    uint64_t number = 0;
-    for (const NewAttachment& wanted : request.attachments) attach(transaction, caller, id, number++, wanted, now);
+    attach(transaction, caller, id, request, now);
     fault::point("job.submitting");
     return view_of(transaction, *find_job(transaction, id));
   });

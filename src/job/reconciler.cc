@@ -118,8 +118,10 @@ bool Reconciler::step_once(const std::string& id) {
   if (!job || is_terminal(job->state)) return false;
   RunStatus run;
   if (takes_room(job->state) && job->state != JobState::INITIALIZING) run = runner_.poll(workplace_.places(*job).run);
-  const Room room = job->state == JobState::QUEUED ? take_room() : Room::none;
-  const Step step = next_step(facts_of(*job), run, room, clock_.now());
+  JobFacts facts = facts_of(*job);
+  if (job->state == JobState::QUEUED) end_wait(database_, *job, clock_.now(), facts);
+  const bool may_begin = job->state == JobState::QUEUED && facts.wait == Wait::none;
+  const Step step = next_step(facts, run, may_begin ? take_room() : Room::none, clock_.now());
   if (step.act == Act::none && !step.next) return false;
   return act_and_move(*job, step);
 }

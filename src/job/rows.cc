@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "core/quantity.h"
 #include "volume/ledger.h"
 
 namespace volary {
@@ -44,6 +45,9 @@ Job view_of(Transaction& transaction, const JobRow& row) {
   job.ended_at = row.ended_at;
   for (const AttachmentRow& one : attachments_of(transaction, row.id))
     job.attachments.push_back({one.volume, one.path, one.access, one.version, one.result});
+  if (row.state == JobState::QUEUED)
+    if (const auto waiting = find_waiting(transaction, {"job", row.id}); waiting && !waiting->reason.empty())
+      job.reason = "waits: " + waiting->reason;
   job.history = transaction.all<JobEvent>("SELECT state, date, reason FROM job_event WHERE job = $1 ORDER BY number",
                                           row.id);
   return job;
@@ -58,6 +62,30 @@ JobFacts facts_of(const JobRow& row) {
   facts.timeout_seconds = row.spec.timeout_seconds.value_or(timeout_seconds_default);
   facts.started_at = row.started_at;
   return facts;
+}
+
+void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts) {
+  const Holder holder{"job", row.id};
+  const auto waiting = database.read([&](Transaction& transaction) { return find_waiting(transaction, holder); });
+  if (!waiting) return;
+  facts.wait = Wait::waiting;
+  if (waiting->reason.empty()) {
+    const bool writes = database.write([&](Transaction& transaction) {
+      const auto job = find_job(transaction, row.id);
+      if (!job || job->state != JobState::QUEUED || !take_waited(transaction, holder, now)) return false;
+      transaction.run(
+          "UPDATE job_attachment SET version = (SELECT head FROM volume WHERE volume.id = job_attachment.volume) "
+          "WHERE job = $1 AND access <> 'ro'",
+          row.id);
+      return true;
+    });
+    if (writes) facts.wait = Wait::none;
+  } else if (now >= waiting->give_up_at) {
+    facts.wait = Wait::given_up;
+    facts.wait_reason =
+        fmt::format("waited {} in vain: {}", seconds_text((now.micros - waiting->asked_at.micros) / 1'000'000),
+                    waiting->reason);
+  }
 }
 
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now) {

@@ -94,6 +94,8 @@ Step next_step(const JobFacts& job, const RunStatus& run, Room room, Time now) {
   switch (job.state) {
     case QUEUED:
       if (job.stop_requested) return move_to(INTERRUPTED, "stopped before it started");
+      if (job.wait == Wait::given_up) return move_to(INTERRUPTED, job.wait_reason);
+      if (job.wait == Wait::waiting) return step;
       return room == Room::free ? move_to(INITIALIZING, "its data is being made ready") : step;
     case INITIALIZING:
       if (job.stop_requested) return move_to(INTERRUPTED, "stopped before it started");

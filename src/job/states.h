@@ -21,6 +21,9 @@
 
 namespace volary {
 
+// Whether a job still waits to write its volumes.
+enum class Wait { none, waiting, given_up };
+
 // What a decision needs of the row.
 struct JobFacts {
   JobState state{};
@@ -29,6 +32,8 @@ struct JobFacts {
   bool stop_requested = false;
   int64_t timeout_seconds = 0;
   std::optional<Time> started_at;  // Of RUNNING.
+  Wait wait = Wait::none;          // Of QUEUED.
+  std::string wait_reason;         // Of Wait::given_up.
 };
 
 enum class Act {

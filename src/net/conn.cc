@@ -74,6 +74,17 @@ class SocketConn final : public Conn {
     co_return error_code();
   }
 
+  std::optional<uint32_t> peer_uid() const override {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    const int socket = const_cast<stream_descriptor&>(socket_).native_handle();
+    if (::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX) return std::nullopt;
+    ucred peer{};
+    size = sizeof peer;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return std::nullopt;
+    return peer.uid;
+  }
+
   bool is_gone() override {
     if (!socket_.is_open()) return true;
     pollfd question{};

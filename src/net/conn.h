@@ -3,7 +3,9 @@
 // Everything happens on the thread of the connection's io_context.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -28,6 +30,8 @@ class Conn {
   virtual asio::awaitable<Received> read_some(std::span<char> to) = 0;
   // All of the pieces, in order; at most 8.
   virtual asio::awaitable<error_code> write(std::span<const std::string_view> pieces) = 0;
+  // The user whose process connected, over a Unix socket; nothing over others.
+  virtual std::optional<uint32_t> peer_uid() const = 0;
   // Whether the peer has closed its side. Does not wait.
   virtual bool is_gone() = 0;
   // Tells the peer that nothing more will come.

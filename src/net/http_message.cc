@@ -142,7 +142,8 @@ std::string print_head(const Response& response, Body body, Afterwards afterward
   add_header(head, "date", http_date());
   add_header(head, "x-request-id", request_id);
   if (body != Body::none) add_header(head, "content-type", response.content_type);
-  if (body == Body::sized) add_header(head, "content-length", std::to_string(response.body.size()));
+  if (body == Body::sized)
+    add_header(head, "content-length", std::to_string(response.stream_bytes.value_or(response.body.size())));
   if (body == Body::chunked) add_header(head, "transfer-encoding", "chunked");
   if (afterwards == Afterwards::close) add_header(head, "connection", "close");
   for (const auto& [name, value] : response.headers) add_header(head, name, value);

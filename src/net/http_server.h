@@ -23,6 +23,7 @@ struct Request {
   std::multimap<std::string, std::string> query;  // In both, '+' and %20 are a space.
   std::map<std::string, std::string> headers;     // Names in lower case; what came twice is joined by ", ".
   std::string body;                  // At most body_bytes_max.
+  std::optional<uint32_t> peer_uid;  // The user of the process at the other end of a Unix socket.
   std::string id;                    // Of this request, for logs and problems; answered as X-Request-Id.
 
   std::optional<std::string> header(const std::string& lower_case_name) const;
@@ -45,6 +46,7 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::unique_ptr<Stream> stream;  // Instead of body: sent chunked, until the stream ends or the client goes.
+  std::optional<uint64_t> stream_bytes;  // How many bytes it gives, if that is known: sent as they are.
 };
 
 // Called on a pool thread, several at once. Must not throw: the dispatcher above it answers errors.

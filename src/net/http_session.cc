@@ -101,6 +101,7 @@ asio::awaitable<bool> HttpSession::serve_one() {
 
   Request request;
   request.id = new_id("req");
+  request.peer_uid = conn_->peer_uid();
   Got got = co_await read_head(parser);
   if (got == Got::whole) {
     if (const auto wrong = check_head(parser, request)) {
@@ -264,7 +265,8 @@ asio::awaitable<error_code> HttpSession::write(std::span<const std::string_view>
 asio::awaitable<bool> HttpSession::send(const Request& request, Response& response, Protocol protocol,
                                         Afterwards afterwards) {
   Body body = Body::sized;
-  if (response.stream) body = protocol == Protocol::http_1_1 ? Body::chunked : Body::until_close;
+  if (response.stream && !response.stream_bytes)
+    body = protocol == Protocol::http_1_1 ? Body::chunked : Body::until_close;
   if (response.status == 204 || response.status == 304) body = Body::none;
   const bool has_body = body != Body::none && request.method != "HEAD";
   phase_ = has_body && response.stream ? Phase::streaming : Phase::writing;

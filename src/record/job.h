@@ -76,8 +76,10 @@ struct NewJob {
   std::optional<int64_t> timeout_seconds;  // 7 days
   std::optional<uint64_t> cpus;            // Cores the process may use; all unless told.
   std::optional<uint64_t> memory_bytes;    // No limit unless told.
+  std::optional<uint64_t> wait_seconds = {};  // How long it may wait in QUEUED to write its volumes; else not at all.
 };
-BOOST_DESCRIBE_STRUCT(NewJob, (), (name, command, env, labels, attachments, files, timeout_seconds, cpus, memory_bytes))
+BOOST_DESCRIBE_STRUCT(NewJob, (), (name, command, env, labels, attachments, files, timeout_seconds, cpus, memory_bytes,
+                                   wait_seconds))
 
 struct JobEvent {
   JobState state{};

@@ -1,4 +1,4 @@
-// record/transfer.h: one import or export: what was asked, what is planned, how far it is.
+// record/transfer.h: one import, export or snapshot of a directory: what was asked, what is planned, how far it is.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,16 @@
 #include <vector>
 
 #include "core/json.h"
+#include "record/volume.h"
 
 namespace volary {
 
-enum class TransferKind { import, export_ };
-BOOST_DESCRIBE_ENUM(TransferKind, import, export_)
+enum class TransferKind {
+  import,    // From a datastore into a volume.
+  export_,   // From a volume to a datastore.
+  snapshot,  // A directory of the server becomes the next version.
+};
+BOOST_DESCRIBE_ENUM(TransferKind, import, export_, snapshot)
 
 enum class Strategy {
   overwrite,     // Copies what differs; keeps what only the target has.
@@ -21,7 +26,7 @@ enum class Strategy {
 BOOST_DESCRIBE_ENUM(Strategy, overwrite, no_overwrite, mirror)
 
 enum class TransferState {
-  queued,     // Waits for a worker.
+  queued,     // Waits for a worker, or to become the volume's writer.
   planning,   // Lists both sides.
   running,    // Moves bytes.
   done,       // All of the plan happened.
@@ -51,9 +56,9 @@ struct Transfer {
   std::string project;
   TransferKind kind{};
   std::string volume;
-  uint64_t version = 0;             // export: the version read; import: the version made (0: none, nothing changed)
-  std::string datastore;
-  std::string source_directory;       // Below the datastore (import) or the volume (export).
+  uint64_t version = 0;             // export: the version read; import, snapshot: the version made (0: none, nothing changed)
+  std::string datastore;            // Of a snapshot: "".
+  std::string source_directory;       // Below the datastore or the volume; of a snapshot: an absolute path.
   std::string destination_directory;  // The other side.
   Strategy strategy{};
   TransferState state{};
@@ -63,10 +68,12 @@ struct Transfer {
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
   std::string created_by;
+  std::vector<std::string> left_out;  // snapshot: paths that are neither file, directory nor link; the first 100.
+  std::string waits_for;              // queued: who keeps it from being the volume's writer; "" if nobody does.
 };
 BOOST_DESCRIBE_STRUCT(Transfer, (), (id, project, kind, volume, version, datastore, source_directory,
                                      destination_directory, strategy, state, counts, error, created_at, started_at,
-                                     ended_at, created_by))
+                                     ended_at, created_by, left_out, waits_for))
 
 // POST /volumes/{name}/imports and …/exports
 struct NewTransfer {
@@ -76,8 +83,20 @@ struct NewTransfer {
   std::optional<Strategy> strategy;     // overwrite
   std::optional<std::string> version;   // export: "3", a tag or a checksum prefix; the head unless told
   std::optional<std::string> message;   // import: kept with the version
+  // import: how long it may wait for the volume's present writer to end; not at all unless told
+  std::optional<uint64_t> wait_seconds = {};
 };
-BOOST_DESCRIBE_STRUCT(NewTransfer, (), (datastore, source_directory, destination_directory, strategy, version, message))
+BOOST_DESCRIBE_STRUCT(NewTransfer, (), (datastore, source_directory, destination_directory, strategy, version, message,
+                                        wait_seconds))
+
+// POST /volumes/{name}/snapshots
+struct NewSnapshot {
+  std::string path;  // Of a directory of the server, absolute. The new version holds all of it and nothing else.
+  std::optional<std::string> message;
+  std::optional<uint64_t> wait_seconds;  // As of a NewTransfer.
+  std::optional<NewVolume> new_volume;   // Makes the volume first, all or nothing; its name is that of the path.
+};
+BOOST_DESCRIBE_STRUCT(NewSnapshot, (), (path, message, wait_seconds, new_volume))
 
 enum class PlanAct { copy, skip, delete_ };
 BOOST_DESCRIBE_ENUM(PlanAct, copy, skip, delete_)

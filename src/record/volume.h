@@ -20,6 +20,15 @@ BOOST_DESCRIBE_ENUM(StorageType, fs, obs)
 enum class Origin { import, upload, job, clone, restore, snapshot };
 BOOST_DESCRIBE_ENUM(Origin, import, upload, job, clone, restore, snapshot)
 
+// Which versions may go by themselves: those that are outside every bound given here. The head never goes, nor a
+// version that somebody holds. Without a number nothing goes.
+struct Retention {
+  std::optional<uint64_t> keep_versions;  // So many of the newest stay.
+  std::optional<uint64_t> keep_days;      // So long each stays.
+  std::optional<bool> keep_tagged;        // Whether those with tags stay; they do unless told.
+};
+BOOST_DESCRIBE_STRUCT(Retention, (), (keep_versions, keep_days, keep_tagged))
+
 struct Volume {
   std::string id;
   std::string project;
@@ -35,9 +44,13 @@ struct Volume {
   uint64_t files = 0;        // Of the head.
   Time created_at;
   std::string created_by;
+  uint64_t versions = 0;        // How many there are.
+  uint64_t versions_bytes = 0;  // The sum of their logical bytes; what they share is kept once.
+  Retention retention;
 };
 BOOST_DESCRIBE_STRUCT(Volume, (), (id, project, name, data_type, storage_type, quota_bytes, used_bytes, reserved_bytes,
-                                   tags, head, checksum, files, created_at, created_by))
+                                   tags, head, checksum, files, created_at, created_by, versions, versions_bytes,
+                                   retention))
 
 struct Version {
   std::string volume;
@@ -50,10 +63,11 @@ struct Version {
   Time created_at;
   std::string message;
   Origin origin{};
-  std::string origin_id;  // The transfer or job; "" if none.
+  std::string origin_id;  // The transfer or job; of a clone or restore "volume@3"; "" if none.
+  std::vector<std::string> tags;
 };
 BOOST_DESCRIBE_STRUCT(Version, (), (volume, number, tree, checksum, files, bytes, author, created_at, message, origin,
-                                    origin_id))
+                                    origin_id, tags))
 
 // POST /volumes
 struct NewVolume {
@@ -65,16 +79,58 @@ struct NewVolume {
 };
 BOOST_DESCRIBE_STRUCT(NewVolume, (), (name, data_type, storage_type, quota_bytes, tags))
 
+// PATCH /volumes/{name}. Of the retention, what is given changes; 0 takes a bound away.
+struct VolumeChange {
+  std::optional<uint64_t> quota_bytes;
+  std::optional<std::vector<std::string>> tags;
+  std::optional<Retention> retention;
+};
+BOOST_DESCRIBE_STRUCT(VolumeChange, (), (quota_bytes, tags, retention))
+
+// POST /volumes/{name}/clones
+struct NewClone {
+  std::string name;
+  std::optional<std::string> project;   // Where it goes, by name or id; the caller's unless told.
+  std::optional<std::string> version;   // The head unless told.
+  std::optional<uint64_t> quota_bytes;  // As the source's unless told.
+  std::optional<std::string> message;
+};
+BOOST_DESCRIBE_STRUCT(NewClone, (), (name, project, version, quota_bytes, message))
+
+// POST /volumes/{name}/restore
+struct NewRestore {
+  std::string version;
+  std::optional<std::string> message;
+};
+BOOST_DESCRIBE_STRUCT(NewRestore, (), (version, message))
+
+// POST /volumes/{name}/prune
+struct NewPrune {
+  std::vector<std::string> versions;  // These; without any, those that the volume's retention lets go.
+  bool tagged = false;                // Even those of them with tags.
+  bool dry_run = false;
+};
+BOOST_DESCRIBE_STRUCT(NewPrune, (), (versions, tagged, dry_run))
+
+struct Pruned {
+  std::string volume;
+  bool dry_run = false;           // Then nothing has gone.
+  std::vector<Version> versions;  // What has gone, oldest first.
+  uint64_t held = 0;              // Versions that stay only because somebody holds them.
+};
+BOOST_DESCRIBE_STRUCT(Pruned, (), (volume, dry_run, versions, held))
+
 // One row of GET /volumes/{name}/files.
 struct FileEntry {
   std::string path;
   std::string kind;  // "file", "directory" or "symlink"
-  uint64_t size = 0;
+  uint64_t size = 0;   // Of a directory: of all files below it.
+  uint64_t files = 0;  // Of a directory: regular files and symbolic links below it; otherwise 1.
   bool executable = false;
   std::string digest;  // BLAKE3 of a file's bytes; "" otherwise.
   std::string target;  // Of a symlink.
 };
-BOOST_DESCRIBE_STRUCT(FileEntry, (), (path, kind, size, executable, digest, target))
+BOOST_DESCRIBE_STRUCT(FileEntry, (), (path, kind, size, files, executable, digest, target))
 
 // GET /volumes/{name}/verification
 struct Verification {
@@ -90,14 +146,16 @@ BOOST_DESCRIBE_STRUCT(Verification, (), (volume, number, checksum, files, bytes,
 
 // Who holds a volume and how.
 struct Lease {
-  std::string id;
+  std::string id;    // "" of one that waits.
   std::string volume;
-  std::string kind;  // "reader" or "writer"
+  std::string kind;  // "reader", "writer", or "waiting" to be the next writer
   uint64_t version = 0;
   uint64_t epoch = 0;  // Of a writer; only grows.
-  std::string holder;  // "job job-…" or "transfer xfer-…"
-  Time acquired_at;
+  std::string holder;  // "job job-…", "transfer xfer-…" or "mount mount-…"
+  Time acquired_at;    // Of one that waits: since when.
+  std::string name = {};  // Of a job; the path of a mount; what a transfer does.
+  std::string user = {};  // Who started the holder.
 };
-BOOST_DESCRIBE_STRUCT(Lease, (), (id, volume, kind, version, epoch, holder, acquired_at))
+BOOST_DESCRIBE_STRUCT(Lease, (), (id, volume, kind, version, epoch, holder, acquired_at, name, user))
 
 }  // namespace volary

@@ -1,4 +1,5 @@
-// volume/ledger.cc: the books of volume/ledger.h, each rule one conditional statement.
+// volume/ledger.cc: the books of volume/ledger.h, each rule one conditional statement; the writers' part is in
+// volume/writers.cc.
 #include "volume/ledger.h"
 
 #include "core/error.h"
@@ -67,25 +68,9 @@ void take_reader(Transaction& transaction, const std::string& volume_id, uint64_
       new_id("lease"), version, holder.kind, holder.id, now, volume_id);
 }
 
-uint64_t take_writer(Transaction& transaction, const std::string& volume_id, const std::string& volume_name,
-                     uint64_t version, const Holder& holder, Time now) {
-  const auto writer = transaction.find<HeldLease>(
-      "SELECT holder_kind, holder, epoch, acquired_at FROM lease WHERE volume = $1 AND kind = 'writer'", volume_id);
-  if (writer)
-    throw Error(Errc::conflict, "volume '{}' is being written by {} {} since {}: expected no other writer", volume_name,
-                writer->holder_kind, writer->holder, to_text(writer->acquired_at));
-  const auto epoch = transaction.find<uint64_t>(
-      "UPDATE volume SET writer_epoch = writer_epoch + 1 WHERE id = $1 RETURNING writer_epoch", volume_id);
-  if (!epoch) throw Error(Errc::not_found, "volume '{}' does not exist any more", volume_name);
-  transaction.run(
-      "INSERT INTO lease (id, tenant, volume, kind, version, epoch, holder_kind, holder, acquired_at) "
-      "SELECT $1, tenant, id, 'writer', $2, writer_epoch, $3, $4, $5 FROM volume WHERE id = $6",
-      new_id("lease"), version, holder.kind, holder.id, now, volume_id);
-  return *epoch;
-}
-
 void release_leases(Transaction& transaction, const Holder& holder) {
   transaction.run("DELETE FROM lease WHERE holder_kind = $1 AND holder = $2", holder.kind, holder.id);
+  transaction.run("DELETE FROM lease_wait WHERE holder_kind = $1 AND holder = $2", holder.kind, holder.id);
 }
 
 void reserve_bytes(Transaction& transaction, const std::string& volume_id, uint64_t bytes) {
@@ -109,6 +94,7 @@ uint64_t commit_version(Transaction& transaction, const NewVersion& version, Tim
   if (!lease || lease->epoch != books.writer_epoch)
     throw Error(Errc::conflict, "{} {} may not write volume '{}' any more: its lease has ended", version.holder.kind,
                 version.holder.id, books.name);
+  release_bytes(transaction, version.volume_id, version.reserved_bytes);
   books.reserved_bytes -= version.reserved_bytes;
   if (version.tree.bytes > books.used_bytes) check_quota(transaction, books, version.tree.bytes - books.used_bytes);
   const uint64_t number = books.head + 1;
@@ -116,9 +102,10 @@ uint64_t commit_version(Transaction& transaction, const NewVersion& version, Tim
       "INSERT INTO version (volume, number, tree, checksum, files, bytes, author, created_at, message, origin, "
       "origin_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
       version.volume_id, number, version.tree.tree, version.tree.checksum, version.tree.files, version.tree.bytes,
-      version.author, now, version.message, version.origin, version.holder.id);
-  transaction.run("UPDATE volume SET head = $2, used_bytes = $3, reserved_bytes = reserved_bytes - $4 WHERE id = $1",
-                  version.volume_id, number, version.tree.bytes, version.reserved_bytes);
+      version.author, now, version.message, version.origin,
+      version.origin_id.empty() ? version.holder.id : version.origin_id);
+  transaction.run("UPDATE volume SET head = $2, used_bytes = $3 WHERE id = $1", version.volume_id, number,
+                  version.tree.bytes);
   fault::point("ledger.committing");
   return number;
 }

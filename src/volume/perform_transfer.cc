@@ -1,4 +1,5 @@
-// volume/perform_transfer.cc: one import or export from its row to its end, for volume/transfers.h.
+// volume/perform_transfer.cc: one import or export from its row to its end, for volume/transfers.h; snapshots are in
+// perform_snapshot.cc.
 //
 // An import is visible only by the last transaction of perform_import: the version, the head, what was seen of the
 // objects, the end of the lease and the state "done" are one commit. Whatever dies before it leaves the volume as it
@@ -19,30 +20,6 @@
 namespace volary {
 namespace {
 
-struct Inside {  // Of the row, what people are not shown.
-  std::string volume_id;
-  std::string tenant;
-  std::string message;
-  uint64_t reserved_bytes = 0;
-  bool cancel_requested = false;
-};
-BOOST_DESCRIBE_STRUCT(Inside, (), (volume_id, tenant, message, reserved_bytes, cancel_requested))
-
-Inside inside_of(Transaction& transaction, const std::string& id) {
-  return *transaction.find<Inside>(
-      "SELECT volume, tenant, message, reserved_bytes, cancel_requested FROM transfer WHERE id = $1", id);
-}
-
-void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
-                  const TransferCounts& counts, const std::string& error, Time now) {
-  transaction.run(
-      "UPDATE transfer SET state = $2, version = $3, counts = $4, error = $5, reserved_bytes = 0, ended_at = $6 "
-      "WHERE id = $1",
-      id, state, version, counts, error, now);
-  transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
-  release_leases(transaction, {"transfer", id});
-}
-
 TransferCounts counts_of(const Plan& plan, size_t listed, uint64_t skipped_besides) {
   TransferCounts counts;
   counts.total = listed + skipped_besides;
@@ -61,15 +38,9 @@ TransferCounts finished(TransferCounts counts, const Plan& plan) {
   return counts;
 }
 
-// Promises what the volume may grow by, before a byte moves; what a run that was cut off had promised is given back.
-void reserve_for(Transaction& transaction, const std::string& id, const Plan& plan, const TransferCounts& counts) {
+uint64_t growth_of(const Plan& plan) {
   const uint64_t goes = plan.replaced_bytes + plan.delete_bytes;
-  const uint64_t more = plan.copy_bytes > goes ? plan.copy_bytes - goes : 0;
-  const Inside inside = inside_of(transaction, id);
-  release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
-  reserve_bytes(transaction, inside.volume_id, more);
-  transaction.run("UPDATE transfer SET state = 'running', counts = $2, reserved_bytes = $3 WHERE id = $1", id, counts,
-                  more);
+  return plan.copy_bytes > goes ? plan.copy_bytes - goes : 0;
 }
 
 std::vector<TreeChange> changes_of(const Plan& plan, const std::vector<Listed>& source,
@@ -88,6 +59,20 @@ std::vector<TreeChange> changes_of(const Plan& plan, const std::vector<Listed>& 
   return changes;
 }
 
+std::string words_of(const Transfer& transfer) {
+  switch (transfer.kind) {
+    case TransferKind::import:
+      return fmt::format("importing {}:{} into volume '{}'", transfer.datastore, transfer.source_directory,
+                         transfer.volume);
+    case TransferKind::export_:
+      return fmt::format("exporting volume '{}' to {}:{}", transfer.volume, transfer.datastore,
+                         transfer.destination_directory);
+    case TransferKind::snapshot:
+      return fmt::format("taking a snapshot of '{}' into volume '{}'", transfer.source_directory, transfer.volume);
+  }
+  return "";
+}
+
 }  // namespace
 
 Caller Transfers::caller_of(const Transfer& transfer) {
@@ -102,15 +87,12 @@ void Transfers::perform(const std::string& id, Live& live) {
   try {
     if (database_.read([&](Transaction& t) { return inside_of(t, id).cancel_requested; }))
       throw Error(Errc::unavailable, "the transfer was asked to stop");
-    const std::string what =
-        transfer->kind == TransferKind::import
-            ? fmt::format("importing {}:{} into volume '{}'", transfer->datastore, transfer->source_directory,
-                          transfer->volume)
-            : fmt::format("exporting volume '{}' to {}:{}", transfer->volume, transfer->datastore,
-                          transfer->destination_directory);
-    during(what, [&] {
-      if (transfer->kind == TransferKind::import) perform_import(*transfer, live);
-      else perform_export(*transfer, live);
+    during(words_of(*transfer), [&] {
+      switch (transfer->kind) {
+        case TransferKind::import: return perform_import(*transfer, live);
+        case TransferKind::export_: return perform_export(*transfer, live);
+        case TransferKind::snapshot: return perform_snapshot(*transfer, live);
+      }
     });
   } catch (const Error& error) {
     // Where even this cannot be written, the row goes back into the queue as soon as it can be.
@@ -141,7 +123,7 @@ void Transfers::put_back(const std::string& id, const Live& live) {
 // failed.
 void Transfers::fail(const Transfer& transfer, const Error& error, const Live& live) {
   database_.write([&](Transaction& transaction) {
-    const Inside inside = inside_of(transaction, transfer.id);
+    const TransferInside inside = inside_of(transaction, transfer.id);
     if (live.stop.stop_requested() && !inside.cancel_requested) return;
     TransferCounts counts = find_transfer(transaction, transfer.id)->counts;
     counts.completed = live.progress.files_done;
@@ -174,7 +156,9 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const TransferCounts counts = counts_of(plan, source.size(), listing.markers);
   live.progress.files_total = plan.copies.size();
   live.progress.bytes_total = plan.copy_bytes;
-  database_.write([&](Transaction& transaction) { reserve_for(transaction, transfer.id, plan, counts); });
+  database_.write([&](Transaction& transaction) {
+    reserve_growth(transaction, transfer.id, growth_of(plan), counts);
+  });
   fault::point("import.planned");
 
   const auto commit = store_.begin_commit();
@@ -187,7 +171,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   }
   fault::point("import.published");
   database_.write([&](Transaction& transaction) {
-    const Inside inside = inside_of(transaction, transfer.id);
+    const TransferInside inside = inside_of(transaction, transfer.id);
     if (inside.cancel_requested) throw Error(Errc::unavailable, "the transfer was asked to stop");
     uint64_t number = volume.head;
     if (made && made->tree != base) {

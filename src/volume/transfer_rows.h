@@ -1,10 +1,12 @@
-// volume/transfer_rows.h: the table transfer as the two halves of Transfers read it. For this folder only.
+// volume/transfer_rows.h: the table transfer as the parts of Transfers read and write it. For this folder only.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/clock.h"
 #include "db/database.h"
 #include "record/transfer.h"
 
@@ -13,9 +15,29 @@ namespace volary {
 constexpr std::string_view select_transfer =
     "SELECT transfer.id, transfer.project, transfer.kind, volume.name, transfer.version, transfer.datastore, "
     "transfer.source_directory, transfer.destination_directory, transfer.strategy, transfer.state, transfer.counts, "
-    "transfer.error, transfer.created_at, transfer.started_at, transfer.ended_at, transfer.created_by "
-    "FROM transfer JOIN volume ON volume.id = transfer.volume ";
+    "transfer.error, transfer.created_at, transfer.started_at, transfer.ended_at, transfer.created_by, "
+    "transfer.left_out, '' FROM transfer JOIN volume ON volume.id = transfer.volume ";
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id);
+
+// Of the row, what people are not shown.
+struct TransferInside {
+  std::string volume_id;
+  std::string tenant;
+  std::string message;
+  uint64_t reserved_bytes = 0;
+  bool cancel_requested = false;
+};
+BOOST_DESCRIBE_STRUCT(TransferInside, (), (volume_id, tenant, message, reserved_bytes, cancel_requested))
+
+TransferInside inside_of(Transaction& transaction, const std::string& id);
+
+// Promises what the volume may grow by, before a byte moves, in place of what a run that was cut off had promised; the
+// transfer runs from now on.
+void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts);
+
+// Writes the end of a transfer: its journal and leases go. What it had reserved is for the caller to give back or use.
+void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
+                  const TransferCounts& counts, const std::string& error, Time now);
 
 }  // namespace volary

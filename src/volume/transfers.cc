@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "core/quantity.h"
 #include "core/random.h"
 #include "core/tree_path.h"
 #include "sync/listing.h"
@@ -19,11 +20,54 @@ namespace {
 constexpr size_t transfer_workers = 4;
 constexpr size_t plan_items_max = 1000;
 
-}  // namespace
+struct NewRow {
+  TransferKind kind{};
+  std::string volume_id;
+  uint64_t version = 0;
+  std::string datastore;
+  std::string source_directory;
+  std::string destination_directory;
+  Strategy strategy{};
+  std::string message;
+};
 
-std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id) {
-  return transaction.find<Transfer>(std::string(select_transfer) + "WHERE transfer.id = $1", id);
+void insert_transfer(Transaction& transaction, const Caller& caller, const std::string& id, const NewRow& row,
+                     Time now) {
+  transaction.run(
+      "INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
+      "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, created_at, "
+      "created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14)",
+      id, caller.tenant, caller.project, row.kind, row.volume_id, row.version, row.datastore, row.source_directory,
+      row.destination_directory, row.strategy, row.message, TransferCounts{}, now, caller.name);
 }
+
+// Whether a worker has something to do for a queued transfer.
+bool is_due(Transaction& transaction, const std::string& id, Time now) {
+  const auto waiting = find_waiting(transaction, {"transfer", id});
+  return !waiting || waiting->reason.empty() || waiting->give_up_at <= now;
+}
+
+// Lets a queued transfer begin, if it is not to wait any longer for the volume's writer; ends it if it has waited too
+// long.
+bool begin(Transaction& transaction, const std::string& id, Time now) {
+  const auto transfer = find_transfer(transaction, id);
+  if (!transfer || transfer->state != TransferState::queued) return false;
+  const Holder holder{"transfer", id};
+  const auto waiting = find_waiting(transaction, holder);
+  if (waiting && !take_waited(transaction, holder, now)) {
+    if (now >= waiting->give_up_at)
+      end_transfer(transaction, id, TransferState::failed, 0, transfer->counts,
+                   fmt::format("conflict: waited {} in vain: {}",
+                               seconds_text((now.micros - waiting->asked_at.micros) / 1'000'000), waiting->reason),
+                   now);
+    return false;
+  }
+  transaction.run("UPDATE transfer SET state = 'planning', started_at = COALESCE(started_at, $2) WHERE id = $1", id,
+                  now);
+  return true;
+}
+
+}  // namespace
 
 PlanView Transfers::plan(const Caller& caller, TransferKind kind, const std::string& volume_name,
                          const NewTransfer& request) {
@@ -55,37 +99,66 @@ Transfer Transfers::create(const Caller& caller, TransferKind kind, const std::s
   if (kind == TransferKind::export_ && request.message)
     throw Error(Errc::invalid, "an export makes no version: expected no 'message'");
   const std::string id = new_id("xfer");
+  if (kind == TransferKind::export_ && request.wait_seconds)
+    throw Error(Errc::invalid, "an export waits for nobody: expected no 'waitSeconds'");
   database_.write([&](Transaction& transaction) {
+    const Time now = clock_.now();
     const Volume volume = get_volume(transaction, caller, volume_name);
     const Holder holder{"transfer", id};
     uint64_t number = volume.head;
     if (kind == TransferKind::import) {
-      take_writer(transaction, volume.id, volume.name, volume.head, holder, clock_.now());
+      take_writers(transaction, {{volume.id, volume.name, volume.head}}, holder, request.wait_seconds, now);
     } else {
       number = get_version(transaction, volume, request.version.value_or("")).number;
-      take_reader(transaction, volume.id, number, holder, clock_.now());
+      take_reader(transaction, volume.id, number, holder, now);
     }
-    const std::string message =
-        request.message.value_or(fmt::format("import from {}:{}", datastore.name, from.text()));
-    transaction.run(
-        "INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
-        "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, created_at, "
-        "created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14)",
-        id, caller.tenant, caller.project, kind, volume.id, number, datastore.name, from.text(), to.text(),
-        request.strategy.value_or(Strategy::overwrite), message, TransferCounts{}, clock_.now(), caller.name);
+    insert_transfer(transaction, caller, id,
+                    {kind, volume.id, number, datastore.name, from.text(), to.text(),
+                     request.strategy.value_or(Strategy::overwrite),
+                     request.message.value_or(fmt::format("import from {}:{}", datastore.name, from.text()))},
+                    now);
   });
   fault::point("transfer.accepted");
+  wake();
+  return get(caller, id);
+}
+
+Transfer Transfers::create_snapshot(const Caller& caller, const std::string& volume_name, const NewSnapshot& request,
+                                    std::optional<uint32_t> peer_uid) {
+  const Path path = sources_.resolve(request.path, peer_uid);
+  if (request.new_volume && request.new_volume->name != volume_name)
+    throw Error(Errc::invalid, "the snapshot is to be of volume '{}', but 'newVolume' names '{}'", volume_name,
+                request.new_volume->name);
+  const std::string id = new_id("xfer");
+  database_.write([&](Transaction& transaction) {
+    const Time now = clock_.now();
+    if (request.new_volume) create_volume(transaction, caller, *request.new_volume, now);
+    const Volume volume = get_volume(transaction, caller, volume_name);
+    take_writers(transaction, {{volume.id, volume.name, volume.head}}, {"transfer", id}, request.wait_seconds, now);
+    insert_transfer(transaction, caller, id,
+                    {TransferKind::snapshot, volume.id, volume.head, "", path.native(), "", Strategy::mirror,
+                     request.message.value_or("snapshot of " + path.native())},
+                    now);
+  });
+  fault::point("transfer.accepted");
+  wake();
+  return get(caller, id);
+}
+
+void Transfers::wake() {
   ++*wakeups_.lock();
   wake_.notify_one();
-  return get(caller, id);
 }
 
 std::vector<Transfer> Transfers::list(const Caller& caller, const std::string& volume) {
   auto transfers = database_.read([&](Transaction& transaction) {
-    return transaction.all<Transfer>(
+    auto found = transaction.all<Transfer>(
         std::string(select_transfer) +
             "WHERE transfer.project = $1 AND ($2 = '' OR volume.name = $3) ORDER BY transfer.created_at DESC",
         caller.project, volume, volume);
+    for (Transfer& one : found)
+      if (one.state == TransferState::queued) one = *find_transfer(transaction, one.id);
+    return found;
   });
   for (Transfer& transfer : transfers) add_live_counts(transfer);
   return transfers;
@@ -105,6 +178,11 @@ void Transfers::cancel(const Caller& caller, const std::string& id) {
     throw Error(Errc::conflict, "transfer {} is {} already: expected one under way", id, name_of_value(transfer.state));
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET cancel_requested = 1 WHERE id = $1", id);
+    const auto now = find_transfer(transaction, id);
+    if (now->state != TransferState::queued) return;  // The worker that has it ends it.
+    const TransferInside inside = inside_of(transaction, id);
+    release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+    end_transfer(transaction, id, TransferState::cancelled, 0, now->counts, "", clock_.now());
   });
   auto live = live_.lock();
   if (const auto found = live->find(id); found != live->end()) found->second->stop.request_stop();
@@ -156,7 +234,9 @@ void Transfers::pause(const std::stop_token& stop, int seen) {
 bool Transfers::take_one(const std::stop_token& stop) {
   const auto live = std::make_shared<Live>();
   const auto queued = database_.read([&](Transaction& transaction) {
-    return transaction.all<std::string>("SELECT id FROM transfer WHERE state = 'queued' ORDER BY created_at");
+    auto ids = transaction.all<std::string>("SELECT id FROM transfer WHERE state = 'queued' ORDER BY created_at, id");
+    std::erase_if(ids, [&](const std::string& id) { return !is_due(transaction, id, clock_.now()); });
+    return ids;
   });
   // The first that no other worker is just taking.
   const auto waiting = std::find_if(queued.begin(), queued.end(), [&](const std::string& id) {
@@ -169,14 +249,9 @@ bool Transfers::take_one(const std::stop_token& stop) {
     ~Entry() { transfers.live_.lock()->erase(id); }
   } entry{*this, *waiting};
   if (stop.stop_requested()) live->stop.request_stop();
-  const int64_t taken = database_.write([&](Transaction& transaction) {
-    return transaction.run(
-        "UPDATE transfer SET state = 'planning', started_at = COALESCE(started_at, $2) "
-        "WHERE id = $1 AND state = 'queued'",
-        *waiting, clock_.now());
-  });
-  if (taken == 0) return true;
-  perform(*waiting, *live);
+  const bool begun =
+      database_.write([&](Transaction& transaction) { return begin(transaction, *waiting, clock_.now()); });
+  if (begun) perform(*waiting, *live);
   return true;
 }
 

@@ -1,8 +1,10 @@
-// volume/transfers.h: imports and exports: asked for, planned, carried out in the background, resumed after a crash.
+// volume/transfers.h: imports, exports and snapshots of directories: asked for, planned, carried out in the background,
+// resumed after a crash.
 //
-// The row in the table transfer is the truth. An import holds the volume's writer lease from its acceptance to its
-// end, an export a reader's. Workers take queued rows; a server that starts puts those that were under way back into
-// the queue, and the journal keeps them from fetching twice.
+// The row in the table transfer is the truth. An import or a snapshot holds the volume's writer lease from its
+// acceptance to its end, or waits for it first if it may (volume/ledger.h); an export holds a reader's. Workers take
+// queued rows; a server that starts puts those that were under way back into the queue, and the journal keeps them from
+// fetching twice.
 #pragma once
 
 #include <condition_variable>
@@ -22,6 +24,7 @@
 #include "record/transfer.h"
 #include "store/store.h"
 #include "volume/datastores.h"
+#include "volume/snapshot_sources.h"
 #include "volume/volumes.h"
 
 namespace volary {
@@ -30,8 +33,9 @@ class Transfers {
  public:
   using Log = std::function<void(std::string_view line)>;  // For the operator: what failed and is tried again.
 
-  Transfers(Database& database, Store& store, Datastores& datastores, Clock& clock, Log log)
-      : database_(database), store_(store), datastores_(datastores), clock_(clock), log_(std::move(log)) {}
+  Transfers(Database& database, Store& store, Datastores& datastores, SnapshotSources sources, Clock& clock, Log log)
+      : database_(database), store_(store), datastores_(datastores), sources_(std::move(sources)), clock_(clock),
+        log_(std::move(log)) {}
   ~Transfers() { stop(); }
 
   // Puts what was under way back into the queue and starts the workers.
@@ -43,6 +47,10 @@ class Transfers {
   PlanView plan(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
   // Accepts the transfer. Throws `conflict` if the volume has a writer already (import), `not_found`, `invalid`.
   Transfer create(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
+  // The same for a snapshot of a directory of this machine. Throws as SnapshotSources::resolve; `exists` for a volume
+  // that is to be made.
+  Transfer create_snapshot(const Caller& caller, const std::string& volume, const NewSnapshot& request,
+                           std::optional<uint32_t> peer_uid);
 
   std::vector<Transfer> list(const Caller& caller, const std::string& volume);  // Newest first; "" is all volumes.
   Transfer get(const Caller& caller, const std::string& id);  // With the counts of this moment.
@@ -61,6 +69,8 @@ class Transfers {
   void perform(const std::string& id, Live& live);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);
+  void perform_snapshot(const Transfer& transfer, Live& live);
+  void wake();
   void fail(const Transfer& transfer, const Error& error, const Live& live);
   void put_back(const std::string& id, const Live& live);
   Caller caller_of(const Transfer& transfer);
@@ -69,6 +79,7 @@ class Transfers {
   Database& database_;
   Store& store_;
   Datastores& datastores_;
+  SnapshotSources sources_;
   Clock& clock_;
   Log log_;
   Synced<std::map<std::string, std::shared_ptr<Live>>> live_;

@@ -46,7 +46,7 @@ class a_transfer : public testing::Test {
   }
   std::map<std::string, std::string> volume(const std::string& version = "") {
     std::map<std::string, std::string> files;
-    for (const FileEntry& file : volumes.files(alice, "digits", version, "", "", 1000))
+    for (const FileEntry& file : volumes.files(alice, "digits", version, {}))
       if (file.kind == "file") files[file.path] = read_file(store->blob_path(Digest::parse(file.digest)));
     return files;
   }
@@ -71,7 +71,8 @@ class a_transfer : public testing::Test {
   Secrets secrets{*database, scratch.path / "key"};
   Datastores datastores{*database, secrets, *http, system_clock()};
   Volumes volumes{*database, *store, system_clock()};
-  Transfers transfers{*database, *store, datastores, system_clock(), [](std::string_view) {}};
+  SnapshotSources sources{{}, scratch.path / "store"};
+  Transfers transfers{*database, *store, datastores, sources, system_clock(), [](std::string_view) {}};
 };
 
 TEST_F(a_transfer, imports_a_directory_as_version_one_and_then_finds_nothing_to_copy) {

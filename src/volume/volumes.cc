@@ -8,6 +8,7 @@
 #include "core/quantity.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "volume/version_rows.h"
 
 namespace volary {
 namespace {
@@ -19,7 +20,9 @@ constexpr size_t tags_max = 64;
 constexpr std::string_view select_volume =
     "SELECT volume.id, volume.project, volume.name, volume.data_type, volume.storage_type, volume.quota_bytes, "
     "volume.used_bytes, volume.reserved_bytes, volume.tags, volume.head, COALESCE(version.checksum, ''), "
-    "COALESCE(version.files, 0), volume.created_at, volume.created_by "
+    "COALESCE(version.files, 0), volume.created_at, volume.created_by, "
+    "(SELECT COUNT(*) FROM version AS each WHERE each.volume = volume.id), "
+    "(SELECT COALESCE(SUM(bytes), 0) FROM version AS each WHERE each.volume = volume.id), volume.retention "
     "FROM volume LEFT JOIN version ON version.volume = volume.id AND version.number = volume.head ";
 
 void check_tags(const std::vector<std::string>& tags) {
@@ -28,6 +31,48 @@ void check_tags(const std::vector<std::string>& tags) {
   for (const std::string& tag : tags)
     if (tag.empty() || tag.size() > 128 || !is_utf8(tag) || printable(tag) != tag)
       throw Error(Errc::invalid, "'{}' is no tag: expected 1 to 128 bytes of printable text", printable(tag));
+}
+
+Retention changed_retention(Retention retention, const Retention& change) {
+  static constexpr uint64_t keep_max = 1'000'000;
+  const auto change_bound = [](std::optional<uint64_t>& bound, const std::optional<uint64_t>& wanted,
+                               std::string_view what) {
+    if (!wanted) return;
+    if (*wanted > keep_max)
+      throw Error(Errc::invalid, "{} {} cannot be kept: expected at most {}, or 0 for no bound", *wanted, what,
+                  keep_max);
+    bound = *wanted == 0 ? std::nullopt : wanted;
+  };
+  change_bound(retention.keep_versions, change.keep_versions, "versions");
+  change_bound(retention.keep_days, change.keep_days, "days");
+  if (change.keep_tagged) retention.keep_tagged = change.keep_tagged;
+  return retention;
+}
+
+// What people know a holder by, and whose it is.
+constexpr std::string_view holder_names =
+    "COALESCE((SELECT name FROM job WHERE job.id = held.holder), "
+    "(SELECT path FROM mount WHERE mount.id = held.holder), "
+    "(SELECT CASE kind WHEN 'export_' THEN 'export to ' || datastore || ':' || destination_directory "
+    "WHEN 'snapshot' THEN 'snapshot of ' || source_directory "
+    "ELSE 'import from ' || datastore || ':' || source_directory END FROM transfer WHERE transfer.id = held.holder), "
+    "''), "
+    "COALESCE((SELECT subject FROM job WHERE job.id = held.holder), "
+    "(SELECT created_by FROM mount WHERE mount.id = held.holder), "
+    "(SELECT created_by FROM transfer WHERE transfer.id = held.holder), '') ";
+
+std::vector<Lease> leases_of(Transaction& transaction, const Volume& volume) {
+  const std::string names(holder_names);
+  auto leases = transaction.all<Lease>(
+      "SELECT id, $2, kind, version, epoch, holder_kind || ' ' || holder, acquired_at, " + names +
+          "FROM lease AS held WHERE volume = $1 ORDER BY acquired_at, id",
+      volume.id, volume.name);
+  for (Lease& waits : transaction.all<Lease>(
+           "SELECT '', $2, 'waiting', 0, 0, holder_kind || ' ' || holder, asked_at, " + names +
+               "FROM lease_wait AS held WHERE volume = $1 ORDER BY asked_at, holder",
+           volume.id, volume.name))
+    leases.push_back(std::move(waits));
+  return leases;
 }
 
 }  // namespace
@@ -43,14 +88,18 @@ VolumeReference VolumeReference::parse(std::string_view text) {
   return reference;
 }
 
+std::optional<Volume> find_volume(Transaction& transaction, const Caller& caller, const std::string& name) {
+  return transaction.find<Volume>(std::string(select_volume) + "WHERE volume.project = $1 AND volume.name = $2",
+                                  caller.project, name);
+}
+
 Volume get_volume(Transaction& transaction, const Caller& caller, const std::string& name) {
-  auto volume = transaction.find<Volume>(std::string(select_volume) + "WHERE volume.project = $1 AND volume.name = $2",
-                                         caller.project, name);
+  auto volume = find_volume(transaction, caller, name);
   if (!volume) throw Error(Errc::not_found, "there is no volume '{}' in this project", printable(name));
   return *volume;
 }
 
-Volume Volumes::create(const Caller& caller, const NewVolume& request) {
+std::string create_volume(Transaction& transaction, const Caller& caller, const NewVolume& request, Time now) {
   const Name name = Name::parse(request.name, "volume");
   check_tags(request.tags);
   const uint64_t quota = request.quota_bytes.value_or(quota_bytes_default);
@@ -58,17 +107,23 @@ Volume Volumes::create(const Caller& caller, const NewVolume& request) {
     throw Error(Errc::invalid, "a quota of {} bytes cannot be: expected at least 1", quota);
   if (request.storage_type.value_or(StorageType::fs) == StorageType::obs)
     throw Error(Errc::invalid, "storage type 'obs' is not offered by this server: expected 'fs'");
+  if (transaction.find<std::string>("SELECT id FROM volume WHERE project = $1 AND name = $2", caller.project,
+                                    name.text()))
+    throw Error(Errc::exists, "volume '{}' exists already in this project", name.text());
+  const std::string id = new_id("vol");
+  transaction.run(
+      "INSERT INTO volume (id, tenant, project, name, data_type, storage_type, quota_bytes, used_bytes, "
+      "reserved_bytes, tags, head, writer_epoch, created_at, created_by) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, 0, 0, $9, $10)",
+      id, caller.tenant, caller.project, name.text(), request.data_type.value_or(DataType::other), StorageType::fs,
+      quota, request.tags, now, caller.name);
+  return id;
+}
+
+Volume Volumes::create(const Caller& caller, const NewVolume& request) {
   return database_.write([&](Transaction& transaction) {
-    if (transaction.find<std::string>("SELECT id FROM volume WHERE project = $1 AND name = $2", caller.project,
-                                      name.text()))
-      throw Error(Errc::exists, "volume '{}' exists already in this project", name.text());
-    transaction.run(
-        "INSERT INTO volume (id, tenant, project, name, data_type, storage_type, quota_bytes, used_bytes, "
-        "reserved_bytes, tags, head, writer_epoch, created_at, created_by) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, 0, 0, $9, $10)",
-        new_id("vol"), caller.tenant, caller.project, name.text(), request.data_type.value_or(DataType::other),
-        StorageType::fs, quota, request.tags, clock_.now(), caller.name);
-    return get_volume(transaction, caller, name.text());
+    create_volume(transaction, caller, request, clock_.now());
+    return get_volume(transaction, caller, request.name);
   });
 }
 
@@ -111,6 +166,9 @@ Volume Volumes::update(const Caller& caller, const std::string& name, const Volu
       transaction.run("UPDATE volume SET quota_bytes = $2 WHERE id = $1", volume.id, *change.quota_bytes);
     }
     if (change.tags) transaction.run("UPDATE volume SET tags = $2 WHERE id = $1", volume.id, *change.tags);
+    if (change.retention)
+      transaction.run("UPDATE volume SET retention = $2 WHERE id = $1", volume.id,
+                      changed_retention(volume.retention, *change.retention));
     return get_volume(transaction, caller, name);
   });
 }
@@ -119,9 +177,8 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
   database_.write([&](Transaction& transaction) {
     const Volume volume = get_volume(transaction, caller, name);
     std::string users;
-    for (const auto& lease : transaction.all<std::string>(
-             "SELECT holder_kind || ' ' || holder FROM lease WHERE volume = $1 ORDER BY acquired_at", volume.id))
-      users += (users.empty() ? "" : ", ") + lease;
+    for (const Lease& lease : leases_of(transaction, volume))
+      users += (users.empty() ? "" : ", ") + lease.holder + (lease.name.empty() ? "" : " (" + lease.name + ")");
     if (!users.empty())
       throw Error(Errc::conflict, "volume '{}' is in use by {}: expected nobody to hold it", name, users);
     transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)",
@@ -134,11 +191,7 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
 
 std::vector<Lease> Volumes::leases(const Caller& caller, const std::string& name) {
   return database_.read([&](Transaction& transaction) {
-    const Volume volume = get_volume(transaction, caller, name);
-    return transaction.all<Lease>(
-        "SELECT id, $2, kind, version, epoch, holder_kind || ' ' || holder, acquired_at FROM lease WHERE volume = $1 "
-        "ORDER BY acquired_at",
-        volume.id, volume.name);
+    return leases_of(transaction, get_volume(transaction, caller, name));
   });
 }
 

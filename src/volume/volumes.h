@@ -1,16 +1,23 @@
 // volume/volumes.h: volumes and their versions, by name, for one caller's project.
 //
+//   volumes.cc   the volumes                              retention.cc  letting versions go
+//   versions.cc  naming versions                          contents.cc   their files
+//   lineage.cc   making versions of each other            difference.cc comparing them
+//
 // Whether the caller may do what it asks is the gate's business (api/); here it is looked for in its own project
 // only, so what may not be seen is not found. Every function may be called from any thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "access/caller.h"
 #include "core/clock.h"
+#include "core/synced.h"
 #include "db/database.h"
+#include "record/difference.h"
 #include "record/volume.h"
 #include "store/store.h"
 
@@ -29,11 +36,21 @@ struct VolumeReference {
   static VolumeReference parse(std::string_view text);
 };
 
-struct VolumeChange {
-  std::optional<uint64_t> quota_bytes;
-  std::optional<std::vector<std::string>> tags;
+// A file of a version, for reading its bytes.
+struct VolumeFile {
+  Digest digest;
+  uint64_t size = 0;
+  Path blob;  // Where they lie; never changed.
 };
-BOOST_DESCRIBE_STRUCT(VolumeChange, (), (quota_bytes, tags))
+
+// Which files of a version are listed.
+struct FileFilter {
+  std::string directory;  // Only what is below it; "" is all.
+  uint64_t depth = UINT64_MAX;  // At most so many levels below it.
+  bool directories_only = false;
+  std::string after;      // Only after this path.
+  size_t limit = SIZE_MAX;
+};
 
 class Volumes {
  public:
@@ -55,22 +72,52 @@ class Volumes {
   // empty volume.
   Version version(const Caller& caller, const std::string& name, const std::string& reference);
   void tag(const Caller& caller, const std::string& name, const std::string& reference, const std::string& tag);
+  void untag(const Caller& caller, const std::string& name, const std::string& tag);
+  // A new volume with the version as its version 1, without a byte copied: in `target`'s project, by its quota.
+  Volume clone(const Caller& caller, const std::string& name, const Caller& target, const NewClone& request);
+  // Makes an old tree the newest version. Throws `conflict` while somebody writes or waits to, `exhausted`.
+  Version restore(const Caller& caller, const std::string& name, const NewRestore& request);
+  // Removes versions: the named ones, all or none, or those that the retention lets go. Throws `conflict` for a named
+  // one that is the head, that somebody holds, or that has a tag unless that is allowed.
+  Pruned prune(const Caller& caller, const std::string& name, const NewPrune& request);
+  // The retention of all volumes of all projects; what has gone from each where something has.
+  std::vector<Pruned> apply_retention();
+  // How `to` differs from `from`, both "name@version" as VolumeReference reads them. Without a version, `to` is the
+  // head, and `from` the version before `to` (nothing before the first), or the head if it is another volume's. Items
+  // from the cursor on, at most `limit`.
+  VersionDifference difference(const Caller& caller, const VolumeReference& from, const VolumeReference& to,
+                               const std::string& cursor, size_t limit);
+  // Who holds the volume, then who waits to write it.
   std::vector<Lease> leases(const Caller& caller, const std::string& name);
 
-  // Files below `directory` of a version, in order of paths, after the path `after`, at most `limit`.
+  // In order of paths; costs what is listed and the way down to it, not what comes before.
   std::vector<FileEntry> files(const Caller& caller, const std::string& name, const std::string& reference,
-                               const std::string& directory, const std::string& after, size_t limit);
+                               const FileFilter& filter);
+  // Throws `not_found`, `invalid` for what is no regular file.
+  VolumeFile file(const Caller& caller, const std::string& name, const std::string& reference, const std::string& path);
   // Reads every byte of a version from the disk and compares.
   Verification verify(const Caller& caller, const std::string& name, const std::string& reference);
 
  private:
+  // Two trees compared, kept for the next page of the same.
+  struct Compared {
+    Digest before;
+    Digest after;
+    DifferenceTotals totals;
+    std::vector<FileDifference> items;
+  };
+  std::shared_ptr<const Compared> compare(const Digest& before, const Digest& after);
+
   Database& database_;
   const Store& store_;
   Clock& clock_;
+  Synced<std::shared_ptr<const Compared>> compared_;  // Shared by the pages that are being read from it.
 };
 
 // For other services, inside their transactions. Throw `not_found` naming the volume or version.
 Volume get_volume(Transaction& transaction, const Caller& caller, const std::string& name);
+// The new volume's id. Throws as Volumes::create.
+std::string create_volume(Transaction& transaction, const Caller& caller, const NewVolume& request, Time now);
 Version get_version(Transaction& transaction, const Volume& volume, const std::string& reference);
 
 }  // namespace volary

@@ -3,6 +3,23 @@
 -- == Versions and projects
 
 ALTER TABLE volume ADD COLUMN retention TEXT NOT NULL DEFAULT '{}';  -- JSON Retention: which versions may go.
+ALTER TABLE transfer ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';  -- JSON list: a snapshot's paths that no version can hold.
+
+-- A transfer or job makes at most one version of a volume; any number may be cloned or restored from one version.
+DROP INDEX version_origin;
+CREATE UNIQUE INDEX version_origin ON version (volume, origin_id)
+  WHERE origin_id <> '' AND origin NOT IN ('clone', 'restore');
+
+-- Who waits to become a volume's writer; the one that asked first is next.
+CREATE TABLE lease_wait (
+  volume TEXT NOT NULL REFERENCES volume (id),
+  holder_kind TEXT NOT NULL,                   -- job, transfer
+  holder TEXT NOT NULL,
+  asked_at BIGINT NOT NULL,
+  give_up_at BIGINT NOT NULL,
+  PRIMARY KEY (volume, holder_kind, holder)
+);
+CREATE INDEX lease_wait_holder ON lease_wait (holder_kind, holder);
 
 -- == Datastores
 

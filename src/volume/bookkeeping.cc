@@ -1,0 +1,75 @@
+// volume/bookkeeping.cc: one thread that looks once a minute.
+#include "volume/bookkeeping.h"
+
+#include <chrono>
+
+#include "core/error.h"
+#include "volume/ledger.h"
+
+namespace volary {
+namespace {
+
+constexpr std::chrono::minutes look_again{1};
+constexpr int64_t prune_seconds = 86400;
+
+}  // namespace
+
+void Bookkeeping::start() {
+  for (const std::string& line :
+       database_.write([](Transaction& transaction) { return correct_books(transaction); }))
+    log_(line);
+  *stopping_.lock() = false;
+  look();
+  thread_ = std::jthread([this] {
+    for (;;) {
+      auto stopping = stopping_.lock();
+      if (stopping.wait_for(stopped_, look_again, [&] { return *stopping; })) return;
+      stopping.unlock();
+      look();
+    }
+  });
+}
+
+void Bookkeeping::stop() {
+  *stopping_.lock() = true;
+  stopped_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+// A step of background work: its errors end here, for the operator; the next look tries again.
+void Bookkeeping::look() {
+  try {
+    for (const std::string& line :
+         database_.write([](Transaction& transaction) { return end_dead_leases(transaction); }))
+      log_(line);
+    prune_if_due();
+  } catch (const Error& error) {
+    log_(fmt::format("bookkeeping: {}", error.what()));
+  }
+}
+
+// When that was last, is remembered between two servers (table store_note).
+void Bookkeeping::prune_if_due() {
+  const Time now = clock_.now();
+  const auto last = database_.read([](Transaction& transaction) {
+    return transaction.find<std::string>("SELECT value FROM store_note WHERE name = 'retention'");
+  });
+  if (last) {
+    const Time at = parse_time(from_json<std::string>(parse_json(*last, "the note 'retention'"), "note"));
+    if (now < at.plus_seconds(prune_seconds)) return;
+  }
+  for (const Pruned& pruned : volumes_.apply_retention()) {
+    std::string numbers;
+    for (const Version& version : pruned.versions)
+      numbers += (numbers.empty() ? "" : ", ") + std::to_string(version.number);
+    log_(fmt::format("volume '{}': its retention has let go of the versions {}", pruned.volume, numbers));
+  }
+  database_.write([&](Transaction& transaction) {
+    transaction.run(
+        "INSERT INTO store_note (name, value) VALUES ('retention', $1) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        print_json(to_json(now)));
+  });
+}
+
+}  // namespace volary

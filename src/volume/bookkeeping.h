@@ -1,0 +1,44 @@
+// volume/bookkeeping.h: what the books need from time to time, whatever people do: leases that the dead left behind end
+// each minute; versions that retention lets go, go each day.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <string_view>
+#include <thread>
+
+#include "core/clock.h"
+#include "core/synced.h"
+#include "db/database.h"
+#include "volume/volumes.h"
+
+namespace volary {
+
+class Bookkeeping {
+ public:
+  using Log = std::function<void(std::string_view line)>;  // For the operator: what was found and done.
+
+  Bookkeeping(Database& database, Volumes& volumes, Clock& clock, Log log)
+      : database_(database), volumes_(volumes), clock_(clock), log_(std::move(log)) {}
+  ~Bookkeeping() { stop(); }
+
+  // Corrects the books at once, before anybody works, and starts the thread.
+  void start();
+  void stop();
+
+  // One look, as the thread does each minute.
+  void look();
+
+ private:
+  void prune_if_due();
+
+  Database& database_;
+  Volumes& volumes_;
+  Clock& clock_;
+  Log log_;
+  Synced<bool> stopping_{false};
+  std::condition_variable stopped_;
+  std::jthread thread_;
+};
+
+}  // namespace volary

@@ -1,0 +1,15 @@
+// volume/version_rows.h: volumes and versions as several parts of Volumes read them. For this folder only.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "volume/volumes.h"
+
+namespace volary {
+
+std::optional<Volume> find_volume(Transaction& transaction, const Caller& caller, const std::string& name);
+// All versions with their tags, newest first.
+std::vector<Version> versions_of(Transaction& transaction, const Volume& volume);
+
+}  // namespace volary
