@@ -56,7 +56,7 @@ struct Transfer {
   std::string project;
   TransferKind kind{};
   std::string volume;
-  uint64_t version = 0;             // export: the version read; import, snapshot: the version made (0: none, nothing changed)
+  uint64_t version = 0;  // export: the version read; import, snapshot: the version made (0: none, nothing changed)
   std::string datastore;            // Of a snapshot: "".
   std::string source_directory;       // Below the datastore or the volume; of a snapshot: an absolute path.
   std::string destination_directory;  // The other side.

@@ -30,7 +30,7 @@ Cursor parse_cursor(std::string_view text) {
     if (error != std::errc() || (is_last ? after != end : after == end || *after != '.'))
       throw Error(Errc::invalid, "'{}' is no cursor of a difference: expected the 'nextCursor' of the part before",
                   printable(text));
-    at = after + 1;
+    at = is_last ? after : after + 1;
   }
   return cursor;
 }

@@ -22,6 +22,10 @@ class StoppingCommit final : public Commit {
     check(stop_);
     return std::make_unique<Parts>(commit_.new_blob_in_parts(size), stop_);
   }
+  bool reuse_blob(const Blob& blob) override {
+    check(stop_);
+    return commit_.reuse_blob(blob);
+  }
   TreeSummary add_tree(const Tree& tree) override {
     check(stop_);
     return commit_.add_tree(tree);
