@@ -121,8 +121,7 @@ std::vector<Command> prune_commands() {
                                   delete_fields, delete_versions),
       make_command<PruneOptions>({.path = {"volume", "prune"},
                                   .summary = "delete the versions that a volume's rule lets go",
-                                  .example = "volary volume update wiki --keep-versions 10 --keep-days 90\n"
-                                             "volary volume prune wiki --dry-run",
+                                  .example = "volary volume prune wiki --dry-run\nvolary volume prune --all",
                                   .more = "The server does the same each day by itself."},
                                  prune_fields, prune),
   };
