@@ -30,15 +30,18 @@
 #include "job/reconciler.h"
 #include "job/supervisor.h"
 #include "job/workplace.h"
+#include "mount/image_check.h"
 #include "mount/mount.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "store/store.h"
 #include "volume/bookkeeping.h"
+#include "volume/backup.h"
 #include "volume/datastores.h"
 #include "volume/projects.h"
 #include "volume/snapshot_sources.h"
 #include "volume/transfers.h"
+#include "volume/upkeep.h"
 #include "volume/volumes.h"
 
 namespace volary {
@@ -96,6 +99,7 @@ int serve(const ServerConfig& config) {
   if (!lock) throw Error(Errc::conflict, "another server works in '{}': expected to be the only one", root.native());
   DiskReserve reserve(root / "reserve");
   keep_reserve(reserve);
+  refuse_half_restored(root);
   make_directory(root / "jobs", 0700);
 
   Clock& clock = system_clock();
@@ -124,7 +128,10 @@ int serve(const ServerConfig& config) {
   keep_admin_token(access, root / "admin.token");
 
   const SandboxReport sandbox = describe_sandbox();
-  Services services{access, audit, secrets, projects, datastores, volumes, transfers, jobs, {}, {}};
+  Upkeep upkeep({*database, *store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION,
+                 [&](const Path& image) { return image_is_whole(*store, image); }},
+                log);
+  Services services{access, audit, secrets, projects, datastores, volumes, transfers, jobs, upkeep, {}, {}};
   services.status = {VOLARY_VERSION, root.native(), std::string(name_of_value(ways.read_only)),
                      std::string(name_of_value(ways.writable)), sandbox.used, 0};
   services.findings = {{"read-only mounts", true, std::string(name_of_value(ways.read_only)), ways.read_only_reason},
@@ -135,6 +142,7 @@ int serve(const ServerConfig& config) {
   bookkeeping.start();
   transfers.start();
   reconciler.start();
+  upkeep.start({config.upkeep.sweep_seconds, config.upkeep.check_seconds, config.upkeep.scrub_seconds});
   const auto server = start_http_server({config.socket, config.host, config.port},
                                         [&](const Request& request) { return router.answer(request); });
   log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
@@ -144,10 +152,28 @@ int serve(const ServerConfig& config) {
   end.wait();
   timetable.stop();
   server->stop();
+  upkeep.stop();
   reconciler.stop();
   transfers.stop();
   bookkeeping.stop();
   return 0;
+}
+
+// Backups are read by the program itself: when one is needed, there may be no server.
+OfflineBackups offline_backups() {
+  const auto at = [](const PlaceToRead& place, const auto& act) {
+    const auto http = make_http_client();
+    return act(*open_backup_target({place.target, place.endpoint, place.region}, *http, system_clock()));
+  };
+  return {[at](const PlaceToRead& place) {
+            return at(place, [](const BackupTarget& target) { return target.backups(); });
+          },
+          [at](const PlaceToRead& place, const std::string& id, Progress& progress) {
+            return at(place, [&](const BackupTarget& target) { return verify_backup(target, id, progress, {}); });
+          },
+          [at](const PlaceToRead& place, const std::string& id, const Path& to, Progress& progress) {
+            return at(place, [&](const BackupTarget& target) { return restore_backup(target, id, to, progress); });
+          }};
 }
 
 }  // namespace
@@ -155,5 +181,5 @@ int serve(const ServerConfig& config) {
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "supervise") return volary::run_supervisor(argv[2]);
-  return volary::run_cli(argc, argv, volary::serve, VOLARY_VERSION);
+  return volary::run_cli(argc, argv, volary::serve, VOLARY_VERSION, volary::offline_backups());
 }

@@ -12,6 +12,7 @@
 #include "volume/datastores.h"
 #include "volume/projects.h"
 #include "volume/transfers.h"
+#include "volume/upkeep.h"
 #include "volume/volumes.h"
 
 namespace volary {
@@ -26,6 +27,7 @@ struct Services {
   Volumes& volumes;
   Transfers& transfers;
   Jobs& jobs;
+  Upkeep& upkeep;
   ServerStatus status;            // As found at the start.
   std::vector<Finding> findings;  // What `volary doctor` shows.
 };
@@ -41,6 +43,7 @@ void add_volume_routes(std::vector<Route>& routes, Services& services);
 void add_version_routes(std::vector<Route>& routes, Services& services);
 void add_transfer_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
+void add_store_routes(std::vector<Route>& routes, Services& services);
 
 // Splits off the next page of a list that is at hand whole: its cursor is `cursor_of` the last item given.
 template <class Item, class CursorOf>

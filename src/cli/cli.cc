@@ -67,10 +67,12 @@ bool is_completion(const Start& start) { return !start.arguments.empty() && star
 
 }  // namespace
 
-int run_cli(int argc, char** argv, const std::function<int(const ServerConfig&)>& serve, std::string_view version) {
+int run_cli(int argc, char** argv, const std::function<int(const ServerConfig&)>& serve, std::string_view version,
+            const OfflineBackups& backups) {
   keep_standard_places();
   Start start{.arguments = {argv + std::min(argc, 1), argv + argc},
-              .program = {.path = "/proc/self/exe", .version = std::string(version), .serve = serve}};
+              .program = {.path = "/proc/self/exe", .version = std::string(version), .serve = serve,
+                          .backups = backups}};
   try {
     if (argc > 0 && Path(argv[0]).filename() == "oic") return run_oic(start.arguments);
     start.program.path = read_symlink("/proc/self/exe");

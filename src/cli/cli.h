@@ -8,8 +8,17 @@
 #include <vector>
 
 #include "core/file.h"
+#include "core/progress.h"
+#include "record/store.h"
 
 namespace volary {
+
+// How often the server looks after its store by itself, in seconds; 0: never.
+struct UpkeepTimes {
+  int64_t sweep_seconds = 24 * 3600;
+  int64_t check_seconds = 24 * 3600;
+  int64_t scrub_seconds = 7 * 24 * 3600;
+};
 
 // What `volary server` was told.
 struct ServerConfig {
@@ -18,11 +27,26 @@ struct ServerConfig {
   std::string host;     // "" for no TCP.
   uint16_t port = 0;    // 0: any free one.
   std::vector<std::string> snapshot_from;  // Directories of which anybody may take snapshots, with all below them.
+  UpkeepTimes upkeep;
+};
+
+// Where backups are that the program reads without a server.
+struct PlaceToRead {
+  std::string target;    // An absolute directory, or "s3://BUCKET/PREFIX".
+  std::string endpoint;  // Of the latter.
+  std::string region;
+};
+
+// What the program does with backups, without a server. `id`: "" is the newest.
+struct OfflineBackups {
+  std::function<std::vector<Backup>(const PlaceToRead&)> list;
+  std::function<BackupVerification(const PlaceToRead&, const std::string& id, Progress&)> verify;
+  std::function<Backup(const PlaceToRead&, const std::string& id, const Path& to, Progress&)> restore;
 };
 
 // Runs one command and gives the exit code. `serve` runs the server in the foreground until it is told to end.
 // Data goes to stdout, everything else to stderr. Never throws an Error: it is printed, and its code is the exit code.
 int run_cli(int argc, char** argv, const std::function<int(const ServerConfig&)>& serve,
-            std::string_view version = "0.1.0");
+            std::string_view version = "0.1.0", const OfflineBackups& backups = {});
 
 }  // namespace volary

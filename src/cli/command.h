@@ -94,6 +94,8 @@ std::vector<Command> secret_commands();      // secret_commands.cc
 std::vector<Command> job_run_commands();     // job_run_command.cc
 std::vector<Command> job_commands();         // job_commands.cc
 std::vector<Command> token_commands();       // token_commands.cc
+std::vector<Command> store_commands();       // store_commands.cc
+std::vector<Command> backup_commands();      // backup_commands.cc
 std::vector<Command> server_commands();      // server_commands.cc
 std::vector<Command> checksum_commands();    // checksum_command.cc
 std::vector<Command> completion_commands();  // completion_command.cc

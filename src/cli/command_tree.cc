@@ -10,14 +10,14 @@ std::vector<Command> all_commands() {
   std::vector<Command> all;
   for (const auto noun : {volume_commands, version_commands, diff_commands, prune_commands, file_commands,
                           snapshot_commands, transfer_commands, datastore_commands, secret_commands, job_run_commands,
-                          job_commands, project_commands, token_commands, server_commands, checksum_commands,
-                          completion_commands})
+                          job_commands, project_commands, token_commands, store_commands, backup_commands,
+                          server_commands, checksum_commands, completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }
 
 std::string group_summary(const std::string& group) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> summaries = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 10> summaries = {{
       {"volume", "named sets of files, each a history of immutable versions"},
       {"datastore", "named places elsewhere that volumes are imported from and exported to"},
       {"datastore add", "name a directory or a bucket"},
@@ -26,6 +26,8 @@ std::string group_summary(const std::string& group) {
       {"project", "who owns volumes, and how much they may hold"},
       {"job", "run programs on volumes"},
       {"token", "who else may ask this server"},
+      {"store", "look after what is kept: sweep, scrub, check, repair"},
+      {"backup", "copies of everything, and what is made of them again"},
   }};
   for (const auto& [name, summary] : summaries)
     if (name == group) return std::string(summary);

@@ -16,6 +16,9 @@ struct ServeOptions {
   std::optional<std::string> socket;
   std::optional<std::string> listen;
   std::vector<std::string> snapshot_from;
+  std::optional<std::string> sweep_every;
+  std::optional<std::string> check_every;
+  std::optional<std::string> scrub_every;
 };
 
 std::vector<CommandField> serve_fields(ServeOptions& o) {
@@ -25,7 +28,17 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
            .value = "HOST:PORT"},
           {.name = "--snapshot-from", .target = &o.snapshot_from,
            .help = "let others too make versions of this directory and of those below it; may be given again",
-           .value = "DIR", .words = Words::directories}};
+           .value = "DIR", .words = Words::directories},
+          {.name = "--sweep-every", .target = &o.sweep_every,
+           .help = "delete what no version refers to so often; 1d unless told, 'off' for never", .value = "TIME"},
+          {.name = "--check-every", .target = &o.check_every,
+           .help = "look so often whether all is there; 1d unless told, or 'off'", .value = "TIME"},
+          {.name = "--scrub-every", .target = &o.scrub_every,
+           .help = "read and hash everything once in this time; 7d unless told, or 'off'", .value = "TIME"}};
+}
+
+void set_time(int64_t& seconds, const std::optional<std::string>& text, std::string_view option) {
+  if (text) seconds = *text == "off" ? 0 : parse_seconds(*text, option);
 }
 
 int serve(Session& session, const ServeOptions& o) {
@@ -40,6 +53,9 @@ int serve(Session& session, const ServeOptions& o) {
     config.host = address.host;
     config.port = address.port;
   }
+  set_time(config.upkeep.sweep_seconds, o.sweep_every, "--sweep-every");
+  set_time(config.upkeep.check_seconds, o.check_every, "--check-every");
+  set_time(config.upkeep.scrub_seconds, o.scrub_every, "--scrub-every");
   return session.program().serve(config);
 }
 

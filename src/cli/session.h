@@ -31,6 +31,7 @@ struct Program {
   Path path;  // Of this program's file.
   std::string version;
   std::function<int(const ServerConfig&)> serve;
+  OfflineBackups backups;
 };
 
 class Session {

@@ -7,6 +7,7 @@
 #include "db/database.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 
 #include "core/fault.h"
@@ -77,6 +78,21 @@ class SqliteDatabase final : public Database {
       more = writer_.check_pages(result.pages + 1, pages_a_time, result);
     }
     return result;
+  }
+
+  void copy_to(const std::string& file) override {
+    const Inside inside(this);
+    const Fd copy = create_file(file, 0600);  // SQLite writes into an empty file and leaves its mode.
+    const std::array<SqlValue, 1> to = {std::string_view(file)};
+    if (lock_) {
+      Loan loan(idle_readers_, file_);
+      (*loan).execute("VACUUM INTO $1", to.data(), to.size(), nullptr);
+    } else {
+      const std::lock_guard guard(writing_);
+      writer_.execute("VACUUM INTO $1", to.data(), to.size(), nullptr);
+    }
+    sync_file(copy.get(), file);
+    sync_directory(Path(file).parent_path());
   }
 
  private:

@@ -186,6 +186,10 @@ class Database {
     return in_transaction(Mode::read, std::forward<Work>(work));
   }
 
+  // Writes a whole, durable copy of what is committed to `file` (mode 0600), which must not be there; meanwhile others
+  // go on reading and writing.
+  virtual void copy_to(const std::string& file) = 0;
+
  protected:
   enum class Mode { read, write };
   virtual void transact(Mode mode, const std::function<void(Transaction&)>& work) = 0;

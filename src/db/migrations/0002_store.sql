@@ -35,6 +35,28 @@ CREATE TABLE store_note (
   value TEXT NOT NULL                          -- JSON
 );
 
+-- What nothing refers to, between the sweep that first saw it and the one that deletes it.
+CREATE TABLE sweep_candidate (
+  kind TEXT NOT NULL,                          -- blob, tree
+  digest TEXT NOT NULL,
+  first_marked_at BIGINT NOT NULL,
+  quarantined_at BIGINT,                       -- Not yet: a candidate that waits for its second mark.
+  PRIMARY KEY (kind, digest)
+);
+
+-- What is known to be damaged or missing, until it is repaired or found whole.
+CREATE TABLE damage (
+  kind TEXT NOT NULL,                          -- blob, tree, database
+  digest TEXT NOT NULL,                        -- "" for the database.
+  found_by TEXT NOT NULL,                      -- scrub, check
+  what TEXT NOT NULL,
+  found_at BIGINT NOT NULL,
+  PRIMARY KEY (kind, digest, found_by)
+);
+
+-- Where the bytes of a blob came from (repair), and which rows a swept one makes worthless.
+CREATE INDEX seen_object_digest ON seen_object (digest);
+
 -- == Mounts and the cache
 
 -- A version that stands at a path of this machine for a person, until it is unmounted.

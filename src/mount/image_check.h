@@ -1,0 +1,14 @@
+// mount/image_check.h: whether an image that was made earlier is what would be made today.
+#pragma once
+
+#include "core/file.h"
+#include "store/store.h"
+
+namespace volary {
+
+// `image`: images/<tree>-<uid>-<gid>.erofs of the store. False for one of a tree that the store has no more, for a
+// damaged one, and for one of another name: it may be removed, and is made again when a mount needs it. Those who have
+// it mounted keep it.
+bool image_is_whole(const Store& store, const Path& image);
+
+}  // namespace volary

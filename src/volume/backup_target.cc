@@ -1,0 +1,217 @@
+// volume/backup_target.cc: a place with backups: finding, listing, reading, and writing many small files durably.
+//
+// In a directory, new files are written under names that no listing shows, synced all together, and then renamed. An
+// object store takes each by itself.
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "core/random.h"
+#include "core/tree_path.h"
+#include "volume/backup.h"
+
+namespace volary {
+namespace {
+
+constexpr std::string_view manifest_name = "/manifest.json";
+constexpr uint64_t manifest_bytes_max = 1 << 20;
+constexpr uint64_t list_bytes_max = uint64_t{16} << 30;
+constexpr std::string_view staging_name = ".volary-staging";
+
+std::string folder_of(ObjectKind kind) { return kind == ObjectKind::tree ? "trees" : "objects"; }
+
+std::string with_slash(std::string prefix) {
+  if (!prefix.empty() && !prefix.ends_with('/')) prefix += '/';
+  return prefix;
+}
+
+std::unique_ptr<BackupTarget> directory_target(const Path& directory) {
+  return std::make_unique<BackupTarget>(open_directory_remote(directory), "", directory);
+}
+
+}  // namespace
+
+std::string backup_key(const std::string& prefix, ObjectKind kind, const Digest& digest) {
+  return with_slash(prefix) + folder_of(kind) + "/" + digest.path();
+}
+
+BackupTarget::BackupTarget(std::shared_ptr<Remote> remote, std::string prefix, std::optional<Path> directory)
+    : remote_(std::move(remote)), prefix_(with_slash(std::move(prefix))), directory_(std::move(directory)) {}
+
+std::string BackupTarget::description() const {
+  return prefix_.empty() ? remote_->description() : prefix_ + " in " + remote_->description();
+}
+
+std::vector<Backup> BackupTarget::backups() const {
+  std::vector<std::string> manifests;
+  remote_->list(key("backups/"), [&](const RemoteObject& object) {
+    if (object.key.ends_with(manifest_name)) manifests.push_back(object.key.substr(prefix_.size()));
+  });
+  std::vector<Backup> backups;
+  for (const std::string& name : manifests) {
+    const auto text = find_text(name);
+    if (!text) continue;  // Pruned meanwhile.
+    during("reading " + name + " of " + description(), [&] {
+      backups.push_back(from_json<Backup>(parse_json(*text, "the manifest"), "manifest", Unknown::ignore));
+      if (backups.back().format != 1)
+        throw Error(Errc::invalid, "backup {} has format {}: expected 1; use a newer program", backups.back().id,
+                    backups.back().format);
+    });
+  }
+  std::sort(backups.begin(), backups.end(), [](const Backup& a, const Backup& b) { return a.id < b.id; });
+  return backups;
+}
+
+Backup BackupTarget::get(const std::string& id) const {
+  const auto all = backups();
+  if (all.empty()) throw Error(Errc::not_found, "there is no backup in {}", description());
+  if (id.empty()) return all.back();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Backup& one) { return one.id == id; });
+  if (found == all.end())
+    throw Error(Errc::not_found, "there is no backup '{}' in {}: the newest is {}", printable(id), description(),
+                all.back().id);
+  return *found;
+}
+
+std::vector<ListedObject> BackupTarget::objects_of(const Backup& backup) const {
+  StringSink sink(list_bytes_max);
+  get_bytes("backups/" + backup.id + "/objects.txt", sink);
+  if (const Digest found = Digest::of(sink.text); found.hex() != backup.list_digest)
+    throw Error(Errc::corrupt, "the list of backup {} hashes to {}: expected {}", backup.id, found.hex(),
+                backup.list_digest);
+  std::vector<ListedObject> objects;
+  std::istringstream lines(std::move(sink.text));
+  for (std::string kind, digest, bytes; lines >> kind >> digest >> bytes;)
+    objects.push_back(
+        {kind == "tree" ? ObjectKind::tree : ObjectKind::blob, Digest::parse(digest), std::stoull(bytes)});
+  return objects;
+}
+
+void BackupTarget::each_object(const std::function<void(const ListedObject&)>& visit) const {
+  for (const ObjectKind kind : {ObjectKind::tree, ObjectKind::blob}) {
+    const std::string folder = key(folder_of(kind) + "/");
+    remote_->list(folder, [&](const RemoteObject& object) {
+      std::string name = object.key.substr(folder.size());
+      if (name.size() != 65 || name[2] != '/') return;
+      if (const auto digest = Digest::try_parse(name.erase(2, 1))) visit({kind, *digest, object.size});
+    });
+  }
+}
+
+void BackupTarget::get_bytes(const std::string& name, Sink& sink) const { remote_->get(key(name), {}, sink); }
+
+std::optional<std::string> BackupTarget::find_text(const std::string& name) const {
+  if (!remote_->find(key(name))) return std::nullopt;
+  StringSink sink(manifest_bytes_max);
+  get_bytes(name, sink);
+  return std::move(sink.text);
+}
+
+void BackupTarget::put_text(const std::string& name, std::string_view text) {
+  StringSource source(text);
+  remote_->put(key(name), source, text.size());
+}
+
+std::string BackupTarget::staged_name() { return random_hex(12); }
+
+void BackupTarget::put_file(const std::string& name, const Path& file, const Digest& digest) {
+  const auto refuse = [&](const Digest& found) {
+    if (found != digest)
+      throw Error(Errc::corrupt, "the bytes of '{}' hash to {}: expected {}", file.native(), found.hex(), digest.hex());
+  };
+  FileSource source(file);
+  if (!directory_) {
+    class Checking final : public Source {  // The last block goes out only if all of them are right.
+     public:
+      Checking(Source& next, std::function<void(const Digest&)> check) : next_(next), check_(std::move(check)) {}
+      size_t read(std::span<char> to) override {
+        const size_t size = next_.read(to);
+        hasher_.update({to.data(), size});
+        if (size == 0) check_(hasher_.finish());
+        return size;
+      }
+
+     private:
+      Source& next_;
+      std::function<void(const Digest&)> check_;
+      Hasher hasher_;
+    } checking(source, refuse);
+    const auto status = stat_of(file);
+    remote_->put(key(name), checking, status ? static_cast<uint64_t>(status->st_size) : 0);
+    return;
+  }
+  const Path staging = *directory_ / staging_name;
+  make_directory(staging, 0700);
+  TempFile copy(staging, 0600);
+  HashingSink hashing(copy);
+  pump(source, hashing);
+  refuse(hashing.digest());
+  const Path staged = staging / staged_name();
+  copy.move_to(staged);
+  staged_.lock()->emplace_back(staged, *directory_ / name);
+}
+
+void BackupTarget::settle() {
+  if (!directory_) return;
+  std::vector<std::pair<Path, Path>> files;
+  files.swap(*staged_.lock());
+  if (files.empty()) return;
+  const Fd fd = open_directory(*directory_);
+  sync_file_system(fd.get(), *directory_);
+  fault::point("backup.synced");
+  for (const auto& [staged, name] : files) {
+    make_directories(name.parent_path(), 0700);
+    rename_file(staged, name);
+  }
+  sync_file_system(fd.get(), *directory_);
+}
+
+void BackupTarget::clear_staged() {
+  if (directory_) remove_tree(*directory_ / staging_name);
+}
+
+void BackupTarget::remove(const std::string& name) { remote_->remove(key(name)); }
+
+std::unique_ptr<BackupTarget> open_backup_target(const UpkeepParts& parts, const Caller& caller,
+                                                 const std::string& target) {
+  if (target.starts_with('/')) {
+    make_directories(target, 0700);
+    return directory_target(target);
+  }
+  const size_t colon = target.find(':');
+  if (colon == target.npos || colon == 0)
+    throw Error(Errc::invalid, "'{}' is no place for backups: expected an absolute directory on the server, or "
+                "DATASTORE:PREFIX", printable(target));
+  const Datastore datastore = parts.datastores.get(caller, target.substr(0, colon));
+  return std::make_unique<BackupTarget>(parts.datastores.open(datastore), target.substr(colon + 1), std::nullopt);
+}
+
+std::unique_ptr<BackupTarget> open_backup_target(const PlaceOfBackups& place, HttpClient& http, Clock& clock) {
+  constexpr std::string_view scheme = "s3://";
+  if (!place.target.starts_with(scheme)) {
+    const auto status = stat_of(place.target, Follow::yes);
+    if (!status || !S_ISDIR(status->st_mode))
+      throw Error(Errc::not_found, "there is no directory '{}' here", printable(place.target));
+    return directory_target(std::filesystem::absolute(place.target));
+  }
+  const std::string rest = place.target.substr(scheme.size());
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  S3Options options;
+  options.endpoint = place.endpoint.empty() ? variable("AWS_ENDPOINT_URL") : place.endpoint;
+  if (options.endpoint.empty())
+    throw Error(Errc::invalid, "'{}' needs the address of its server: give --endpoint", printable(place.target));
+  if (!place.region.empty()) options.region = place.region;
+  options.bucket = rest.substr(0, rest.find('/'));
+  options.access_key = variable("AWS_ACCESS_KEY_ID");
+  options.secret_key = variable("AWS_SECRET_ACCESS_KEY");
+  options.session_token = variable("AWS_SESSION_TOKEN");
+  const std::string prefix = rest.find('/') == rest.npos ? "" : rest.substr(rest.find('/') + 1);
+  return std::make_unique<BackupTarget>(with_retries(open_s3_remote(options, http, clock)), prefix, std::nullopt);
+}
+
+}  // namespace volary
