@@ -1,5 +1,7 @@
 // main.cc: the table of contents. Every part of Volary, made in order and handed to the next.
 //
+//   volary enter DIRECTORY …     becomes a command to which a version is shown (view/shell.h); started by the command
+//   line
 //   volary supervise DIRECTORY   watches over one job's process (job/supervisor.h); started by the server, not by
 //   people
 //   volary server …              serve() below
@@ -35,8 +37,11 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "store/store.h"
-#include "volume/bookkeeping.h"
+#include "view/cache.h"
+#include "view/mounts.h"
+#include "view/shell.h"
 #include "volume/backup.h"
+#include "volume/bookkeeping.h"
 #include "volume/datastores.h"
 #include "volume/projects.h"
 #include "volume/snapshot_sources.h"
@@ -91,71 +96,108 @@ void keep_reserve(DiskReserve& reserve) {
   }
 }
 
-int serve(const ServerConfig& config) {
-  const EndSignals end;
-  const Path& root = config.data_directory;
+FileLock lock_data(const Path& root) {
   make_directories(root, 0700);
-  const auto lock = FileLock::try_take(root / "lock");
+  auto lock = FileLock::try_take(root / "lock");
   if (!lock) throw Error(Errc::conflict, "another server works in '{}': expected to be the only one", root.native());
-  DiskReserve reserve(root / "reserve");
-  keep_reserve(reserve);
-  refuse_half_restored(root);
-  make_directory(root / "jobs", 0700);
+  return *std::move(lock);
+}
 
-  Clock& clock = system_clock();
-  const auto database = open_database("sqlite://" + (root / "volary.db").native());
-  const auto store = open_store(root / "store");
+std::unique_ptr<Store> open_store_and_tell(const Path& root) {
+  auto store = open_store(root);
   if (const Recovery found = store->recovery(); found.after_crash)
     log(fmt::format("the store was not closed well: {} objects were read again, {} of them torn and moved away",
                     found.checked, found.moved));
-  const MountWays ways = probe_mounts(store->root());
-  const Owner owner = ::geteuid() == 0 ? Owner{job_uid, job_uid} : Owner{::geteuid(), ::getegid()};
-  const auto mounter = open_mounter(*store, ways, owner);
-  const auto runner = make_local_runner("/proc/self/exe");
-  const auto http = make_http_client();
+  return store;
+}
 
-  Access access(*database, clock);
-  Audit audit(*database, clock);
-  Secrets secrets(*database, root / "secret.key");
-  Datastores datastores(*database, secrets, *http, clock);
-  Volumes volumes(*database, *store, clock);
-  Projects projects(*database);
-  Transfers transfers(*database, *store, datastores, SnapshotSources(config.snapshot_from, root), clock, log);
-  Bookkeeping bookkeeping(*database, volumes, clock, log);
-  Jobs jobs(*database, *runner, root / "jobs", clock);
-  Workplace workplace(*database, *store, *mounter, root / "jobs", clock);
-  Reconciler reconciler(*database, *runner, workplace, clock, {}, log);
+// What all parts stand on, opened in this order.
+struct Ground {
+  explicit Ground(const Path& data) : root(data) {
+    refuse_half_restored(root);
+    keep_reserve(reserve);
+    make_directory(root / "jobs", 0700);
+    database = open_database("sqlite://" + (root / "volary.db").native());
+    store = open_store_and_tell(root / "store");
+    ways = probe_mounts(store->root());
+    mounter = open_mounter(*store, ways, is_root ? Owner{job_uid, job_uid} : Owner{::geteuid(), ::getegid()});
+  }
+
+  const Path root;
+  const FileLock lock = lock_data(root);
+  const bool is_root = ::geteuid() == 0;
+  DiskReserve reserve{root / "reserve"};
+  std::unique_ptr<Database> database;
+  std::unique_ptr<Store> store;
+  MountWays ways;
+  std::unique_ptr<Mounter> mounter;
+  const std::unique_ptr<Runner> runner = make_local_runner("/proc/self/exe");
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  const SandboxReport sandbox = describe_sandbox();
+};
+
+// What the machine gives, as `volary doctor` shows it.
+std::vector<Finding> findings_of(const Ground& ground) {
+  const MountWays& ways = ground.ways;
+  return {{"read-only mounts", true, std::string(name_of_value(ways.read_only)), ways.read_only_reason},
+          {"writable mounts", true, std::string(name_of_value(ways.writable)), ways.writable_reason},
+          {"sandbox", ground.sandbox.works, ground.sandbox.used, ground.sandbox.reason}};
+}
+
+int serve(const ServerConfig& config) {
+  using std::chrono::minutes, std::chrono::seconds;
+  const EndSignals end;
+  Ground ground(config.data_directory);
+  const Path& root = ground.root;
+  Clock& clock = system_clock();
+  Database& database = *ground.database;
+  Store& store = *ground.store;
+
+  Access access(database, clock);
+  Audit audit(database, clock);
+  Secrets secrets(database, root / "secret.key");
+  Datastores datastores(database, secrets, *ground.http, clock);
+  Volumes volumes(database, store, clock);
+  Projects projects(database);
+  Transfers transfers(database, store, datastores, SnapshotSources(config.snapshot_from, root), clock, log);
+  Bookkeeping bookkeeping(database, volumes, clock, log);
+  Jobs jobs(database, *ground.runner, root / "jobs", clock);
+  Workplace workplace(database, store, *ground.mounter, root / "jobs", clock);
+  Reconciler reconciler(database, *ground.runner, workplace, clock, {}, log);
+  Mounts mounts(database, store, *ground.mounter,
+                {root / "mounts", std::filesystem::canonical(root), config.mount_below}, clock, log);
+  Cache cache(database, ground.mounter->images(), config.cache_bytes_max, clock, log);
+  Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION,
+                 [&](const Path& image) { return image_is_whole(store, image); }},
+                log);
   keep_admin_token(access, root / "admin.token");
 
-  const SandboxReport sandbox = describe_sandbox();
-  Upkeep upkeep({*database, *store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION,
-                 [&](const Path& image) { return image_is_whole(*store, image); }},
-                log);
-  Services services{access, audit, secrets, projects, datastores, volumes, transfers, jobs, upkeep, {}, {}};
-  services.status = {VOLARY_VERSION, root.native(), std::string(name_of_value(ways.read_only)),
-                     std::string(name_of_value(ways.writable)), sandbox.used, 0};
-  services.findings = {{"read-only mounts", true, std::string(name_of_value(ways.read_only)), ways.read_only_reason},
-                       {"writable mounts", true, std::string(name_of_value(ways.writable)), ways.writable_reason},
-                       {"sandbox", sandbox.works, sandbox.used, sandbox.reason}};
+  Services services{access, audit, secrets, projects, datastores, volumes, transfers, jobs, upkeep, mounts, cache,
+                    {VOLARY_VERSION, root.native(), std::string(name_of_value(ground.ways.read_only)),
+                     std::string(name_of_value(ground.ways.writable)), ground.sandbox.used, 0},
+                    findings_of(ground)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
-  bookkeeping.start();
+
+  bookkeeping.correct();
+  mounts.start();
   transfers.start();
   reconciler.start();
   upkeep.start({config.upkeep.sweep_seconds, config.upkeep.check_seconds, config.upkeep.scrub_seconds});
+  Timetable timetable(log);
+  timetable.add("the disk's reserve", seconds(1), seconds(1), [&](const auto&) { keep_reserve(ground.reserve); });
+  timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
+  timetable.add("looking after mounts", minutes(1), minutes(1), [&](const auto&) { mounts.look_after(); });
+  timetable.add("tidying the cache", minutes(1), minutes(1), [&](const auto&) { cache.tidy(); });
   const auto server = start_http_server({config.socket, config.host, config.port},
                                         [&](const Request& request) { return router.answer(request); });
   log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
-  Timetable timetable(log);
-  timetable.add("the disk's reserve", std::chrono::seconds(1), std::chrono::seconds(1),
-                [&](const std::stop_token&) { keep_reserve(reserve); });
   end.wait();
-  timetable.stop();
   server->stop();
+  timetable.stop();
   upkeep.stop();
   reconciler.stop();
   transfers.stop();
-  bookkeeping.stop();
   return 0;
 }
 
@@ -181,5 +223,6 @@ OfflineBackups offline_backups() {
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "supervise") return volary::run_supervisor(argv[2]);
+  if (argc >= 4 && std::string_view(argv[1]) == "enter") return volary::run_shell(argv[2], argv + 3);
   return volary::run_cli(argc, argv, volary::serve, VOLARY_VERSION, volary::offline_backups());
 }

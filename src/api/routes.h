@@ -9,6 +9,8 @@
 #include "api/route.h"
 #include "job/jobs.h"
 #include "record/problem.h"
+#include "view/cache.h"
+#include "view/mounts.h"
 #include "volume/datastores.h"
 #include "volume/projects.h"
 #include "volume/transfers.h"
@@ -28,6 +30,8 @@ struct Services {
   Transfers& transfers;
   Jobs& jobs;
   Upkeep& upkeep;
+  Mounts& mounts;
+  Cache& cache;
   ServerStatus status;            // As found at the start.
   std::vector<Finding> findings;  // What `volary doctor` shows.
 };
@@ -44,6 +48,8 @@ void add_version_routes(std::vector<Route>& routes, Services& services);
 void add_transfer_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
 void add_store_routes(std::vector<Route>& routes, Services& services);
+void add_mount_routes(std::vector<Route>& routes, Services& services);
+void add_cache_routes(std::vector<Route>& routes, Services& services);
 
 // Splits off the next page of a list that is at hand whole: its cursor is `cursor_of` the last item given.
 template <class Item, class CursorOf>

@@ -16,6 +16,8 @@ std::vector<Route> all_routes(Services& services) {
   add_transfer_routes(routes, services);
   add_job_routes(routes, services);
   add_store_routes(routes, services);
+  add_mount_routes(routes, services);
+  add_cache_routes(routes, services);
   add_description_route(routes, services.status.version);
   return routes;
 }

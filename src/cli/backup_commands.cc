@@ -211,7 +211,7 @@ std::vector<Command> backup_commands() {
       make_command<ReadOptions>(
           {.path = {"backup", "restore"}, .summary = "make a data directory of a backup",
            .example = "volary backup restore /mnt/backup --to /var/lib/volary\n"
-                      "volary backup restore s3://offsite/volary --endpoint https://s3.example.org --to /var/lib/volary",
+                      "volary backup restore s3://offsite/volary --endpoint https://s3.example.org --to /srv/volary",
            .more = "Needs no server. One that was interrupted goes on when it is run again."},
           restore_fields, restore),
   };

@@ -87,12 +87,14 @@ std::vector<Command> diff_commands();        // diff_command.cc
 std::vector<Command> prune_commands();       // prune_commands.cc
 std::vector<Command> file_commands();        // file_commands.cc
 std::vector<Command> snapshot_commands();    // snapshot_command.cc
+std::vector<Command> mount_commands();       // mount_commands.cc
 std::vector<Command> transfer_commands();    // transfer_commands.cc
 std::vector<Command> project_commands();     // project_commands.cc
 std::vector<Command> datastore_commands();   // datastore_commands.cc
 std::vector<Command> secret_commands();      // secret_commands.cc
 std::vector<Command> job_run_commands();     // job_run_command.cc
 std::vector<Command> job_commands();         // job_commands.cc
+std::vector<Command> cache_commands();       // cache_commands.cc
 std::vector<Command> token_commands();       // token_commands.cc
 std::vector<Command> store_commands();       // store_commands.cc
 std::vector<Command> backup_commands();      // backup_commands.cc

@@ -9,15 +9,15 @@ namespace volary {
 std::vector<Command> all_commands() {
   std::vector<Command> all;
   for (const auto noun : {volume_commands, version_commands, diff_commands, prune_commands, file_commands,
-                          snapshot_commands, transfer_commands, datastore_commands, secret_commands, job_run_commands,
-                          job_commands, project_commands, token_commands, store_commands, backup_commands,
-                          server_commands, checksum_commands, completion_commands})
+                          snapshot_commands, mount_commands, transfer_commands, datastore_commands, secret_commands,
+                          job_run_commands, job_commands, cache_commands, project_commands, token_commands,
+                          store_commands, backup_commands, server_commands, checksum_commands, completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }
 
 std::string group_summary(const std::string& group) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 10> summaries = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> summaries = {{
       {"volume", "named sets of files, each a history of immutable versions"},
       {"datastore", "named places elsewhere that volumes are imported from and exported to"},
       {"datastore add", "name a directory or a bucket"},
@@ -25,6 +25,7 @@ std::string group_summary(const std::string& group) {
       {"transfer", "imports, exports and snapshots, running and past"},
       {"project", "who owns volumes, and how much they may hold"},
       {"job", "run programs on volumes"},
+      {"cache", "images kept so that mounts are quick"},
       {"token", "who else may ask this server"},
       {"store", "look after what is kept: sweep, scrub, check, repair"},
       {"backup", "copies of everything, and what is made of them again"},

@@ -19,6 +19,8 @@ struct ServeOptions {
   std::optional<std::string> sweep_every;
   std::optional<std::string> check_every;
   std::optional<std::string> scrub_every;
+  std::vector<std::string> mount_below;
+  std::optional<std::string> cache_limit;
 };
 
 std::vector<CommandField> serve_fields(ServeOptions& o) {
@@ -34,7 +36,12 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
           {.name = "--check-every", .target = &o.check_every,
            .help = "look so often whether all is there; 1d unless told, or 'off'", .value = "TIME"},
           {.name = "--scrub-every", .target = &o.scrub_every,
-           .help = "read and hash everything once in this time; 7d unless told, or 'off'", .value = "TIME"}};
+           .help = "read and hash everything once in this time; 7d unless told, or 'off'", .value = "TIME"},
+          {.name = "--mount-below", .target = &o.mount_below,
+           .help = "a directory below which others than this user may have volumes mounted; may be given again",
+           .value = "DIR", .words = Words::directories},
+          {.name = "--cache-limit", .target = &o.cache_limit,
+           .help = "how much disk the images for mounts may take; 10GiB unless told", .value = "SIZE"}};
 }
 
 void set_time(int64_t& seconds, const std::optional<std::string>& text, std::string_view option) {
@@ -56,6 +63,12 @@ int serve(Session& session, const ServeOptions& o) {
   set_time(config.upkeep.sweep_seconds, o.sweep_every, "--sweep-every");
   set_time(config.upkeep.check_seconds, o.check_every, "--check-every");
   set_time(config.upkeep.scrub_seconds, o.scrub_every, "--scrub-every");
+  for (const std::string& directory : o.mount_below) {
+    std::error_code problem;
+    config.mount_below.push_back(std::filesystem::canonical(directory, problem));
+    if (problem) throw error_from_errno(problem.value(), "find", directory);
+  }
+  if (o.cache_limit) config.cache_bytes_max = parse_bytes(*o.cache_limit, "the cache's limit");
   return session.program().serve(config);
 }
 

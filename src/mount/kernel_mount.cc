@@ -26,6 +26,11 @@ Fd open_path(const Path& path, int flags) {
   return fd;
 }
 
+int move_mount_to(const Fd& mount, const Path& target) {
+  const Fd place = open_path(target, O_DIRECTORY);
+  return ::move_mount(mount.get(), "", place.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
 // A mount being made: a file system with its parameters.
 class NewMount {
  public:
@@ -44,7 +49,7 @@ class NewMount {
   void attach(unsigned attributes) {
     const Fd mount(::fsmount(context_.get(), FSMOUNT_CLOEXEC, attributes));
     if (!mount) fail(errno);
-    if (::move_mount(mount.get(), "", AT_FDCWD, target_.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0) fail(errno);
+    if (move_mount_to(mount, target_) < 0) fail(errno);
   }
   [[noreturn]] void fail(int number) const {
     const Error reason = error_from_errno(number, "mount " + type_ + " at", target_.native());
@@ -136,7 +141,7 @@ void mount_overlay(const OverlayLayers& layers, const Path& target) {
     return by_descriptor(held.back());
   };
   NewMount mount("overlay", target);
-  mount.set("source", "volary");
+  mount.set("source", layers.source);
   std::string lower = name(layers.lower);
   if (!layers.data.empty()) lower += (layers.layering == Layering::data_only ? "::" : ":") + name(layers.data);
   mount.set("lowerdir", lower);
@@ -165,7 +170,7 @@ void bind_directory(const Path& source, const Path& target, Access access) {
   attributes.attr_set = safe_attributes | (access == Access::read_only ? MOUNT_ATTR_RDONLY : 0);
   if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
     throw error_from_errno(errno, "make read-only the bind mount of", source.native());
-  if (::move_mount(mount.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0)
+  if (move_mount_to(mount, target) < 0)
     throw error_from_errno(errno, "bind at", target.native());
 }
 

@@ -23,8 +23,10 @@ struct OverlayLayers {
   Path work;  // Beside `upper`, on the same mount.
   OverlayXattrs xattrs = OverlayXattrs::trusted;
   Layering layering = Layering::data_only;  // Of `data`.
+  std::string source = "volary";            // What /proc/self/mountinfo calls it.
 };
 
+// Mounts go onto the directory that `target` is when they are made; "/proc/self/fd/7" is one that was opened before.
 void mount_tmpfs(const Path& target);
 // An EROFS image: from the file itself, or, where the kernel only takes devices, by mount_image_by_loop.
 enum class ImageSource { file, loop_device };

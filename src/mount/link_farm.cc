@@ -12,6 +12,8 @@
 namespace volary {
 namespace {
 
+constexpr uint64_t bytes_per_block = 512;  // Of stat's st_blocks.
+
 class LinkFarm {
  public:
   explicit LinkFarm(const Store& store) : store_(store) {}
@@ -26,7 +28,10 @@ class LinkFarm {
       else if (entry.kind == EntryKind::symlink) make_symlink(entry.target, directory / entry.name);
       else add_file(entry, fd.get(), directory);
     }
+    bytes_ += bytes_on_disk(stat_of(fd.get(), directory));
   }
+
+  uint64_t bytes() const { return bytes_; }
 
  private:
   void add_file(const TreeEntry& entry, int fd, const Path& directory) {
@@ -51,16 +56,24 @@ class LinkFarm {
       if (size == 0) throw Error(Errc::corrupt, "object {} became shorter while it was copied", entry.digest.hex());
       left -= static_cast<uint64_t>(size);
     }
+    bytes_ += bytes_on_disk(stat_of(to.get(), path));
+  }
+
+  static uint64_t bytes_on_disk(const struct stat& status) {
+    return static_cast<uint64_t>(status.st_blocks) * bytes_per_block;
   }
 
   const Store& store_;
+  uint64_t bytes_ = 0;
 };
 
 }  // namespace
 
-void make_link_farm(const Store& store, const Digest& tree, const Path& directory) {
-  LinkFarm(store).make_directory_of(tree, directory);
+uint64_t make_link_farm(const Store& store, const Digest& tree, const Path& directory) {
+  LinkFarm farm(store);
+  farm.make_directory_of(tree, directory);
   sync_file_system(open_directory(directory).get(), directory);
+  return farm.bytes();
 }
 
 }  // namespace volary

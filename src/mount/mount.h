@@ -9,6 +9,7 @@
 //                                 overlayfs with objects/ as a layer below it: nothing is copied, the page cache is
 //                                 shared (needs CAP_SYS_ADMIN)
 //               link farm         a directory of hard links to the objects, made once per tree, bind-mounted read-only
+//                                 (images/<tree>.links)
 //   writable    the same as lower layer, an upper directory over it:
 //               overlayfs         as root; directories may be renamed (redirects), a chmod copies no data (metacopy)
 //               user overlayfs    in a user namespace, over the link farm
@@ -70,10 +71,13 @@ struct Owner {
   uint32_t gid = 0;
 };
 
+class ImageCache;  // mount/image_cache.h
+
 class Mounter {
  public:
   virtual ~Mounter() = default;
   virtual const MountWays& ways() const = 0;
+  virtual ImageCache& images() = 0;  // What it made so far.
 
   // A plan to show `tree` read-only. `name` is unique among the plans performed together (a word: "0", "input_model").
   virtual MountPlan prepare_read_only(const Digest& tree, const std::string& name) = 0;
@@ -83,7 +87,7 @@ class Mounter {
 };
 
 // `owner`: whom the files in images belong to. Thread-safe. Images and farms are made once per tree and kept in the
-// store's images/.
+// store's images/ (mount/image_cache.h).
 std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways, Owner owner);
 
 // Enters a mount namespace of its own (and a user namespace first, if `user_namespace`), private from the host's. For

@@ -17,8 +17,8 @@ enum class StorageType { fs, obs };
 BOOST_DESCRIBE_ENUM(StorageType, fs, obs)
 
 // Where a version came from.
-enum class Origin { import, upload, job, clone, restore, snapshot };
-BOOST_DESCRIBE_ENUM(Origin, import, upload, job, clone, restore, snapshot)
+enum class Origin { import, upload, job, clone, restore, snapshot, mount };
+BOOST_DESCRIBE_ENUM(Origin, import, upload, job, clone, restore, snapshot, mount)
 
 // Which versions may go by themselves: those that are outside every bound given here. The head never goes, nor a
 // version that somebody holds. Without a number nothing goes.
@@ -63,7 +63,7 @@ struct Version {
   Time created_at;
   std::string message;
   Origin origin{};
-  std::string origin_id;  // The transfer or job; of a clone or restore "volume@3"; "" if none.
+  std::string origin_id;  // The transfer, job or mount; of a clone or restore "volume@3"; "" if none.
   std::vector<std::string> tags;
 };
 BOOST_DESCRIBE_STRUCT(Version, (), (volume, number, tree, checksum, files, bytes, author, created_at, message, origin,

@@ -1,7 +1,5 @@
-// volume/bookkeeping.cc: one thread that looks once a minute.
+// volume/bookkeeping.cc: leases, and versions that may go.
 #include "volume/bookkeeping.h"
-
-#include <chrono>
 
 #include "core/error.h"
 #include "volume/ledger.h"
@@ -9,43 +7,20 @@
 namespace volary {
 namespace {
 
-constexpr std::chrono::minutes look_again{1};
 constexpr int64_t prune_seconds = 86400;
 
 }  // namespace
 
-void Bookkeeping::start() {
-  for (const std::string& line :
-       database_.write([](Transaction& transaction) { return correct_books(transaction); }))
+void Bookkeeping::correct() {
+  for (const std::string& line : database_.write([](Transaction& transaction) { return correct_books(transaction); }))
     log_(line);
-  *stopping_.lock() = false;
-  look();
-  thread_ = std::jthread([this] {
-    for (;;) {
-      auto stopping = stopping_.lock();
-      if (stopping.wait_for(stopped_, look_again, [&] { return *stopping; })) return;
-      stopping.unlock();
-      look();
-    }
-  });
 }
 
-void Bookkeeping::stop() {
-  *stopping_.lock() = true;
-  stopped_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
-// A step of background work: its errors end here, for the operator; the next look tries again.
 void Bookkeeping::look() {
-  try {
-    for (const std::string& line :
-         database_.write([](Transaction& transaction) { return end_dead_leases(transaction); }))
-      log_(line);
-    prune_if_due();
-  } catch (const Error& error) {
-    log_(fmt::format("bookkeeping: {}", error.what()));
-  }
+  for (const std::string& line :
+       database_.write([](Transaction& transaction) { return end_dead_leases(transaction); }))
+    log_(line);
+  prune_if_due();
 }
 
 // When that was last, is remembered between two servers (table store_note).

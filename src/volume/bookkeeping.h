@@ -2,13 +2,10 @@
 // each minute; versions that retention lets go, go each day.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <string_view>
-#include <thread>
 
 #include "core/clock.h"
-#include "core/synced.h"
 #include "db/database.h"
 #include "volume/volumes.h"
 
@@ -20,13 +17,10 @@ class Bookkeeping {
 
   Bookkeeping(Database& database, Volumes& volumes, Clock& clock, Log log)
       : database_(database), volumes_(volumes), clock_(clock), log_(std::move(log)) {}
-  ~Bookkeeping() { stop(); }
 
-  // Corrects the books at once, before anybody works, and starts the thread.
-  void start();
-  void stop();
-
-  // One look, as the thread does each minute.
+  // Corrects what a crash may have left, before anybody works.
+  void correct();
+  // Looks for what is due; each minute is often enough.
   void look();
 
  private:
@@ -36,9 +30,6 @@ class Bookkeeping {
   Volumes& volumes_;
   Clock& clock_;
   Log log_;
-  Synced<bool> stopping_{false};
-  std::condition_variable stopped_;
-  std::jthread thread_;
 };
 
 }  // namespace volary

@@ -24,11 +24,11 @@ struct Scratch {
 class a_transfer : public testing::Test {
  protected:
   a_transfer() {
-    NewDatastore store;
-    store.name = "bucket";
-    store.kind = DatastoreKind::directory;
-    store.path = (scratch.path / "bucket").native();
-    datastores.create(alice, store);
+    NewDatastore bucket;
+    bucket.name = "bucket";
+    bucket.kind = DatastoreKind::directory;
+    bucket.path = (scratch.path / "bucket").native();
+    datastores.create(alice, bucket);
     volumes.create(alice, {"digits", DataType::dataset, {}, 1 << 20, {}});
     transfers.start();
   }

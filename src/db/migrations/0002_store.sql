@@ -68,8 +68,14 @@ CREATE TABLE mount (
   version BIGINT NOT NULL,                     -- Shown; 0: the empty volume.
   path TEXT NOT NULL,                          -- Absolute.
   access TEXT NOT NULL,                        -- ro, rw
-  state TEXT NOT NULL,
+  kind TEXT NOT NULL,                          -- path: for the whole machine; shell: for one command and its children
+  state TEXT NOT NULL,                         -- asked, mounted, unmounting, left
+  note TEXT NOT NULL,                          -- Why it was left; "".
+  message TEXT NOT NULL,                       -- Of the version that unmounting makes.
+  author TEXT NOT NULL,                        -- Who unmounts it; "" before.
+  discard BIGINT NOT NULL,                     -- 1: unmounting makes no version.
   created_at BIGINT NOT NULL,
   created_by TEXT NOT NULL
 );
 CREATE INDEX mount_volume ON mount (volume);
+CREATE UNIQUE INDEX mount_path ON mount (path) WHERE kind = 'path';

@@ -1,0 +1,70 @@
+// mount/image_cache.h: the images and link farms in a store's images/, each made once and kept while it is used.
+//
+//   <tree>-<uid>-<gid>.erofs    an EROFS image of names and sizes (mount/erofs_image.cc)
+//   <tree>.links/tree           a directory of hard links (mount/link_farm.h)
+//   <tree>.links/bytes          the disk space that it took, in decimal digits
+//
+// A name there always means a finished one, also after a crash: it is made in the store's tmp/, synced, and renamed.
+// All of it may be thrown away when nothing is being mounted with it. The access time is when it was last asked for.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/synced.h"
+#include "mount/mount.h"
+
+namespace volary {
+
+enum class CachedKind {
+  image,
+  link_farm,
+  former,  // Of an older program or another owner: of no use any more.
+};
+
+struct CachedTree {
+  std::string name;            // In images/.
+  CachedKind kind{};
+  std::optional<Digest> tree;  // Of `former` perhaps nothing.
+  uint64_t bytes = 0;          // On the disk.
+  Time last_used;
+};
+
+// Any thread may call.
+class ImageCache {
+ public:
+  ImageCache(const Store& store, Owner owner);
+
+  // Where it lies; made first if it is not there. Callers that want the same at once wait for the one that makes it.
+  Path image_of(const Digest& tree);
+  Path farm_of(const Digest& tree);
+
+  // Least recently used first.
+  std::vector<CachedTree> list() const;
+  // As if it had been asked for now. Absent is fine.
+  void touch(const std::string& name) const;
+  // False if `is_in_use` says so: then nothing happens. Waits for one that is being made; whoever asks for it
+  // meanwhile waits, and then makes it again.
+  bool remove(const std::string& name, const std::function<bool()>& is_in_use);
+
+ private:
+  Path images() const;
+  Path temporaries() const { return store_.root() / "tmp"; }
+  CachedTree describe(const std::string& name) const;
+  template <class Make>
+  void make_once(const std::string& name, Make make);
+  // Nobody else has `name` in hand while the answer lives.
+  class InHand;
+
+  const Store& store_;
+  const Owner owner_;
+  Synced<std::set<std::string>> in_hand_;
+  std::condition_variable released_;
+};
+
+}  // namespace volary
