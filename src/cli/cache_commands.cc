@@ -52,7 +52,7 @@ int prune(Session& session, const PruneOptions& o) {
     session.output().document(answer);
     return 0;
   }
-  const auto pruned = typed<Pruned>(answer);
+  const auto pruned = typed<PrunedCache>(answer);
   session.output().list<CachedImage>(answer.at("removed").as_array(), cache_columns());
   session.note(fmt::format("{}{} of {} images and link farms, {} stay", o.dry_run ? "would free " : "freed ",
                            bytes_text(pruned.bytes), pruned.removed.size(), bytes_text(pruned.kept_bytes)));

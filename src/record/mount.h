@@ -82,11 +82,11 @@ struct PruneRequest {
 };
 BOOST_DESCRIBE_STRUCT(PruneRequest, (), (older_than_seconds, to_bytes, dry_run))
 
-struct Pruned {
+struct PrunedCache {
   std::vector<CachedImage> removed;
   uint64_t bytes = 0;       // Of them.
   uint64_t kept_bytes = 0;  // Of what stays.
 };
-BOOST_DESCRIBE_STRUCT(Pruned, (), (removed, bytes, kept_bytes))
+BOOST_DESCRIBE_STRUCT(PrunedCache, (), (removed, bytes, kept_bytes))
 
 }  // namespace volary

@@ -82,12 +82,12 @@ std::vector<CachedImage> Cache::list() {
   return images;
 }
 
-Pruned Cache::prune(const PruneRequest& request) {
+PrunedCache Cache::prune(const PruneRequest& request) {
   const Time oldest = clock_.now().plus_seconds(-request.older_than_seconds.value_or(cache_age_seconds));
   const auto users = this->users();
   const auto versions = this->versions();
   const std::vector<CachedTree> all = images_.list();
-  Pruned pruned;
+  PrunedCache pruned;
   for (const CachedTree& cached : all) pruned.kept_bytes += cached.bytes;
   for (const CachedTree& cached : all) {
     const bool is_too_much = request.to_bytes && pruned.kept_bytes > *request.to_bytes;
@@ -107,7 +107,7 @@ void Cache::tidy() {
   const auto users = this->users();
   for (const CachedTree& cached : images_.list())
     if (users.contains(text_of(cached))) images_.touch(cached.name);
-  const Pruned pruned = prune({.older_than_seconds = {}, .to_bytes = bytes_max_, .dry_run = {}});
+  const PrunedCache pruned = prune({.older_than_seconds = {}, .to_bytes = bytes_max_, .dry_run = {}});
   if (!pruned.removed.empty())
     log_(fmt::format("removed {} images that nobody used: {} freed, {} kept", pruned.removed.size(),
                      bytes_text(pruned.bytes), bytes_text(pruned.kept_bytes)));

@@ -29,7 +29,7 @@ class Cache {
       : database_(database), images_(images), bytes_max_(bytes_max), clock_(clock), log_(std::move(log)) {}
 
   std::vector<CachedImage> list();  // Most recently used first.
-  Pruned prune(const PruneRequest& request);
+  PrunedCache prune(const PruneRequest& request);
   // What the server does by itself, now and then.
   void tidy();
 

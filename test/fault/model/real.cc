@@ -22,8 +22,7 @@ Real::Real(const Path& directory) : directory_(directory) {
   reopen();
   const auto known = place_->datastores.list(alice);
   if (known.empty())
-    place_->datastores.create(
-        alice, {"here", DatastoreKind::directory, (directory_ / "bucket").native(), {}, {}, {}, {}, {}});
+    place_->datastores.create(alice, directory_named("here", directory_ / "bucket"));
 }
 
 void Real::reopen() {
@@ -89,7 +88,7 @@ std::string Real::act(const Command& command, size_t number) {
       write([&](Transaction& t) { release_leases(t, {"job", one}); });
       break;
     }
-    case Kind::quota: place_->volumes.update(alice, name, {quota_named(command.a), {}}); break;
+    case Kind::quota: place_->volumes.update(alice, name, quota_of(quota_named(command.a))); break;
     case Kind::import: return import(command, number);
     default: break;
   }

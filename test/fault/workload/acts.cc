@@ -111,7 +111,7 @@ void perform_harvest(const Path& data, const Path&) {
 
 void prepare_import(const Path& data, const Path& inputs) {
   prepare_volume(data, inputs);
-  Place(data).datastores.create(alice, {"here", DatastoreKind::directory, inputs.native(), {}, {}, {}, {}, {}});
+  Place(data).datastores.create(alice, directory_named("here", inputs));
 }
 
 void perform_import(const Path& data, const Path&) {

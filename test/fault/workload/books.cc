@@ -25,8 +25,8 @@ const std::vector<Change>& changes() {
   static const std::vector<Change> all = {
       [](Place& p) { p.volumes.create(alice, {"a", DataType::dataset, {}, 1000, {"one"}}); },
       [](Place& p) { p.volumes.create(alice, {"b", DataType::model, {}, 2000, {}}); },
-      [](Place& p) { p.volumes.update(alice, "a", {3000, {}}); },
-      [](Place& p) { p.volumes.update(alice, "a", {{}, std::vector<std::string>{"one", "two"}}); },
+      [](Place& p) { p.volumes.update(alice, "a", quota_of(3000)); },
+      [](Place& p) { p.volumes.update(alice, "a", tags_of({"one", "two"})); },
       [](Place& p) { commit_empty(p, "a", "job-1"); },
       [](Place& p) { p.volumes.tag(alice, "a", "1", "first"); },
       [](Place& p) { commit_empty(p, "a", "job-2"); },

@@ -33,11 +33,31 @@ Place::Place(const Path& data, const std::string& url)
       http(make_http_client()),
       datastores(*database, secrets, *http, system_clock()),
       volumes(*database, *store, system_clock()),
-      transfers(*database, *store, datastores, system_clock(), [this](std::string_view line) {
+      transfers(*database, *store, datastores, SnapshotSources({}, root), system_clock(), [this](std::string_view line) {
         had_trouble = true;
         const std::string text = std::string(line) + "\n";
         write_all(2, text, "standard error");
       }) {}
+
+NewDatastore directory_named(const std::string& name, const Path& path) {
+  NewDatastore store;
+  store.name = name;
+  store.kind = DatastoreKind::directory;
+  store.path = path.native();
+  return store;
+}
+
+VolumeChange quota_of(uint64_t bytes) {
+  VolumeChange change;
+  change.quota_bytes = bytes;
+  return change;
+}
+
+VolumeChange tags_of(std::vector<std::string> tags) {
+  VolumeChange change;
+  change.tags = std::move(tags);
+  return change;
+}
 
 void make_inputs(const Path& inputs) {
   for (int round = 1; round <= rounds; ++round) {

@@ -47,6 +47,11 @@ void acknowledge(fmt::format_string<Args...> text, Args&&... args) {
   write_all(1, line, "acknowledgements");
 }
 
+// Requests, each with one thing asked for.
+NewDatastore directory_named(const std::string& name, const Path& path);
+VolumeChange quota_of(uint64_t bytes);
+VolumeChange tags_of(std::vector<std::string> tags);
+
 // --- what is put into volumes: round after round, most of it the same as before. All below `inputs`.
 constexpr int rounds = 3;
 void make_inputs(const Path& inputs);
