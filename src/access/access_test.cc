@@ -40,6 +40,28 @@ TEST_F(AccessTest, TellsTheFirstTokenOnce) {
   EXPECT_EQ(admin_.project, "prj-default");
 }
 
+TEST_F(AccessTest, LetsNobodyIntoAProjectWithoutAGrantThere) {
+  run("INSERT INTO project VALUES ('prj-a', 'ten-default', 'a', 1, 1)");
+  run("INSERT INTO project VALUES ('prj-b', 'ten-default', 'b', 1, 1)");
+  const Caller admin_of_a = access_.in_project(admin_, "a");
+  EXPECT_EQ(admin_of_a.project, "prj-a");
+  EXPECT_EQ(access_.in_project(admin_, "prj-b").project, "prj-b");
+  EXPECT_EQ(access_.projects_of(admin_), (std::vector<std::string>{"prj-a", "prj-b", "prj-default"}));
+
+  const Caller ci = access_.authenticate(
+      access_.create_token(admin_of_a, {.name = "ci", .role = "editor", .subject = {}, .expires_seconds = {}}).token);
+  EXPECT_EQ(ci.project, "prj-a");  // Where it has its grant.
+  access_.require(ci, Permission::volume_create);
+  EXPECT_EQ(access_.projects_of(ci), std::vector<std::string>{"prj-a"});
+  for (const std::string project : {"b", "default", "prj-b", "nowhere"})
+    EXPECT_EQ(error_of([&] { access_.in_project(ci, project); }),
+              "not_found: there is no project '" + project + "' that 'ci' may use");
+  access_.require_everywhere(admin_of_a, Permission::project_write);
+  EXPECT_EQ(error_of([&] { access_.require_everywhere(ci, Permission::volume_create); }),
+            "denied: 'ci' lacks the permission volume_create: its roles on all projects are none, expected one of "
+            "admin, editor");
+}
+
 TEST_F(AccessTest, RenewsTheAdminsTokenAndBelievesTheLostOneNoMore) {
   const std::string renewed = access_.renew_admin_token();
   EXPECT_EQ(access_.authenticate(renewed).subject_id, admin_.subject_id);

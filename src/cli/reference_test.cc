@@ -71,5 +71,22 @@ TEST(Count, IsDecimalDigitsOnly) {
               "invalid: '" + std::string(text) + "' is no value for --cpu: expected a whole number from 1");
 }
 
+TEST(FileReference, IsAVolumeAndAPath) {
+  const FileReference file = parse_file_reference("wiki@v3:/train/a:/b");
+  EXPECT_EQ(file.volume.text(), "wiki@v3");
+  EXPECT_EQ(file.path, "train/a:/b");
+  for (const std::string_view wrong : {"wiki", "wiki:a", "wiki:/"})
+    EXPECT_EQ(error_of([&] { parse_file_reference(wrong); }),
+              fmt::format("invalid: '{}' names no file of a volume: expected NAME[@VERSION]:/PATH", wrong));
+}
+
+TEST(VolumePlace, MayNameAProject) {
+  EXPECT_EQ(parse_volume_place("wiki@3").project, "");
+  const VolumePlace place = parse_volume_place("team-a/wiki@3");
+  EXPECT_EQ(place.project, "team-a");
+  EXPECT_EQ(place.volume.text(), "wiki@3");
+  EXPECT_NE(error_of([&] { parse_volume_place("a/b/c"); }), "");
+}
+
 }  // namespace
 }  // namespace volary

@@ -83,7 +83,7 @@ BOOST_DESCRIBE_STRUCT(NewVolume, (), (name, data_type, storage_type, quota_bytes
 struct VolumeChange {
   std::optional<uint64_t> quota_bytes;
   std::optional<std::vector<std::string>> tags;
-  std::optional<Retention> retention;
+  std::optional<Retention> retention = {};
 };
 BOOST_DESCRIBE_STRUCT(VolumeChange, (), (quota_bytes, tags, retention))
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <atomic>
+#include <set>
 #include <thread>
 
 #include "core/error.h"
@@ -115,6 +117,132 @@ TEST_F(the_ledger, never_overshoots_when_many_reserve_at_once) {
   }
   EXPECT_EQ(granted, 1000 / 30);
   EXPECT_EQ(volumes.get(alice, "digits").reserved_bytes, 990u);
+}
+
+TEST_F(the_ledger, lets_what_just_fits_the_project_be_committed) {
+  database->write([&](Transaction& t) { t.run("UPDATE project SET quota_fs_bytes = 1000"); });
+  database->write([&](Transaction& t) {
+    take_writer(t, volume.id, "digits", 0, one, clock.now());
+    reserve_bytes(t, volume.id, 1000);
+    NewVersion version = version_of(1000, one);
+    version.reserved_bytes = 1000;
+    EXPECT_EQ(commit_version(t, version, clock.now()), 1u);
+  });
+  EXPECT_EQ(volumes.get(alice, "digits").used_bytes, 1000u);
+  EXPECT_EQ(volumes.get(alice, "digits").reserved_bytes, 0u);
+}
+
+TEST_F(the_ledger, never_exceeds_the_projects_quota_when_many_volumes_grow_at_once) {
+  database->write([&](Transaction& t) { t.run("UPDATE project SET quota_fs_bytes = 1000"); });
+  constexpr int volumes_in_all = 64;
+  std::vector<Volume> each;
+  for (int i = 0; i < volumes_in_all; ++i)
+    each.push_back(volumes.create(alice, {fmt::format("v{}", i), {}, {}, 1000, {}}));
+  std::atomic<int> committed{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int worker = 0; worker < 8; ++worker)
+      threads.emplace_back([&, worker] {
+        for (int i = worker; i < volumes_in_all; i += 8) {
+          const Holder holder{"transfer", fmt::format("xfer-{}", i)};
+          const auto reserved = error_of([&](Transaction& t) {
+            take_writer(t, each[i].id, each[i].name, 0, holder, clock.now());
+            reserve_bytes(t, each[i].id, 90);
+          });
+          if (!reserved.empty()) continue;
+          NewVersion version = version_of(90, holder);
+          version.volume_id = each[i].id;
+          version.reserved_bytes = 90;
+          EXPECT_EQ(error_of([&](Transaction& t) { commit_version(t, version, clock.now()); }), "");
+          ++committed;
+        }
+      });
+  }
+  EXPECT_EQ(committed, 1000 / 90);
+}
+
+TEST_F(the_ledger, lets_writers_in_by_the_order_in_which_they_asked) {
+  const Holder three{"transfer", "xfer-3"};
+  const auto may_write = [&](const Holder& holder) {
+    return database->write([&](Transaction& t) { return take_waited(t, holder, clock.now()); });
+  };
+  const auto ask = [&](const Holder& holder) {
+    return database->write(
+        [&](Transaction& t) { return take_writers(t, {{volume.id, "digits", 0}}, holder, 60, clock.now()); });
+  };
+  EXPECT_EQ(ask(one), Admission::writes);
+  clock.set(clock.now().plus_seconds(1));
+  EXPECT_EQ(ask(two), Admission::waits);
+  clock.set(clock.now().plus_seconds(1));
+  EXPECT_EQ(ask(three), Admission::waits);
+  EXPECT_FALSE(may_write(two));
+  const auto waiting = database->read([&](Transaction& t) { return find_waiting(t, three); });
+  EXPECT_EQ(waiting->reason, "volume 'digits' is being written by job job-1 since 1970-01-01T00:16:40.000000Z");
+  EXPECT_EQ(waiting->give_up_at, clock.now().plus_seconds(60));
+  database->write([&](Transaction& t) { release_leases(t, one); });
+  EXPECT_EQ(error_of([&](Transaction& t) { take_writer(t, volume.id, "digits", 0, {"job", "pushy"}, clock.now()); }),
+            "conflict: volume 'digits' is being waited for by job job-2 since 1970-01-01T00:16:41.000000Z: expected no "
+            "other writer");
+  EXPECT_FALSE(may_write(three));
+  EXPECT_TRUE(may_write(two));
+  EXPECT_TRUE(may_write(two));  // It waits for nothing any more.
+  database->write([&](Transaction& t) { release_leases(t, two); });
+  EXPECT_TRUE(may_write(three));
+  EXPECT_EQ(volumes.leases(alice, "digits").at(0).epoch, 3u);
+}
+
+TEST_F(the_ledger, gives_several_volumes_at_once_or_none) {
+  const Volume other = volumes.create(alice, {"other", {}, {}, 1000, {}});
+  database->write([&](Transaction& t) { take_writer(t, volume.id, "digits", 0, one, clock.now()); });
+  const std::vector<WantedVolume> both = {{volume.id, "digits", 0}, {other.id, "other", 0}};
+  EXPECT_EQ(error_of([&](Transaction& t) { take_writers(t, both, two, {}, clock.now()); }),
+            "conflict: volume 'digits' is being written by job job-1 since 1970-01-01T00:16:40.000000Z: expected no "
+            "other writer");
+  EXPECT_TRUE(volumes.leases(alice, "other").empty());
+  database->write([&](Transaction& t) { take_writers(t, both, two, 60, clock.now()); });
+  EXPECT_EQ(volumes.leases(alice, "other").at(0).kind, "waiting");
+  database->write([&](Transaction& t) {
+    release_leases(t, one);
+    EXPECT_TRUE(take_waited(t, two, clock.now()));
+  });
+  EXPECT_EQ(volumes.leases(alice, "digits").at(0).holder, "job job-2");
+  EXPECT_EQ(volumes.leases(alice, "other").at(0).kind, "writer");
+  EXPECT_EQ(error_of([&](Transaction& t) { take_writers(t, both, one, 0, clock.now()); }),
+            "invalid: nobody can wait 0 seconds for a volume: expected 1 to 2419200 (28 days)");
+}
+
+// Whoever waits for whatever, with writers that end: all come to write, none passes an older one on a volume.
+RC_GTEST_FIXTURE_PROP(the_ledger, lets_everybody_write_in_the_end, ()) {
+  const std::string tag = random_hex(4);
+  std::vector<Volume> each;
+  for (int i = 0; i < 3; ++i) each.push_back(volumes.create(alice, {fmt::format("p{}-{}", i, tag), {}, {}, {}, {}}));
+  const auto wishes = *rc::gen::container<std::vector<int>>(rc::gen::inRange(1, 8));  // Sets of volumes, as bits.
+  std::vector<Holder> holders;
+  for (size_t i = 0; i < wishes.size(); ++i) {
+    holders.push_back({"job", fmt::format("{}-{:03}", tag, i)});
+    std::vector<WantedVolume> wanted;
+    for (size_t bit = 0; bit < 3; ++bit)
+      if (wishes[i] >> bit & 1) wanted.push_back({each[bit].id, each[bit].name, 0});
+    database->write([&](Transaction& t) { take_writers(t, wanted, holders[i], 1000, clock.now()); });
+    clock.set(clock.now().plus_seconds(*rc::gen::inRange(0, 2)));  // Some ask at the same moment.
+  }
+  std::set<size_t> left;
+  for (size_t i = 0; i < holders.size(); ++i) left.insert(i);
+  while (!left.empty()) {
+    size_t ended = 0;
+    for (const size_t i : std::vector<size_t>(left.begin(), left.end())) {
+      const bool writes = database->write([&](Transaction& t) {
+        return take_waited(t, holders[i], clock.now());
+      });
+      if (!writes) continue;
+      for (const size_t older : left)
+        RC_ASSERT(older >= i || (wishes[older] & wishes[i]) == 0);
+      database->write([&](Transaction& t) { release_leases(t, holders[i]); });
+      left.erase(i);
+      ++ended;
+    }
+    RC_ASSERT(ended > 0u);
+  }
 }
 
 TEST_F(the_ledger, does_not_let_a_volume_in_use_be_deleted) {

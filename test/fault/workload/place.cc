@@ -33,11 +33,12 @@ Place::Place(const Path& data, const std::string& url)
       http(make_http_client()),
       datastores(*database, secrets, *http, system_clock()),
       volumes(*database, *store, system_clock()),
-      transfers(*database, *store, datastores, SnapshotSources({}, root), system_clock(), [this](std::string_view line) {
-        had_trouble = true;
-        const std::string text = std::string(line) + "\n";
-        write_all(2, text, "standard error");
-      }) {}
+      transfers(*database, *store, datastores, SnapshotSources({}, root), system_clock(),
+                [this](std::string_view line) {
+                  had_trouble = true;
+                  const std::string text = std::string(line) + "\n";
+                  write_all(2, text, "standard error");
+                }) {}
 
 NewDatastore directory_named(const std::string& name, const Path& path) {
   NewDatastore store;
