@@ -245,6 +245,50 @@ RC_GTEST_FIXTURE_PROP(the_ledger, lets_everybody_write_in_the_end, ()) {
   }
 }
 
+TEST_F(the_ledger, ends_what_the_dead_left_behind_and_nothing_of_the_living) {
+  database->write([&](Transaction& t) {
+    const auto add_transfer = [&](const std::string& id, std::string_view state) {
+      t.run("INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
+            "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, "
+            "created_at, created_by) VALUES ($1, 'ten-default', 'prj-default', 'import', $2, 0, '', '', '', "
+            "'overwrite', '', $3, '{}', '', 7, 0, 0, '')",
+            id, volume.id, state);
+    };
+    const auto add_job = [&](const std::string& id, std::string_view state) {
+      t.run("INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, "
+            "created_at, lease_owner, lease_until) VALUES ($1, 'ten-default', 'prj-default', 'alice', $1, '{}', $2, "
+            "'', '', 0, 0, '', 0)",
+            id, state);
+    };
+    add_transfer("xfer-alive", "running");
+    add_transfer("xfer-ended", "failed");
+    add_job("job-alive", "FINALIZING");
+    add_job("job-ended", "ERROR");
+    t.run("INSERT INTO mount VALUES ('mount-alive', 'ten-default', 'prj-default', $1, 0, '/m', 'ro', 'mounted', 0, '')",
+          volume.id);
+    for (const auto& [kind, id] : std::vector<std::pair<std::string, std::string>>{
+             {"transfer", "xfer-alive"}, {"transfer", "xfer-ended"}, {"transfer", "xfer-gone"}, {"job", "job-alive"},
+             {"job", "job-ended"}, {"job", "job-gone"}, {"mount", "mount-alive"}, {"mount", "mount-gone"}})
+      take_reader(t, volume.id, 0, {kind, id}, clock.now());
+    wait_to_write(t, volume.id, {"transfer", "xfer-gone"}, clock.now(), clock.now());
+    t.run("UPDATE volume SET used_bytes = 5, reserved_bytes = 12345");
+  });
+  const auto told = database->write([](Transaction& t) { return end_dead_leases(t); });
+  EXPECT_EQ(told.size(), 6u);
+  EXPECT_EQ(told.front(), "ended what transfer xfer-ended left behind as reader of volume 'digits'");
+  EXPECT_EQ(told.back(), "ended what transfer xfer-gone left behind as waiting writer of volume 'digits'");
+  std::vector<std::string> holders;
+  for (const Lease& lease : volumes.leases(alice, "digits")) holders.push_back(lease.holder);
+  std::sort(holders.begin(), holders.end());
+  EXPECT_EQ(holders, (std::vector<std::string>{"job job-alive", "mount mount-alive", "transfer xfer-alive"}));
+  EXPECT_TRUE(database->write([](Transaction& t) { return end_dead_leases(t); }).empty());
+
+  EXPECT_EQ(database->write([](Transaction& t) { return correct_books(t); }),
+            std::vector<std::string>{
+                "the books of volume 'digits' said 5 B used and 12.1 KiB reserved: corrected to 0 B and 7 B"});
+  EXPECT_TRUE(database->write([](Transaction& t) { return correct_books(t); }).empty());
+}
+
 TEST_F(the_ledger, does_not_let_a_volume_in_use_be_deleted) {
   database->write([&](Transaction& t) { take_reader(t, volume.id, 0, one, clock.now()); });
   try {

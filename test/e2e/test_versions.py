@@ -1,8 +1,6 @@
 """Versions as people use them: compared, tagged, restored, cloned, deleted, kept by rule, read without mounting, made of directories."""
-import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 
 import pytest
@@ -217,15 +215,6 @@ def test_a_rule_says_which_versions_stay(volary, history):
     volary("volume", "prune", "v")
     assert [v["number"] for v in volary.json("volume", "versions", "v")] == [8, 7, 6]
     volary("volume", "verify", "v")
-
-
-def test_the_server_keeps_the_rule_by_itself(volary, history):
-    volary("volume", "update", "v", "--keep-versions", "1")
-    volary("server", "stop")
-    with contextlib.closing(sqlite3.connect(volary.data / "volary.db")) as database, database:
-        database.execute("DELETE FROM store_note WHERE name = 'retention'")
-    volary.wait_for(lambda: [v["number"] for v in volary.json("volume", "versions", "v")] == [3], "the versions to go")
-    assert "volume 'v': its retention has let go of the versions 1, 2" in (volary.data / "server.log").read_text()
 
 
 def test_files_are_read_without_mounting(volary, history, tmp_path):
