@@ -5,7 +5,11 @@
 //
 // By parts: the file is allocated whole, each part is hashed while its bytes are still in the cache, and the parts'
 // hashes are joined at the end (core/segmented_hash.h), so nothing is read again.
+//
+// As a clone: the draft shares the file's blocks, and is read like any large file.
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +19,7 @@
 #include "core/fault.h"
 #include "core/segmented_hash.h"
 #include "store/disk_commit.h"
+#include "store/part_hash.h"
 
 namespace volary {
 namespace {
@@ -49,13 +54,11 @@ class OrderedWriter final : public BlobWriter {
     if (draft_) {
       flush();
       blob.digest = hasher_.finish();
-      commit_.add_blob(blob, *draft_);
+      commit_.keep_blob(blob, *draft_);
       draft_.reset();
       return blob;
     }
-    blob.digest = Digest::of(block_);
-    commit_.add_blob(blob, block_);
-    return blob;
+    return commit_.add_blob(block_);
   }
 
  private:
@@ -112,7 +115,7 @@ class UnorderedWriter final : public PartWriter {
     for (uint64_t part = 0; part < parts(); ++part)
       if (!written_[part]) throw Error(Errc::internal, "part {} of the {} of a blob was never written", part, parts());
     const Blob blob{.digest = hash_.finish(), .size = size_};
-    commit_.add_blob(blob, draft_);
+    commit_.keep_blob(blob, draft_);
     return blob;
   }
 
@@ -124,7 +127,43 @@ class UnorderedWriter final : public PartWriter {
   std::vector<std::atomic<bool>> written_;
 };
 
+class Clone final : public BlobClone {
+ public:
+  Clone(DiskCommit& commit, TempFile draft)
+      : commit_(commit),
+        draft_(std::move(draft)),
+        size_(static_cast<uint64_t>(stat_of(draft_.fd(), draft_.path()).st_size)),
+        hash_(draft_.fd(), size_) {}
+
+  uint64_t parts() const override { return hash_.parts(); }
+
+  uint64_t read(uint64_t part) override {
+    const uint64_t bytes = hash_.hash(part);
+    if (hash_.failure() != 0) throw_failure(hash_.failure(), draft_.path());
+    return bytes;
+  }
+
+  Blob finish() override {
+    const Blob blob{.digest = hash_.digest(), .size = size_};
+    commit_.keep_blob(blob, draft_);
+    return blob;
+  }
+
+ private:
+  DiskCommit& commit_;
+  TempFile draft_;
+  const uint64_t size_;
+  PartHash hash_;
+};
+
 }  // namespace
+
+std::unique_ptr<BlobClone> DiskCommit::clone_blob(int fd, const Path& name) {
+  TempFile draft = new_draft();
+  if (::ioctl(draft.fd(), FICLONE, fd) == 0) return std::make_unique<Clone>(*this, std::move(draft));
+  if (errno == ENOSPC || errno == EDQUOT || errno == EIO) throw error_from_errno(errno, "clone", name.native());
+  return nullptr;
+}
 
 std::unique_ptr<BlobWriter> DiskCommit::new_blob() { return std::make_unique<OrderedWriter>(*this); }
 

@@ -24,9 +24,10 @@ class LargeHash final : public LargeFile {
     progress_.bytes_done.fetch_add(hash_.hash(part), std::memory_order_relaxed);
     if (hash_.failure() != 0) throw_failure(hash_.failure(), path_);
   }
-  void finish(TreeEntry& entry) override {
+  std::unique_ptr<LargeFile> finish(TreeEntry& entry) override {
     entry.size = size_;
     entry.digest = hash_.digest();
+    return nullptr;
   }
 
  private:
@@ -41,6 +42,8 @@ class ChecksumReader final : public HostReader {
  public:
   explicit ChecksumReader(Progress& progress) : progress_(progress) {}
 
+  void enter(int, const Path&) override {}
+
   void check(const TreeEntry& entry, const Path& directory) override {
     const auto refuse = [&](std::string_view what, std::string_view text) {
       throw Error(Errc::invalid, "{} '{}' in '{}' is not UTF-8, so the directory has no checksum", what,
@@ -50,16 +53,16 @@ class ChecksumReader final : public HostReader {
     if (!is_utf8(entry.target)) refuse("the link target", entry.target);
   }
 
-  std::unique_ptr<LargeFile> read_file(Fd fd, const Path& directory, TreeEntry& entry) override {
+  Reading read_file(Fd fd, const Path& directory, TreeEntry& entry) override {
     const std::span<char> block = thread_block();
     const Path path = directory / entry.name;
     size_t size = read_some(fd.get(), block, path);
     if (size < block.size()) {
       keep(entry, Digest::of({block.data(), size}), size);
-      return nullptr;
+      return {};
     }
     if (const auto whole = static_cast<uint64_t>(stat_of(fd.get(), path).st_size); whole >= large_file_bytes)
-      return std::make_unique<LargeHash>(std::move(fd), whole, path, progress_);
+      return {.large = std::make_unique<LargeHash>(std::move(fd), whole, path, progress_)};
     Hasher hasher;
     uint64_t total = 0;
     for (; size > 0; size = read_some(fd.get(), block, path)) {
@@ -67,7 +70,7 @@ class ChecksumReader final : public HostReader {
       total += size;
     }
     keep(entry, hasher.finish(), total);
-    return nullptr;
+    return {};
   }
 
   TreeSummary finish(const Tree& tree) override {
@@ -96,7 +99,7 @@ class ChecksumReader final : public HostReader {
 
 DirectoryChecksum checksum_of_directory(const Path& directory, Progress& progress, size_t threads) {
   ChecksumReader reader(progress);
-  const TreeSummary summary = scan_directory(directory, reader, progress, threads);
+  const TreeSummary summary = scan_directory(directory, Liveness::still, reader, progress, threads);
   return {.checksum = summary.checksum, .files = summary.files, .bytes = summary.bytes};
 }
 

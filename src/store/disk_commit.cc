@@ -33,13 +33,19 @@ TempFile DiskCommit::new_draft() {
   return TempFile(shelves_.layout.tmp, object_mode);
 }
 
-void DiskCommit::add_blob(const Blob& blob, std::string_view bytes) {
+Blob DiskCommit::add_blob(std::string_view bytes) {
+  const Blob blob{.digest = Digest::of(bytes), .size = bytes.size()};
+  keep_blob(blob, bytes);
+  return blob;
+}
+
+void DiskCommit::keep_blob(const Blob& blob, std::string_view bytes) {
   shelves_.mark.before_write();
   took(shelves_.blobs.put(blob.digest, bytes));
   fault::point("store.blob_added");
 }
 
-void DiskCommit::add_blob(const Blob& blob, TempFile& draft) {
+void DiskCommit::keep_blob(const Blob& blob, TempFile& draft) {
   shelves_.mark.before_write();
   took(shelves_.blobs.put(blob.digest, blob.size, draft));
   fault::point("store.blob_added");

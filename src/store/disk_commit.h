@@ -13,8 +13,11 @@ class DiskCommit final : public Commit {
   DiskCommit(const Store& store, Shelves& shelves);
   ~DiskCommit() override;
 
+  const Store& store() const override { return store_; }
+  Blob add_blob(std::string_view bytes) override;
   std::unique_ptr<BlobWriter> new_blob() override;
   std::unique_ptr<PartWriter> new_blob_in_parts(uint64_t size) override;
+  std::unique_ptr<BlobClone> clone_blob(int fd, const Path& name) override;
   bool reuse_blob(const Blob& blob) override;
   TreeSummary add_tree(const Tree& tree) override;
   Tree read_tree(const Digest& tree) const override { return store_.read_tree(tree); }
@@ -23,8 +26,8 @@ class DiskCommit final : public Commit {
   // A file for bytes that do not fit in memory; unlinked on the way out unless it becomes a blob.
   TempFile new_draft();
   // Keeps these bytes, or the complete file of `draft`, as `blob`, unless it is there already.
-  void add_blob(const Blob& blob, std::string_view bytes);
-  void add_blob(const Blob& blob, TempFile& draft);
+  void keep_blob(const Blob& blob, std::string_view bytes);
+  void keep_blob(const Blob& blob, TempFile& draft);
 
  private:
   // `found`: since when it was there, or nothing if it was written now.

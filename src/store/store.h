@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -51,15 +52,32 @@ class PartWriter {
   virtual Blob finish() = 0;
 };
 
+// A new blob that shares the blocks of a file. Made by Commit::clone_blob; dropped unless finished. Its parts are read
+// to name it, in any order, from several threads.
+class BlobClone {
+ public:
+  virtual ~BlobClone() = default;
+  virtual uint64_t parts() const = 0;
+  virtual uint64_t read(uint64_t part) = 0;  // The number of bytes.
+  virtual Blob finish() = 0;
+};
+
 // The new objects of one commit. Adding is thread-safe. What is present already is not written again, and is kept from
 // the sweep as if it had been. An object may be seen in the store as soon as it is added, but its name proves nothing
 // before publish() has returned, so nothing may refer to it before. What a commit that is dropped before publish() has
 // added stays as garbage for the sweep.
+class Store;
+
 class Commit {
  public:
   virtual ~Commit() = default;
+  virtual const Store& store() const = 0;  // The one it adds to.
+  virtual Blob add_blob(std::string_view bytes) = 0;
   virtual std::unique_ptr<BlobWriter> new_blob() = 0;
   virtual std::unique_ptr<PartWriter> new_blob_in_parts(uint64_t size) = 0;
+  // A blob with the bytes that the open file `fd` has at this moment, however it changes later. Nothing if the file
+  // system cannot share them.
+  virtual std::unique_ptr<BlobClone> clone_blob(int fd, const Path& name) = 0;
   // Whether the blob is in the store, as if it had been added now: instead of asking the Store, which promises nothing
   // about what a sweep may do next.
   virtual bool reuse_blob(const Blob& blob) = 0;
@@ -157,12 +175,15 @@ TreeSummary apply_changes(const Store& store, Commit& commit, const Digest& base
 // Reads every byte below `tree` from the disk and compares; `threads` of them. Damage is sorted by path.
 std::vector<Damage> verify(const Store& store, const Digest& tree, Progress& progress, size_t threads);
 
-// Adds a directory of the host, all of it, as `volume create --from-dir` and tests need it. Symlinks are kept as they
-// are, never followed; special files are left out and named in `left_out`.
+// Adds a directory of the host, all of it, which others may be changing. Each file is as it was at one moment; one that
+// changes whenever it is read, three times, throws `conflict`, and so does a directory that does. Symlinks are kept as
+// they are, never followed; special files are left out and named in `left_out`. Nothing is written there. Throws
+// `invalid` for a directory that is or holds the store or lies in it, and `unavailable` soon after `stop` is requested.
 struct AddedDirectory {
   TreeSummary summary;
   std::vector<std::string> left_out;
 };
-AddedDirectory add_directory(Commit& commit, const Path& directory, Progress& progress, size_t threads);
+AddedDirectory add_directory(Commit& commit, const Path& directory, Progress& progress, size_t threads,
+                             const std::stop_token& stop = {});
 
 }  // namespace volary
