@@ -45,11 +45,12 @@ struct Directory {
   Fd fd;  // Open while leaves are read.
   Tree tree;
   ino_t inode = 0;
-  std::vector<bool> is_known;  // Of its entries: read after an earlier listing.
+  std::vector<bool> is_known;   // Of its entries: read after an earlier listing.
+  std::vector<size_t> leaves;   // Those to be read.
   int listings = 0;
   Synced<std::vector<size_t>> gone;  // Entries that could not be read as what they were listed as.
-  std::atomic<size_t> leaves_missing{0};
-  std::atomic<size_t> missing{0};  // Leaves, subdirectories, and the listing itself.
+  std::atomic<size_t> ranges_missing{0};  // Of leaves.
+  std::atomic<size_t> missing{0};         // The same, and large files, subdirectories, and the listing itself.
 };
 
 // Shared by the tasks for its parts.
@@ -166,23 +167,23 @@ class Scan {
   void read_entries(const std::shared_ptr<Directory>& directory) {
     const auto& entries = directory->tree.entries;
     std::vector<size_t> subdirectories;
-    size_t leaves = 0;
-    for (size_t i = 0; i < entries.size(); ++i) {
-      if (directory->is_known[i]) continue;
-      if (entries[i].kind == EntryKind::directory) subdirectories.push_back(i);
-      else ++leaves;
-    }
-    directory->leaves_missing = leaves;
-    directory->missing = leaves + subdirectories.size() + 1;
+    directory->leaves.clear();
+    for (size_t i = 0; i < entries.size(); ++i)
+      if (!directory->is_known[i])
+        (entries[i].kind == EntryKind::directory ? subdirectories : directory->leaves).push_back(i);
+    const size_t leaves = directory->leaves.size();
+    const size_t ranges = (leaves + leaves_per_task - 1) / leaves_per_task;
+    directory->ranges_missing = ranges;
+    directory->missing = ranges + subdirectories.size() + 1;
     for (auto one = subdirectories.rbegin(); one != subdirectories.rend(); ++one) {
       auto child = std::make_shared<Directory>();
       child->parent = directory;
       child->index = *one;
       tasks_.push({.directory = std::move(child)});
     }
-    if (leaves == 0) directory->fd.close();
-    else if (leaves <= leaves_per_task) read_leaves(directory, 0, entries.size());
-    else push_ranges({Task::Kind::leaves, directory}, entries.size(), leaves_per_task);
+    if (ranges == 0) directory->fd.close();
+    else if (ranges == 1) read_leaves(directory, 0, leaves);
+    else push_ranges({Task::Kind::leaves, directory}, leaves, leaves_per_task);
     complete(directory);
   }
 
@@ -209,18 +210,19 @@ class Scan {
 
   void read_leaves(const std::shared_ptr<Directory>& directory, size_t from, size_t to) {
     for (size_t i = from; i < to; ++i) {
-      TreeEntry& entry = directory->tree.entries[i];
-      if (entry.kind == EntryKind::directory || directory->is_known[i]) continue;
-      const bool is_complete = entry.kind == EntryKind::symlink ? read_link(*directory, i) : read_file(directory, i);
-      if (--directory->leaves_missing == 0) directory->fd.close();
-      if (is_complete) complete_leaf(directory);
+      const size_t index = directory->leaves[i];
+      const bool is_link = directory->tree.entries[index].kind == EntryKind::symlink;
+      if (is_link ? read_link(*directory, index) : read_file(directory, index))
+        progress_.files_done.fetch_add(1, std::memory_order_relaxed);
     }
+    if (--directory->ranges_missing == 0) directory->fd.close();
+    complete(directory);
   }
 
-  // True, as the next two say that an entry is complete: nothing more comes of it.
-  bool leave_gone(Directory& directory, size_t index) {
+  // These three say whether the entry is complete. Here it is not, and will not be.
+  static bool leave_gone(Directory& directory, size_t index) {
     directory.gone.lock()->push_back(index);
-    return true;
+    return false;
   }
 
   bool read_link(Directory& directory, size_t index) {
@@ -235,7 +237,7 @@ class Scan {
     return true;
   }
 
-  // Whether the entry is complete; otherwise its parts wait on the stack.
+  // If not complete and not gone, its parts wait on the stack.
   bool read_file(const std::shared_ptr<Directory>& directory, size_t index) {
     TreeEntry& entry = directory->tree.entries[index];
     fault::point("scan.opening");
@@ -247,6 +249,7 @@ class Scan {
     Reading reading = reader_.read_file(std::move(fd), directory->path, entry);
     if (!reading.is_there) return leave_gone(*directory, index);
     if (!reading.large) return true;
+    ++directory->missing;
     push_large(directory, index, std::move(reading.large));
     return false;
   }
@@ -264,18 +267,14 @@ class Scan {
     if ((large.missing -= to - from) != 0) return;
     if (auto again = large.file->finish(directory->tree.entries[large.index]))
       return push_large(directory, large.index, std::move(again));
-    complete_leaf(directory);
+    progress_.files_done.fetch_add(1, std::memory_order_relaxed);
+    complete(directory);
   }
 
   // A subdirectory that is gone.
   void drop(const std::shared_ptr<Directory>& parent, size_t index) {
     leave_gone(*parent, index);
     complete(parent);
-  }
-
-  void complete_leaf(const std::shared_ptr<Directory>& directory) {
-    progress_.files_done.fetch_add(1, std::memory_order_relaxed);
-    complete(directory);
   }
 
   void complete(std::shared_ptr<Directory> directory) {

@@ -42,9 +42,10 @@ TEST(UnsettledMark, stands_from_the_first_commit_to_the_closing_of_the_store) {
   TestStore test;
   const Path mark = test.directory / "store/unsettled";
   EXPECT_FALSE(is_present(mark));
-  const auto commit = test.store->begin_commit();
+  auto commit = test.store->begin_commit();
   EXPECT_TRUE(is_present(mark));
   add_blob(*commit, "hello");
+  commit.reset();
   test.reopen();
   EXPECT_FALSE(is_present(mark));
   EXPECT_FALSE(test.store->recovery().after_crash);
@@ -94,7 +95,7 @@ TEST(UnsettledMark, is_set_back_before_anything_is_written_when_the_clock_runs_b
 
 TEST(Crash, moves_what_is_torn_and_keeps_what_is_whole) {
   TestStore test;
-  const auto commit = test.store->begin_commit();
+  auto commit = test.store->begin_commit();
   const Blob whole = add_blob(*commit, "whole");
   Tree tree;
   tree.entries = {file_entry("a", "whole")};
@@ -111,6 +112,7 @@ TEST(Crash, moves_what_is_torn_and_keeps_what_is_whole) {
   tear(test, large.digest, std::string(40 << 20, '\0'));
   test.directory.write("store/trees/" + torn_tree.path(), "torn");
   test.directory.write("store/objects/ab/stray", "no object's name");
+  commit.reset();
   crash(test, 0);
 
   const Recovery recovery = test.store->recovery();
@@ -126,10 +128,11 @@ TEST(Crash, moves_what_is_torn_and_keeps_what_is_whole) {
   EXPECT_EQ(read_file(damaged / "trees" / torn_tree.path()), "torn");
   EXPECT_EQ(read_file(damaged / "objects" / emptied.digest.path()), "");
   // Nothing is torn now, and it can be written again.
-  const auto again = test.store->begin_commit();
+  auto again = test.store->begin_commit();
   add_blob(*again, "zeroed");
   again->publish();
   EXPECT_EQ(test.read(zeroed.digest), "zeroed");
+  again.reset();
   test.reopen();
   EXPECT_FALSE(test.store->recovery().after_crash);
 }
@@ -150,10 +153,11 @@ TEST(Crash, keeps_every_torn_copy_of_one_object) {
 
 TEST(Crash, has_nothing_older_than_the_mark_read_again) {
   TestStore test;
-  const auto commit = test.store->begin_commit();
+  auto commit = test.store->begin_commit();
   const Blob old = add_blob(*commit, "old");
   const Blob fresh = add_blob(*commit, "new");
   commit->publish();
+  commit.reset();
   set_age(test.store->blob_path(old.digest), 100);
   crash(test, 50);
   EXPECT_EQ(test.store->recovery().checked, 1u);
