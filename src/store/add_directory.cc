@@ -251,7 +251,7 @@ AddedDirectory add_directory(Commit& commit, const Path& directory, Progress& pr
   const Path from = std::filesystem::canonical(directory, missing);
   const Path store = std::filesystem::canonical(commit.store().root());
   if (!missing && (is_within(from, store) || is_within(store, from))) reader.refuse_store(directory);
-  const TreeSummary summary = scan_directory(directory, Liveness::live, reader, progress, threads, stop);
+  const TreeSummary summary = scan_directory(directory, Liveness::live, reader, progress, reading(threads), stop);
   return {.summary = summary, .left_out = reader.take_left_out()};
 }
 

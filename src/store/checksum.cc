@@ -99,7 +99,7 @@ class ChecksumReader final : public HostReader {
 
 DirectoryChecksum checksum_of_directory(const Path& directory, Progress& progress, size_t threads) {
   ChecksumReader reader(progress);
-  const TreeSummary summary = scan_directory(directory, Liveness::still, reader, progress, threads);
+  const TreeSummary summary = scan_directory(directory, Liveness::still, reader, progress, reading(threads));
   return {.checksum = summary.checksum, .files = summary.files, .bytes = summary.bytes};
 }
 

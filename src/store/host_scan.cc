@@ -74,12 +74,12 @@ class Scan {
   Scan(Liveness liveness, HostReader& reader, Progress& progress, const std::stop_token& stop)
       : liveness_(liveness), reader_(reader), progress_(progress), stop_(stop) {}
 
-  TreeSummary run(const Path& path, size_t threads) {
+  TreeSummary run(const Path& path, Threads threads) {
     root_ = open_directory(path);
     auto root = std::make_shared<Directory>();
     root->path = path;
     tasks_.push({.directory = std::move(root)});
-    tasks_.run(std::max<size_t>(threads, 1), [&](Task& task) {
+    tasks_.run(threads, [&](Task& task) {
       refuse_if_stopped();
       switch (task.kind) {
         case Task::Kind::directory: return list(task.directory);
@@ -308,7 +308,7 @@ class Scan {
 }  // namespace
 
 TreeSummary scan_directory(const Path& directory, Liveness liveness, HostReader& reader, Progress& progress,
-                           size_t threads, const std::stop_token& stop) {
+                           Threads threads, const std::stop_token& stop) {
   return Scan(liveness, reader, progress, stop).run(directory, threads);
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/file.h"
 #include "core/progress.h"
+#include "store/task_stack.h"
 #include "store/tree.h"
 
 namespace volary {
@@ -56,6 +57,6 @@ constexpr int attempts_max = 3;
 
 // Throws `unavailable` soon after `stop` is requested.
 TreeSummary scan_directory(const Path& directory, Liveness liveness, HostReader& reader, Progress& progress,
-                           size_t threads, const std::stop_token& stop = {});
+                           Threads threads, const std::stop_token& stop = {});
 
 }  // namespace volary

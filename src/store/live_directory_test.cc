@@ -49,7 +49,7 @@ struct Live : TestDirectory {
   MeddlingReader reader;
   Progress progress;
   TreeSummary scan(Liveness liveness = Liveness::live) {
-    return scan_directory(path(), liveness, reader, progress, 1);
+    return scan_directory(path(), liveness, reader, progress, {.first = 1, .most = 1});
   }
 };
 

@@ -15,6 +15,7 @@
 #include "core/workers.h"
 #include "store/part_hash.h"
 #include "store/shelves.h"
+#include "store/task_stack.h"
 
 namespace volary {
 namespace {
@@ -39,7 +40,7 @@ class Recoverer {
     std::sort(suspects_.begin(), suspects_.end(), [](const auto& a, const auto& b) { return a.size > b.size; });
     size_t large = 0;
     while (large < suspects_.size() && suspects_[large].size >= large_file_bytes) check(suspects_[large++], cores());
-    for_each_index(suspects_.size() - large, cores(), [&](size_t i) { check(suspects_[large + i], 1); });
+    for_each_index(suspects_.size() - large, reading(cores()), [&](size_t i) { check(suspects_[large + i], 1); });
     if (moved_ > 0) sync_file_system(root.get(), layout_.root);
     fault::point("store.recovered");
     return {.after_crash = true, .checked = suspects_.size(), .moved = moved_};

@@ -172,7 +172,8 @@ std::optional<TreeEntry> find_entry(const Store& store, const Digest& tree, cons
 // path would need to be both a file and a directory ("'a' is a file and cannot hold 'a/b'").
 TreeSummary apply_changes(const Store& store, Commit& commit, const Digest& base, std::vector<TreeChange> changes);
 
-// Reads every byte below `tree` from the disk and compares; `threads` of them. Damage is sorted by path.
+// Reads every byte below `tree` from the disk and compares, on `threads` threads, and more while these wait for the
+// disk. Damage is sorted by path.
 std::vector<Damage> verify(const Store& store, const Digest& tree, Progress& progress, size_t threads);
 
 // Adds a directory of the host, all of it, which others may be changing. Each file is as it was at one moment; one that

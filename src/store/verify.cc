@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "core/synced.h"
+#include "core/workers.h"
 #include "store/layout.h"
 #include "store/part_hash.h"
 #include "store/store.h"
@@ -94,7 +95,7 @@ class Verification {
 
   void scan_trees(const Tree& root) {
     take_entries(root);
-    trees_.run(threads_, [&](const TreeClaim& claim) {
+    trees_.run(reading(threads_), [&](const TreeClaim& claim) {
       auto outcome = read_tree(claim.digest);
       if (auto* flaw = std::get_if<std::string>(&outcome)) {
         tree_flaws_.lock()->emplace(claim, std::move(*flaw));
@@ -125,7 +126,7 @@ class Verification {
     seen->blobs.clear();
     size_t large = 0;
     while (large < blobs.size() && blobs[large].size >= large_file_bytes) check_blob(blobs[large++], threads_);
-    for_each_index(blobs.size() - large, threads_, [&](size_t i) { check_blob(blobs[large + i], 1); });
+    for_each_index(blobs.size() - large, reading(threads_), [&](size_t i) { check_blob(blobs[large + i], 1); });
   }
 
   void check_blob(const BlobClaim& claim, size_t threads) {
