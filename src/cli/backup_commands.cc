@@ -180,7 +180,8 @@ int restore(Session& session, const ReadOptions& o) {
                 o.target);
   const Path to = std::filesystem::absolute(*o.to);
   const Backup backup = with_bar(session, "restoring", [&](Progress& progress) {
-    return session.program().backups.restore(place_of(o.target, o.endpoint, o.region), o.at.value_or(""), to, progress);
+    return session.program().backups.restore(place_of(o.target, o.endpoint, o.region), o.at.value_or(""), to,
+                                             progress);
   });
   if (session.output().is_structured()) session.output().document(to_json(backup));
   else session.output().line(backup.id);

@@ -24,12 +24,12 @@ struct Mark {  // The file "volary-backup".
 };
 BOOST_DESCRIBE_STRUCT(Mark, (), (format, store))
 
-// "bak-20261121t010203z-1f2e": sorts by time.
+// "bak-20261121t010203-123456": sorts by time.
 std::string id_at(Time now) {
   std::string id = "bak-";
-  for (const char letter : to_text(now).substr(0, 19))
-    if (letter != '-' && letter != ':') id += letter == 'T' ? 't' : letter;
-  return id + "z-" + random_hex(2);
+  for (const char letter : to_text(now).substr(0, 26))
+    if (letter != '-' && letter != ':') id += letter == 'T' ? 't' : letter == '.' ? '-' : letter;
+  return id;
 }
 
 class BackupMaking {
@@ -61,6 +61,7 @@ class BackupMaking {
     put_list_and_manifest();
     // From now on this copy of the database is an old one: restored over the newer store, it must not be swept by.
     advance_epoch(parts_.database, parts_.store);
+    target_.clear_staged();
     if (request_.keep) prune_backups(target_, *request_.keep, report_, live_);
     return report_;
   }
@@ -195,7 +196,9 @@ class BackupMaking {
     target_.put_file(folder + "database.db", scratch_ / "database.db", Digest::parse(backup.database_digest));
     target_.put_file(folder + "objects.txt", list_file, Digest::of(list));
     target_.settle();
-    if (backup.with_key) target_.put_text(folder + "secret.key", read_file(parts_.key_file, 4096));
+    const auto key = backup.with_key ? try_read_file(parts_.key_file, 4096) : std::nullopt;
+    backup.with_key = key.has_value();  // There is none before the first secret.
+    if (key) target_.put_text(folder + "secret.key", *key);
     fault::point("backup.manifest.before");
     target_.put_text(folder + "manifest.json", print_json_pretty(to_json(backup)) + "\n");
     fault::point("backup.manifest.after");

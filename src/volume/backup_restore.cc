@@ -41,8 +41,10 @@ void check_directory(const Path& directory, const std::string& id) {
   if (mark)
     throw Error(Errc::conflict, "'{}' is half restored from backup {}: go on with that one (--at), or take another "
                 "directory", directory.native(), printable(mark->substr(0, mark->find('\n'))));
-  if (!list_directory(directory).empty())
+  for (const DirectoryEntry& entry : list_directory(directory)) {
+    if (entry.name.starts_with(".volary-")) continue;  // Of a try that died before its mark.
     throw Error(Errc::exists, "'{}' is not empty: expected an empty directory or none", directory.native());
+  }
 }
 
 class Restoring {
@@ -54,7 +56,8 @@ class Restoring {
     make_directories(directory_, 0700);
     write_file_durably(directory_ / mark_name, backup_.id + "\n");
     make_directory(store_);
-    for (const char* folder : {"objects", "trees", "images"}) make_directory(store_ / folder);
+    remove_tree(store_ / "tmp");  // Of an earlier try.
+    for (const char* folder : {"objects", "trees", "images", "tmp"}) make_directory(store_ / folder);
     const auto objects = target_.objects_of(backup_);
     progress_.files_total = objects.size();
     for (const ListedObject& object : objects) progress_.bytes_total += object.bytes;
@@ -102,7 +105,7 @@ class Restoring {
   }
 
   void fetch_file(const std::string& name, const Digest& digest, const Path& path, mode_t mode) {
-    TempFile file(path.parent_path(), mode);
+    TempFile file(store_ / "tmp", mode);
     HashingSink hashing(file);
     target_.get_bytes(name, hashing);
     if (hashing.digest() != digest)

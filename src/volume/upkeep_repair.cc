@@ -36,8 +36,8 @@ struct DamageRow {
 BOOST_DESCRIBE_STRUCT(DamageRow, (), (kind, digest, what))
 
 constexpr std::string_view select_datastore_by_id =
-    "SELECT id, project, name, kind, path, endpoint, region, bucket, url_style, secret, created_at FROM datastore "
-    "WHERE id = $1";
+    "SELECT id, project, name, kind, path, endpoint, region, bucket, url_style, repository, repository_type, revision, "
+    "secret, created_at FROM datastore WHERE id = $1";
 
 class Repair {
  public:

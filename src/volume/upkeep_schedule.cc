@@ -81,22 +81,30 @@ void Upkeep::follow_schedule(const std::stop_token& stop) {
   }
 }
 
-// A scrub that was not finished is due at once.
+// Of several that are due, the one that is overdue by most of its own times; a scrub that was not finished goes on when
+// nothing is due.
 std::optional<UpkeepRequest> Upkeep::what_is_due(Time started) {
   const Time now = parts_.clock.now();
   return parts_.database.write([&](Transaction& t) -> std::optional<UpkeepRequest> {
     ScheduleNote note = find_note<ScheduleNote>(t, "schedule").value_or(ScheduleNote{});
-    const auto due = [&](Time& last, int64_t every) {
-      const int64_t settling = std::min(settling_seconds, every);
-      if (!is_due(last, every, now) || started.plus_seconds(settling) > now) return false;
-      last = now;
-      put_note(t, "schedule", note);
-      return true;
+    Time* chosen = nullptr;
+    double most = 0;
+    const auto consider = [&](Time& last, int64_t every) {
+      if (!is_due(last, every, now) || started.plus_seconds(std::min(settling_seconds, every)) > now) return;
+      const double times = last > now ? 1 : static_cast<double>(now.micros - last.micros) / static_cast<double>(every);
+      if (times > most) most = times, chosen = &last;
     };
-    if (due(note.check, schedule_.check_seconds)) return CheckRequest{};
-    if (due(note.sweep, schedule_.sweep_seconds)) return SweepRequest{true, {}, {}, {}};
+    consider(note.check, schedule_.check_seconds);
+    consider(note.sweep, schedule_.sweep_seconds);
+    consider(note.scrub, schedule_.scrub_seconds);
+    if (chosen) {
+      *chosen = now;
+      put_note(t, "schedule", note);
+    }
+    if (chosen == &note.check) return CheckRequest{};
+    if (chosen == &note.sweep) return SweepRequest{true, {}, {}, {}};
     const bool unfinished = schedule_.scrub_seconds > 0 && find_note_text(t, "scrub");
-    if (unfinished || due(note.scrub, schedule_.scrub_seconds)) return ScrubRequest{scrub_rate_min, true};
+    if (chosen || unfinished) return ScrubRequest{scrub_rate_min, true};
     return std::nullopt;
   });
 }

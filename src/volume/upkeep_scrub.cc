@@ -121,6 +121,8 @@ class ScrubPass {
   void check_database() {
     live_.begin("reading the database");
     note_.report.database.clear();
+    for (const uint64_t page : parts_.database.check_pages().damaged)
+      tell_database(fmt::format("page {} does not match its checksum", page));
     parts_.database.read([&](Transaction& t) {
       for (const std::string& line : t.all<std::string>("PRAGMA integrity_check"))
         if (line != "ok") tell_database(line);
