@@ -124,10 +124,8 @@ Steadiness note_clock(Transaction& transaction, Time now, const Uptime& uptime) 
     steadiness.since = now;
     steadiness.remark = fmt::format("the clock moved by {}{} since {}: all ages begin anew", jump < 0 ? "-" : "",
                                     seconds_text(std::abs(jump) / second), to_text(last->now));
-    transaction.run(
-        "UPDATE sweep_candidate SET first_marked_at = $1, "
-        "quarantined_at = CASE WHEN quarantined_at IS NULL THEN NULL ELSE $2 END",
-        now, now);
+    transaction.run("UPDATE sweep_candidate SET first_marked_at = $1", now);
+    transaction.run("UPDATE quarantined SET since = $1", now);
   }
   put_note(transaction, "clock", ClockNote{now, steadiness.since, uptime.boot, uptime.micros});
   return steadiness;

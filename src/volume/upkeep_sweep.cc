@@ -40,9 +40,8 @@ struct CandidateRow {
   std::string kind;
   Digest digest;
   Time first_marked_at;
-  std::optional<Time> quarantined_at;
 };
-BOOST_DESCRIBE_STRUCT(CandidateRow, (), (kind, digest, first_marked_at, quarantined_at))
+BOOST_DESCRIBE_STRUCT(CandidateRow, (), (kind, digest, first_marked_at))
 
 int64_t seconds_of(const std::optional<int64_t>& asked, int64_t unless_told, std::string_view name) {
   const int64_t seconds = asked.value_or(unless_told);
@@ -109,6 +108,7 @@ class Sweep {
   // Marks what can be reached from roots that were not known yet.
   void look_at_roots(const Roots& roots) {
     for (const Digest& blob : roots.blobs) marks_.blobs.insert(blob);
+    if (std::all_of(roots.trees.begin(), roots.trees.end(), [&](const Digest& tree) { return is_known(tree); })) return;
     const auto flaws = mark(parts_.store, roots.trees, marks_, live_.progress, mark_threads, live_.token());
     if (!flaws.empty())
       throw Error(Errc::conflict,
@@ -116,13 +116,14 @@ class Sweep {
                   "check', then 'volary store repair'", flaws.front().what, flaws.size() - 1);
   }
 
+  bool is_known(const Digest& tree) const { return tree == empty_tree().tree || marks_.trees.contains(tree); }
+
   void classify() {
     live_.begin("looking at objects");
     std::unordered_map<Digest, Time> known[2];
     parts_.database.read([&](Transaction& t) {
-      for (const CandidateRow& row : t.all<CandidateRow>(
-               "SELECT kind, digest, first_marked_at, quarantined_at FROM sweep_candidate "
-               "WHERE quarantined_at IS NULL"))
+      for (const CandidateRow& row :
+           t.all<CandidateRow>("SELECT kind, digest, first_marked_at FROM sweep_candidate"))
         known[row.kind == "tree"].emplace(row.digest, row.first_marked_at);
     });
     for (const ObjectKind kind : {ObjectKind::tree, ObjectKind::blob}) {
@@ -152,8 +153,7 @@ class Sweep {
       parts_.database.write([&](Transaction& t) {
         for (size_t i = from; i < to; ++i)
           t.run("INSERT INTO sweep_candidate (kind, digest, first_marked_at) VALUES ($1, $2, $3) "
-                "ON CONFLICT (kind, digest) DO UPDATE SET first_marked_at = excluded.first_marked_at, "
-                "quarantined_at = NULL",
+                "ON CONFLICT (kind, digest) DO UPDATE SET first_marked_at = excluded.first_marked_at",
                 word_of(fresh_[i].kind), fresh_[i].digest, now_);
       });
     });
@@ -196,8 +196,8 @@ class Sweep {
       forget_candidate(t, object);
       return report_.too_young.add(object.bytes);
     }
-    t.run("UPDATE sweep_candidate SET quarantined_at = $3 WHERE kind = $1 AND digest = $2", word_of(object.kind),
-          object.digest, now_);
+    forget_candidate(t, object);
+    note_quarantine(t, object);
     if (object.kind == ObjectKind::blob) t.run("DELETE FROM seen_object WHERE digest = $1", object.digest);
     forget_damage(t, object.kind, object.digest);
     moved_.insert(object.digest);
@@ -214,15 +214,16 @@ class Sweep {
     for (const Found& object : found) {
       live_.check_stop();
       const auto since = parts_.database.read([&](Transaction& t) {
-        return t.find<Time>("SELECT COALESCE(quarantined_at, 0) FROM sweep_candidate WHERE kind = $1 AND digest = $2",
-                            word_of(object.kind), object.digest);
+        return t.find<Time>("SELECT since FROM quarantined WHERE kind = $1 AND digest = $2", word_of(object.kind),
+                            object.digest);
       });
       if (moved_.contains(object.digest)) continue;
-      const bool is_due = since && *since && since->plus_seconds(quarantine_age_) <= now_;
+      const bool is_due = since && since->plus_seconds(quarantine_age_) <= now_;
       if (is_needed(object)) bring_back(object);
       else if (is_due) old.push_back(object);
       else report_.in_quarantine.add(object.bytes);
-      if (applies_ && !(since && *since)) note_quarantine(object);
+      // Found there without a note of when it came: its time begins now.
+      if (applies_ && !since) parts_.database.write([&](Transaction& t) { note_quarantine(t, object); });
     }
     if (applies_) unlink(old);
     else for (const Found& object : old) report_.unlinked.add(object.bytes);
@@ -245,17 +246,17 @@ class Sweep {
     report_.brought_back.add(object.bytes);
     if (!applies_) return;
     parts_.store.bring_back(object.kind, object.digest);
-    parts_.database.write([&](Transaction& t) { forget_candidate(t, object); });
+    parts_.database.write([&](Transaction& t) { forget_quarantine(t, object); });
   }
 
-  // Found there without a note of when it came: its time begins now.
-  void note_quarantine(const Found& object) {
-    if (!is_present(quarantine_path(parts_.store, object.kind, object.digest))) return;
-    parts_.database.write([&](Transaction& t) {
-      t.run("INSERT INTO sweep_candidate (kind, digest, first_marked_at, quarantined_at) VALUES ($1, $2, $3, $4) "
-            "ON CONFLICT (kind, digest) DO UPDATE SET quarantined_at = excluded.quarantined_at",
-            word_of(object.kind), object.digest, now_, now_);
-    });
+  // If it lies there already, from an earlier time, its time begins anew.
+  void note_quarantine(Transaction& t, const Found& object) const {
+    t.run("INSERT INTO quarantined (kind, digest, since) VALUES ($1, $2, $3) "
+          "ON CONFLICT (kind, digest) DO UPDATE SET since = excluded.since",
+          word_of(object.kind), object.digest, now_);
+  }
+  static void forget_quarantine(Transaction& t, const Found& object) {
+    t.run("DELETE FROM quarantined WHERE kind = $1 AND digest = $2", word_of(object.kind), object.digest);
   }
 
   void unlink(const std::vector<Found>& old) {
@@ -266,7 +267,7 @@ class Sweep {
         look_at_roots(roots_of(t));
         for (size_t i = from; i < to; ++i) {
           if (is_needed(old[i])) continue;
-          forget_candidate(t, old[i]);
+          forget_quarantine(t, old[i]);
           unlink_quarantined(parts_.store, old[i].kind, old[i].digest);
           report_.unlinked.add(old[i].bytes);
           fault::point("sweep.unlinked");

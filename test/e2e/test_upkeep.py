@@ -207,23 +207,17 @@ def test_a_stopped_scrub_goes_on_where_it_was(volary, directory_bucket):
     assert report["complete"] and report["objects"]["objects"] == 40
 
 
-def test_a_scrub_compares_versions_with_their_trees_and_drops_damaged_images(filled):
+def test_a_scrub_drops_damaged_images(filled):
     filled("job", "run", "--wait", "-v", "v:/data:ro", "--", "true")
     images = list((filled.data / "store/images").glob("*.erofs"))
-    if images:
-        flip_bit(images[0], 8 * 5000)
-    filled.end()
-    import sqlite3
-    database = sqlite3.connect(filled.data / "volary.db")
-    database.execute("UPDATE version SET files = 7 WHERE number = 1")
-    database.commit()
-    database.close()
-    code, message = filled.refuses("store", "scrub")
-    assert code == 9 and "v@1: the row says 7 files" in message and "its tree has 40" in message
-    last = next(one for one in filled.json("store", "stats")["last"] if one["kind"] == "scrub")["scrub"]
-    assert last["imagesDropped"] == len(images)
-    if images:
-        assert not images[0].exists()
+    if not images:
+        pytest.skip("this machine mounts without images")
+    assert filled.json("store", "scrub")["imagesDropped"] == 0
+    flip_bit(images[0], 8 * 5000)
+    assert filled.json("store", "scrub")["imagesDropped"] == 1
+    assert not images[0].exists()
+    filled("job", "run", "--wait", "-v", "v:/data:ro", "--", "grep", "-q", "content 0", "/data/dir0/0")
+    assert images[0].exists()
 
 
 def test_the_server_looks_after_its_store_by_itself(filled):

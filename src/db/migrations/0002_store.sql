@@ -35,12 +35,19 @@ CREATE TABLE store_note (
   value TEXT NOT NULL                          -- JSON
 );
 
--- What nothing refers to, between the sweep that first saw it and the one that deletes it.
+-- What nothing refers to: seen once, it waits for its second mark.
 CREATE TABLE sweep_candidate (
   kind TEXT NOT NULL,                          -- blob, tree
   digest TEXT NOT NULL,
   first_marked_at BIGINT NOT NULL,
-  quarantined_at BIGINT,                       -- Not yet: a candidate that waits for its second mark.
+  PRIMARY KEY (kind, digest)
+);
+
+-- What lies in the store's quarantine, until it is deleted. The same object may have been written anew meanwhile.
+CREATE TABLE quarantined (
+  kind TEXT NOT NULL,                          -- blob, tree
+  digest TEXT NOT NULL,
+  since BIGINT NOT NULL,
   PRIMARY KEY (kind, digest)
 );
 
