@@ -41,7 +41,7 @@ class Marking {
 
   std::vector<Flaw> run(const std::vector<Digest>& roots, size_t threads) {
     for (const Digest& root : roots) add_tree(root);
-    tasks_.run(threads, [&](const Digest& digest) { visit(digest); });
+    tasks_.run(reading(threads), [&](const Digest& digest) { visit(digest); });
     auto flaws = std::move(*flaws_.lock());
     std::sort(flaws.begin(), flaws.end(), [](const Flaw& a, const Flaw& b) { return a.digest < b.digest; });
     return flaws;

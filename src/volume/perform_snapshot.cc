@@ -8,7 +8,6 @@
 #include "core/fault.h"
 #include "core/workers.h"
 #include "volume/ledger.h"
-#include "volume/stopping_commit.h"
 #include "volume/transfer_rows.h"
 #include "volume/transfers.h"
 
@@ -77,8 +76,7 @@ void Transfers::perform_snapshot(const Transfer& transfer, Live& live) {
   fault::point("snapshot.planned");
 
   const auto commit = store_.begin_commit();
-  StoppingCommit stopping(*commit, live.stop.get_token());
-  const AddedDirectory added = add_directory(stopping, opened, live.progress, cores());
+  const AddedDirectory added = add_directory(*commit, opened, live.progress, cores(), live.stop.get_token());
   commit->publish();
   fault::point("snapshot.published");
   counts.total = added.summary.files + added.left_out.size();

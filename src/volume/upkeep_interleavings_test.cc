@@ -1,7 +1,8 @@
 // volume/upkeep_interleavings_test.cc: sweeps among commits that reuse what is about to go, in any order (I5).
 //
 // Everything runs on one thread; the store that the sweep gets does other people's work in the middle of the sweep's
-// own questions. Inside the sweep's transactions nobody can write rows, as in the real thing; commits go on all the same.
+// own questions. Inside the sweep's transactions nobody can write rows, as in the real thing; commits go on all the
+// same.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
