@@ -132,8 +132,9 @@ TEST_F(SecretsTest, AreNotRemovedWhileADatastoreUsesThem) {
   secrets_.create(caller_, {"s3", {{"k", "v"}}});
   for (const char* name : {"corpora", "models"})
     database_->write([&](Transaction& t) {
-      t.run("INSERT INTO datastore VALUES "
-            "($1, 'ten-default', 'prj-default', $1, 's3', '', '', '', '', 'path', 's3', 0, '')", name);
+      t.run("INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, region, bucket, url_style, "
+            "secret, created_at, created_by) "
+            "VALUES ($1, 'ten-default', 'prj-default', $1, 's3', '', '', '', '', 'path', 's3', 0, '')", name);
     });
   EXPECT_EQ(error_of([&] { secrets_.remove(caller_, "s3"); }),
             "conflict: secret 's3' is used by the datastores 'corpora', 'models': expected none");

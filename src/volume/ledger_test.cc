@@ -264,7 +264,9 @@ TEST_F(the_ledger, ends_what_the_dead_left_behind_and_nothing_of_the_living) {
     add_transfer("xfer-ended", "failed");
     add_job("job-alive", "FINALIZING");
     add_job("job-ended", "ERROR");
-    t.run("INSERT INTO mount VALUES ('mount-alive', 'ten-default', 'prj-default', $1, 0, '/m', 'ro', 'mounted', 0, '')",
+    t.run("INSERT INTO mount (id, tenant, project, volume, version, path, access, kind, state, note, message, author, "
+          "discard, created_at, created_by) VALUES ('mount-alive', 'ten-default', 'prj-default', $1, 0, '/m', 'ro', "
+          "'path', 'mounted', '', '', '', 0, 0, '')",
           volume.id);
     for (const auto& [kind, id] : std::vector<std::pair<std::string, std::string>>{
              {"transfer", "xfer-alive"}, {"transfer", "xfer-ended"}, {"transfer", "xfer-gone"}, {"job", "job-alive"},

@@ -139,7 +139,7 @@ TEST(Volumes, AreAlwaysWhatTheModelSaysWhateverIsDoneAndWhereverItDies) {
     life.all(*rc::gen::container<std::vector<Command>>(any_command()));
   }));
 #ifdef VOLARY_FAULTS
-  EXPECT_GT(crashes_that_happened, 20);
+  EXPECT_GT(crashes_that_happened, 5);  // How many is chance; none would prove nothing.
 #endif
 }
 
