@@ -4,11 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <map>
 
 #include "core/error.h"
 #include "core/random.h"
+#include "volume/ledger.h"
+#include "volume/stopping_commit.h"
 
 namespace volary {
 namespace {
@@ -200,6 +204,100 @@ TEST_F(a_transfer, can_be_cancelled_while_it_waits) {
   EXPECT_EQ(ended(waiting).state, TransferState::cancelled);
   EXPECT_TRUE(volumes.leases(alice, "digits").empty());
   EXPECT_THROW(transfers.cancel(alice, waiting.id), Error);
+}
+
+TEST_F(a_transfer, makes_a_directory_the_next_version_and_nothing_else) {
+  put("d/a", "1");
+  put("d/sub/b", "22");
+  NewSnapshot asked;
+  asked.path = (scratch.path / "bucket/d").native();
+  const auto take = [&] { return ended(transfers.create_snapshot(alice, "digits", asked, ::geteuid())); };
+  const Transfer first = take();
+  EXPECT_EQ(first.error, "");
+  EXPECT_EQ(first.version, 1u);
+  EXPECT_EQ(volume(), (std::map<std::string, std::string>{{"a", "1"}, {"sub/b", "22"}}));
+  remove_file(scratch.path / "bucket/d/a");
+  EXPECT_EQ(take().version, 2u);
+  EXPECT_EQ(volume(), (std::map<std::string, std::string>{{"sub/b", "22"}}));
+  const Transfer third = take();
+  EXPECT_EQ(third.version, 2u);
+  EXPECT_EQ(third.counts.total, third.counts.completed);
+  EXPECT_EQ(volumes.get(alice, "digits").used_bytes, 2u);
+  EXPECT_EQ(volumes.get(alice, "digits").reserved_bytes, 0u);
+}
+
+TEST_F(a_transfer, takes_no_snapshot_of_what_the_caller_may_not_name) {
+  put("d/a", "1");
+  make_symlink((scratch.path / "bucket").native(), scratch.path / "store-link");
+  const auto error_of = [&](const SnapshotSources& from, const Path& path, std::optional<uint32_t> uid) {
+    try {
+      from.resolve(path.native(), uid);
+    } catch (const Error& error) {
+      return std::string(name_of(error.code()));
+    }
+    return std::string();
+  };
+  make_directories(scratch.path / "allowed/in");
+  make_symlink((scratch.path / "bucket").native(), scratch.path / "allowed/out");
+  const SnapshotSources from({(scratch.path / "allowed").native()}, scratch.path / "store");
+  const uint32_t stranger = ::geteuid() + 1;
+  for (const auto uid : {std::optional<uint32_t>(), std::optional<uint32_t>(stranger)}) {
+    EXPECT_EQ(error_of(sources, scratch.path / "bucket", uid), "denied");
+    EXPECT_EQ(error_of(from, scratch.path / "allowed/in", uid), "");
+    EXPECT_EQ(error_of(from, scratch.path / "allowed", uid), "");
+    EXPECT_EQ(error_of(from, scratch.path / "allowed/out", uid), "denied");
+    EXPECT_EQ(error_of(from, scratch.path / "allowed/out/d", uid), "denied");
+    EXPECT_EQ(error_of(from, scratch.path / "allowed/../bucket", uid), "denied");
+    EXPECT_EQ(error_of(from, scratch.path / "nothing", uid), "denied");  // Nor is told what there is.
+  }
+  EXPECT_EQ(error_of(from, scratch.path / "allowed/out", ::geteuid()), "");
+  EXPECT_EQ(error_of(from, scratch.path / "nothing", ::geteuid()), "not_found");
+  EXPECT_EQ(error_of(from, scratch.path / "bucket/d/a", ::geteuid()), "invalid");
+  for (const char* own : {"store", "store/objects", ""})
+    EXPECT_EQ(error_of(from, scratch.path / own, ::geteuid()), "invalid") << own;
+  EXPECT_EQ(error_of(from, "relative", ::geteuid()), "invalid");
+}
+
+TEST_F(a_transfer, does_not_follow_a_link_that_took_the_directorys_place) {
+  put("d/a", "1");
+  make_directories(scratch.path / "bucket/elsewhere");
+  NewSnapshot asked;
+  asked.path = (scratch.path / "bucket/d").native();
+  transfers.stop();
+  const Transfer accepted = transfers.create_snapshot(alice, "digits", asked, ::geteuid());
+  remove_tree(scratch.path / "bucket/d");
+  make_symlink("elsewhere", scratch.path / "bucket/d");
+  transfers.start();
+  const Transfer failed = ended(accepted);
+  EXPECT_THAT(failed.error, testing::HasSubstr("has become a symbolic link, or lies behind one"));
+  EXPECT_TRUE(volumes.leases(alice, "digits").empty());
+}
+
+TEST_F(a_transfer, that_waits_too_long_fails_with_the_holders_name) {
+  const std::string id = volumes.get(alice, "digits").id;
+  database->write([&](Transaction& t) { take_writer(t, id, "digits", 0, {"job", "job-9"}, system_clock().now()); });
+  put("d/a", "1");
+  NewTransfer asked{"bucket", "d", {}, {}, {}, {}};
+  asked.wait_seconds = 1;
+  const Transfer accepted = transfers.create(alice, TransferKind::import, "digits", asked);
+  EXPECT_THAT(accepted.waits_for, testing::StartsWith("volume 'digits' is being written by job job-9 since"));
+  EXPECT_THAT(ended(accepted).error, testing::StartsWith("conflict: waited 1s in vain: volume 'digits' is being "
+                                                         "written by job job-9 since"));
+}
+
+TEST(StoppingCommit, EndsEachStepOnceItIsAskedTo) {
+  Scratch scratch;
+  const auto store = open_store(scratch.path / "store");
+  const auto commit = store->begin_commit();
+  std::stop_source stop;
+  StoppingCommit stopping(*commit, stop.get_token());
+  stopping.new_blob()->write("1");
+  const auto parts = stopping.new_blob_in_parts(1);
+  stop.request_stop();
+  EXPECT_THROW(stopping.new_blob(), Error);
+  EXPECT_THROW(stopping.add_tree({}), Error);
+  EXPECT_THROW(stopping.publish(), Error);
+  EXPECT_THROW(parts->write(0, "1"), Error);
 }
 
 }  // namespace

@@ -55,6 +55,29 @@ def test_what_no_version_can_hold_is_left_out_and_named(volary, tmp_path):
     assert transfer["counts"]["total"] == transfer["counts"]["completed"] + transfer["counts"]["skipped"]
 
 
+@pytest.mark.parametrize("point", ["transfer.accepted", "snapshot.planned", "snapshot.published", "ledger.committing", "snapshot.done"])
+def test_a_snapshot_that_is_cut_off_goes_on_and_is_made_once(volary, tmp_path, point):
+    source = tmp_path / "source"
+    for i in range(30):
+        put(source, f"d{i % 3}/{i}", str(i))
+    fired = tmp_path / "fired"
+    server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+    volary.run("volume", "create", "v", "--from-dir", source)
+    server.wait(timeout=60)
+    assert fired.read_text().startswith(point)
+
+    def ended():
+        transfers = volary.json("transfer", "ls")
+        return transfers if transfers and transfers[0]["state"] == "done" else None
+
+    transfer = volary.wait_for(ended, "the snapshot to be done")[0]
+    assert transfer["version"] == 1 and transfer["counts"]["completed"] == 30
+    assert [v["number"] for v in volary.json("volume", "versions", "v")] == [1]
+    assert volary.json("volume", "get", "v")["reservedBytes"] == 0
+    assert volary.json("volume", "leases", "v") == []
+    assert volary("checksum", source).split()[-1] == volary.json("volume", "get", "v")["checksum"]
+
+
 def test_a_diff_tells_what_became_of_each_file(volary, history):
     assert volary("volume", "diff", "v@1", "v@2") == \
         "~ a/changed  10 B (+4 B)\n+ a/new  3 B\n- a/old  11 B\n> large  from big, 4.88 KiB\n"
