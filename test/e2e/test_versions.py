@@ -62,7 +62,8 @@ def test_a_snapshot_that_is_cut_off_goes_on_and_is_made_once(volary, tmp_path, p
         put(source, f"d{i % 3}/{i}", str(i))
     fired = tmp_path / "fired"
     server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
-    volary.run("volume", "create", "v", "--from-dir", source)
+    volary("volume", "create", "v")
+    volary.run("volume", "snapshot", "v", source, "--detach")
     server.wait(timeout=60)
     assert fired.read_text().startswith(point)
 
