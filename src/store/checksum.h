@@ -17,9 +17,8 @@ struct DirectoryChecksum {
 
 // Hashes everything below `directory` on `threads` threads, and more while these wait for the disk, large files by
 // parts on all of them; memory is bounded by the largest directory. Symbolic links are not followed (but `directory`
-// itself is); special files leave no trace.
-// Throws `invalid` for a name or a link target that is not UTF-8, `not_found` and `denied` naming the path, and
-// `conflict` if a file becomes shorter meanwhile.
+// itself is); special files leave no trace. Throws `invalid` for a name or a link target that is not UTF-8, `not_found`
+// and `denied` naming the path, and `conflict` if a file becomes shorter meanwhile.
 DirectoryChecksum checksum_of_directory(const Path& directory, Progress& progress, size_t threads);
 
 // BLAKE3 of one open file of `size` bytes, by parts on `threads` threads.
