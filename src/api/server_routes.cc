@@ -43,7 +43,11 @@ void add_server_routes(std::vector<Route>& routes, Services& services) {
                     }});
   routes.push_back({Method::get, "/api/v1/doctor", Permission::server_read,
                     {.name = "examine_server", .summary = "What this machine can do, which way is used and why"},
-                    [&services](const Call&) { return Page<Finding>{services.findings, std::nullopt}; }});
+                    [&services](const Call&) {
+                      Page<Finding> page{services.findings, std::nullopt};
+                      page.items.push_back(services.upkeep.finding());
+                      return page;
+                    }});
 }
 
 }  // namespace volary

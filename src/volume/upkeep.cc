@@ -210,6 +210,18 @@ StoreStats Upkeep::stats() {
   return stats;
 }
 
+Finding Upkeep::finding() {
+  const auto damaged = parts_.database.read([](Transaction& t) {
+    return *t.find<uint64_t>("SELECT count(*) FROM (SELECT DISTINCT kind, digest FROM damage)");
+  });
+  std::string reason = parts_.store.read_only_reason().value_or("");
+  const auto add = [&](const std::string& more) { reason += (reason.empty() ? "" : "; ") + more; };
+  if (damaged > 0) add(fmt::format("{} objects are damaged: see 'volary store damage'", damaged));
+  if (const auto words = restored_words(epochs_of(parts_.database, parts_.store)); !words.empty()) add(words);
+  const bool good = reason.empty();
+  return {"store", good, parts_.store.root().native(), good ? "takes versions; no damage is known" : reason};
+}
+
 std::vector<StoreDamage> Upkeep::damage() {
   const auto rows = parts_.database.read([](Transaction& t) {
     return t.all<DamageRow>(

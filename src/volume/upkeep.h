@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "record/problem.h"
 #include "volume/backup.h"
 #include "volume/upkeep_work.h"
 
@@ -48,6 +49,8 @@ class Upkeep {
   void end_current();
 
   StoreStats stats();
+  // Whether the store takes versions, is whole as far as anybody knows, and is what the database is of.
+  Finding finding();
   std::vector<StoreDamage> damage();
   std::vector<Backup> backups(const Caller& caller, const std::string& target);
 

@@ -4,13 +4,17 @@
 // store or backup that was named, the objects elsewhere that the bytes were once imported from or exported to. Nothing
 // is believed but the hash. What nobody has any more is taken out of the store into quarantine, so that no reader gets
 // wrong bytes, and so that the next import or upload of the same content heals it.
+#include <dirent.h>
+
 #include <algorithm>
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "core/random.h"
 #include "core/tree_path.h"
 #include "remote/retry.h"
 #include "store/repair.h"
+#include "store/sweep.h"
 #include "volume/backup.h"
 #include "volume/upkeep_work.h"
 
@@ -57,6 +61,7 @@ class Repair {
       }
       if (tried_.size() == tried) break;  // Nothing came to light that had not been tried.
     }
+    if (has_links_) drop_farms();
     return report();
   }
 
@@ -91,7 +96,10 @@ class Repair {
     live_.begin("repairing " + word_of(flaw.kind) + " " + flaw.digest.hex().substr(0, 12));
     std::string source = "it is whole by now";
     const auto found = flaw_of(parts_.store, flaw.kind, flaw.digest);
-    if (found) source = restore(flaw.kind, flaw.digest);
+    if (found) {
+      note_links(flaw);
+      source = restore(flaw.kind, flaw.digest);
+    }
     RepairedObject one{word_of(flaw.kind), flaw.digest.hex(), found.value_or(flaw.what), source, {}};
     if (source.empty()) {
       set_aside(parts_.store, flaw.kind, flaw.digest);
@@ -103,6 +111,32 @@ class Repair {
     ++repaired_;
     if (good_.size() < reported_max) good_.push_back(std::move(one));
     fault::point("repair.repaired");
+  }
+
+  // Whether link farms (mount/link_farm.h) hold the bad file under other names.
+  void note_links(const Flaw& flaw) {
+    const auto status = stat_of(path_below(parts_.store.root(), flaw.kind, flaw.digest));
+    if (status && status->st_nlink > 1) has_links_ = true;
+  }
+
+  // Farms are made again when needed, of what the store has then. One whose version is in use stays: who uses it now
+  // has the bad file open, or may open it, until he ends.
+  void drop_farms() {
+    const Path images = parts_.store.root() / "images";
+    const Path aside = parts_.store.root() / "tmp" / ("repair-" + random_hex(8));
+    parts_.database.write([&](Transaction& t) {
+      DigestSet used;
+      for (const Digest& tree : t.all<Digest>("SELECT version.tree FROM lease JOIN version ON version.volume = "
+                                              "lease.volume AND version.number = lease.version"))
+        used.insert(tree);
+      for (const DirectoryEntry& entry : list_directory(images)) {
+        const auto tree = tree_of_image(entry.name);
+        if (entry.type != DT_DIR || !tree || used.contains(*tree)) continue;
+        make_directory(aside, 0700);
+        rename_file(images / entry.name, aside / entry.name);
+      }
+    });
+    remove_tree(aside);
   }
 
   // Where good bytes came from, or "".
@@ -174,6 +208,7 @@ class Repair {
   std::optional<Path> other_store_;
   std::map<std::string, std::unique_ptr<Remote>> remotes_;
   DigestSet tried_;
+  bool has_links_ = false;
   uint64_t repaired_ = 0;
   std::vector<RepairedObject> good_;
   std::vector<RepairedObject> bad_;

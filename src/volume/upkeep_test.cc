@@ -121,8 +121,7 @@ TEST(Sweep, keeps_what_the_journal_of_a_transfer_has_fetched) {
     t.run("INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
           "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, "
           "created_at, created_by) VALUES ('xfer-1', 'ten-default', 'prj-default', 'import', 'vol-1', 0, 'x', '', '', "
-          "'overwrite', "
-          "'', 'queued', '{}', '', 0, 0, 0, '')");
+          "'overwrite', '', 'queued', '{}', '', 0, 0, 0, '')");
     t.run("INSERT INTO transfer_item (transfer, path, etag, size, digest) VALUES ('xfer-1', 'a', 'e', 7, $1)",
           Digest::of("fetched"));
   });
@@ -165,8 +164,7 @@ TEST(Epochs, of_an_older_database_stop_sweeps_until_it_is_accepted) {
   EXPECT_EQ(error_of([&] { world.sweep(); }),
             "conflict: no sweep: the database is older than the store (epoch 1, expected 2 or more): an earlier copy "
             "of it was put in place, which does not know the newest versions; if that is meant, run 'volary store "
-            "check "
-            "--accept-restored' first");
+            "check --accept-restored' first");
   advance_epoch(*world.database, *world.store);  // Which a server does each hour.
   EXPECT_TRUE(epochs_of(*world.database, *world.store).is_restored());
   UpkeepLive live;
