@@ -4,7 +4,9 @@ the invariants. A run counts only if its fault really happened: the tracer says 
 A machine point is the n-th call by which an act changes files (test/fault/tracer.cc lists them), or one of its
 acknowledgements.
 """
+import ctypes
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -140,11 +142,22 @@ class Bench:
         return outcome
 
 
+@functools.cache
+def enter_own_mounts():
+    """Nobody else sees what is mounted from here on: another's copy of a mount would keep a file system alive that has lost
+    its power, and mounting its image again would only show it once more."""
+    new_mounts = 0x00020000
+    if ctypes.CDLL(None, use_errno=True).unshare(new_mounts) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    run(["mount", "--make-rprivate", "/"])
+
+
 class Disk:
     """A file system of its own in a file, which can lose its power."""
     MEGABYTES = {"ext4": 64, "xfs": 320}
 
     def __init__(self, kind: str):
+        enter_own_mounts()
         self.kind = kind
         self.own = tempfile.TemporaryDirectory(prefix=f"volary-{kind}-", dir="/dev/shm")
         self.image = pathlib.Path(self.own.name) / "image"
