@@ -12,7 +12,6 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "volume/ledger.h"
-#include "volume/stopping_commit.h"
 
 namespace volary {
 namespace {
@@ -283,21 +282,6 @@ TEST_F(a_transfer, that_waits_too_long_fails_with_the_holders_name) {
   EXPECT_THAT(accepted.waits_for, testing::StartsWith("volume 'digits' is being written by job job-9 since"));
   EXPECT_THAT(ended(accepted).error, testing::StartsWith("conflict: waited 1s in vain: volume 'digits' is being "
                                                          "written by job job-9 since"));
-}
-
-TEST(StoppingCommit, EndsEachStepOnceItIsAskedTo) {
-  Scratch scratch;
-  const auto store = open_store(scratch.path / "store");
-  const auto commit = store->begin_commit();
-  std::stop_source stop;
-  StoppingCommit stopping(*commit, stop.get_token());
-  stopping.new_blob()->write("1");
-  const auto parts = stopping.new_blob_in_parts(1);
-  stop.request_stop();
-  EXPECT_THROW(stopping.new_blob(), Error);
-  EXPECT_THROW(stopping.add_tree({}), Error);
-  EXPECT_THROW(stopping.publish(), Error);
-  EXPECT_THROW(parts->write(0, "1"), Error);
 }
 
 }  // namespace
