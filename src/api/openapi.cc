@@ -138,7 +138,12 @@ json::value describe_api(const std::vector<Route>& routes, const std::string& ve
   json::object components{{"schemas", schemas.components()}};
   components.emplace("securitySchemes", json::object{{"bearer", std::move(bearer)}});
   json::object description{{"openapi", "3.1.0"}};
-  description.emplace("info", json::object{{"title", "Volary"}, {"version", version}});
+  json::object title{{"title", "Volary"}, {"version", version}};
+  title.emplace("description",
+                "Every call is about one project: the one that the header `Volary-Project` names, by name or id, "
+                "otherwise the project `default`, or where the caller has no grant there, the first by name where it "
+                "has. A project without a grant of the caller's is not found.");
+  description.emplace("info", std::move(title));
   description.emplace("paths", std::move(paths));
   description.emplace("components", std::move(components));
   return description;

@@ -55,6 +55,7 @@ TEST_F(OpenApiTest, HoldsEveryRouteWithItsParameters) {
     }
   EXPECT_EQ(operations, routes_.size());
   EXPECT_EQ(at(description_, "/info/version"), "1.2.3");
+  EXPECT_NE(at(description_, "/info/description").as_string().find("Volary-Project"), json::string::npos);
   EXPECT_EQ(at(description_, "/openapi"), "3.1.0");
 }
 
