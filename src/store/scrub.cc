@@ -40,7 +40,7 @@ Block aligned_block() {
 }
 
 ssize_t pread_all(int fd, char* to, size_t size, uint64_t offset) {
-  if (const int number = fault::errno_at("file.read")) return errno = number, -1;
+  if (const int number = fault::errno_at("scrub.read")) return errno = number, -1;
   for (;;) {
     const ssize_t got = ::pread(fd, to, size, static_cast<off_t>(offset));
     if (got >= 0 || errno != EINTR) return got;
@@ -100,8 +100,8 @@ Opened open_both_ways(const Path& path) {
 
 }  // namespace
 
-void Pace::spend(uint64_t bytes) {
-  if (bytes_per_second_ == 0) return;
+bool Pace::spend(uint64_t bytes) {
+  if (bytes_per_second_ == 0) return !stop_.stop_requested();
   const auto seconds_now = [] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   };
@@ -115,6 +115,7 @@ void Pace::spend(uint64_t bytes) {
     ahead_seconds_ = std::max(0.0, ahead_seconds_ - (later - *last_));
     last_ = later;
   }
+  return !stop_.stop_requested();
 }
 
 FileState examine_file(const Path& path, const Digest& digest, const std::string& thing, Pace& pace) {
@@ -150,7 +151,10 @@ FileState examine_file(const Path& path, const Digest& digest, const std::string
     hasher.update(bytes);
     if (opened.direct && !differs) differs = cache_differs(opened.cached.get(), bytes, state.bytes, beside.get());
     state.bytes += bytes.size();
-    pace.spend(bytes.size());
+    if (!pace.spend(bytes.size()) && state.bytes < file_bytes) {  // A large one may take hours.
+      state.found = Found::unknown;
+      return state;
+    }
   }
   state.read = opened.direct ? ScrubWatcher::Read::directly : ScrubWatcher::Read::cached;
   const Digest disk = hasher.finish();
@@ -202,7 +206,7 @@ void scrub(const Store& store, const ScrubPlace& from, uint64_t bytes_per_second
         std::this_thread::sleep_for(std::chrono::milliseconds(200));
         state = examine_file(path, digest, thing, pace);
       }
-      if (state.found == FileState::Found::absent) return;
+      if (state.found == FileState::Found::absent || state.found == FileState::Found::unknown) return;
       if (state.found == FileState::Found::damaged) watcher.damaged({kind, digest, state.what});
       ++progress.files_done;
       progress.bytes_done += state.bytes;

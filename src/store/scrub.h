@@ -38,8 +38,8 @@ void scrub(const Store& store, const ScrubPlace& from, uint64_t bytes_per_second
 class Pace {
  public:
   Pace(uint64_t bytes_per_second, const std::stop_token& stop) : bytes_per_second_(bytes_per_second), stop_(stop) {}
-  // Sleeps as long as it takes until `bytes` more fit.
-  void spend(uint64_t bytes);
+  // Sleeps as long as it takes until `bytes` more fit. False when asked to stop.
+  bool spend(uint64_t bytes);
 
  private:
   uint64_t bytes_per_second_;
@@ -48,9 +48,9 @@ class Pace {
   std::optional<double> last_;
 };
 
-// What is wrong with the file at `path`, of which `digest` is the name, or nothing. `absent`: it is gone.
+// What was found of the file at `path`, of which `digest` is the name. `absent`: it is gone. `unknown`: asked to stop.
 struct FileState {
-  enum class Found { whole, damaged, absent } found{};
+  enum class Found { whole, damaged, absent, unknown } found{};
   ScrubWatcher::Read read{};
   uint64_t bytes = 0;
   std::string what;

@@ -52,19 +52,19 @@ class BackupTarget {
   void each_object(const std::function<void(const ListedObject&)>& visit) const;
 
   void get_bytes(const std::string& name, Sink& sink) const;
+  // What `name` hashes to: in a directory, as the disk has it. Throws `unavailable` when asked to stop.
+  Digest digest_of(const std::string& name, const std::stop_token& stop) const;
   std::optional<std::string> find_text(const std::string& name) const;
   void put_text(const std::string& name, std::string_view text);
   // Throws `corrupt`, keeping nothing, if the file's bytes do not hash to `digest`. In a directory, durable only after
-  // settle(). Any thread.
-  void put_file(const std::string& name, const Path& file, const Digest& digest);
+  // settle(). Throws `unavailable` when asked to stop. Any thread.
+  void put_file(const std::string& name, const Path& file, const Digest& digest, const std::stop_token& stop);
   void settle();
   // Forgets what an interrupted backup left of such files.
   void clear_staged();
   void remove(const std::string& name);
 
  private:
-  std::string staged_name();
-
   std::shared_ptr<Remote> remote_;
   const std::string prefix_;
   const std::optional<Path> directory_;

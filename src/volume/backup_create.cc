@@ -149,7 +149,7 @@ class BackupMaking {
     live_.check_stop();
     const auto failure = error_of([&] {
       target_.put_file(backup_key("", object.kind, object.digest),
-                       path_below(parts_.store.root(), object.kind, object.digest), object.digest);
+                       path_below(parts_.store.root(), object.kind, object.digest), object.digest, live_.token());
     });
     if (failure && failure->code() != Errc::corrupt) throw Error(*failure);
     if (failure) missing_lock_.lock()->push_back(object.digest);
@@ -167,12 +167,10 @@ class BackupMaking {
       const ListedObject& object = objects_[lacking_[i]];
       live_.check_stop();
       if (missing_.contains(object.digest)) return;
-      NoSink nowhere;
-      HashingSink hashing(nowhere);
-      target_.get_bytes(backup_key("", object.kind, object.digest), hashing);
-      if (hashing.digest() != object.digest)
+      const Digest found = target_.digest_of(backup_key("", object.kind, object.digest), live_.token());
+      if (found != object.digest)
         throw Error(Errc::corrupt, "{} gives other bytes for {} {} than were put there: they hash to {}",
-                    target_.description(), word_of(object.kind), object.digest.hex(), hashing.digest().hex());
+                    target_.description(), word_of(object.kind), object.digest.hex(), found.hex());
       ++live_.progress.files_done;
     });
     for (const size_t i : lacking_)
@@ -193,8 +191,9 @@ class BackupMaking {
     const std::string folder = "backups/" + backup.id + "/";
     const Path list_file = scratch_ / "objects.txt";
     write_file_durably(list_file, list);
-    target_.put_file(folder + "database.db", scratch_ / "database.db", Digest::parse(backup.database_digest));
-    target_.put_file(folder + "objects.txt", list_file, Digest::of(list));
+    target_.put_file(folder + "database.db", scratch_ / "database.db", Digest::parse(backup.database_digest),
+                     live_.token());
+    target_.put_file(folder + "objects.txt", list_file, Digest::of(list), live_.token());
     target_.settle();
     const auto key = backup.with_key ? try_read_file(parts_.key_file, 4096) : std::nullopt;
     backup.with_key = key.has_value();  // There is none before the first secret.

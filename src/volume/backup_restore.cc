@@ -26,12 +26,15 @@ class NoSink final : public Sink {
 };
 
 // What is wrong with the bytes called `name`, or nothing.
-std::optional<std::string> flaw_in(const BackupTarget& target, const std::string& name, const Digest& digest) {
-  NoSink nowhere;
-  HashingSink hashing(nowhere);
-  if (const auto failure = error_of([&] { target.get_bytes(name, hashing); })) return name + ": " + failure->message();
-  if (hashing.digest() == digest) return std::nullopt;
-  return fmt::format("{}: its bytes hash to {}: expected {}", name, hashing.digest().hex(), digest.hex());
+std::optional<std::string> flaw_in(const BackupTarget& target, const std::string& name, const Digest& digest,
+                                   const std::stop_token& stop) {
+  Digest found;
+  if (const auto failure = error_of([&] { found = target.digest_of(name, stop); })) {
+    if (stop.stop_requested()) throw Error(*failure);
+    return name + ": " + failure->message();
+  }
+  if (found == digest) return std::nullopt;
+  return fmt::format("{}: its bytes hash to {}: expected {}", name, found.hex(), digest.hex());
 }
 
 void check_directory(const Path& directory, const std::string& id) {
@@ -132,8 +135,7 @@ BackupVerification verify_backup(const BackupTarget& target, const std::string& 
   for (const ListedObject& object : objects) progress.bytes_total += object.bytes;
   Synced<std::set<std::string>> flaws;
   const auto look = [&](const std::string& name, const Digest& digest) {
-    if (stop.stop_requested()) throw Error(Errc::unavailable, "the work was asked to stop");
-    if (const auto flaw = flaw_in(target, name, digest)) flaws.lock()->insert(*flaw);
+    if (const auto flaw = flaw_in(target, name, digest, stop)) flaws.lock()->insert(*flaw);
     ++progress.files_done;
   };
   look("backups/" + backup.id + "/database.db", Digest::parse(backup.database_digest));

@@ -10,6 +10,8 @@
 #include "core/fault.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "remote/retry.h"
+#include "store/scrub.h"
 #include "volume/backup.h"
 
 namespace volary {
@@ -26,6 +28,48 @@ std::string with_slash(std::string prefix) {
   if (!prefix.empty() && !prefix.ends_with('/')) prefix += '/';
   return prefix;
 }
+
+void refuse_if_stopped(const std::stop_token& stop) {
+  if (stop.stop_requested()) throw Error(Errc::unavailable, "the work was asked to stop");
+}
+
+class StoppingSink final : public Sink {
+ public:
+  explicit StoppingSink(const std::stop_token& stop) : stop_(stop) {}
+  void write(std::string_view) override { refuse_if_stopped(stop_); }
+
+ private:
+  const std::stop_token& stop_;
+};
+
+// The bytes of a file that must hash to `digest`: the last of them are given only if they do.
+class CheckedSource final : public Source {
+ public:
+  CheckedSource(const Path& file, const Digest& digest, const std::stop_token& stop)
+      : file_(file), digest_(digest), stop_(stop), source_(file), left_(stat_of(file)->st_size) {}
+
+  size_t read(std::span<char> to) override {
+    refuse_if_stopped(stop_);
+    const size_t size = source_.read(to);
+    hasher_.update({to.data(), size});
+    left_ -= static_cast<int64_t>(size);
+    if (left_ <= 0) check();
+    return size;
+  }
+  void check() const {
+    if (const Digest found = hasher_.finish(); found != digest_)
+      throw Error(Errc::corrupt, "the bytes of '{}' hash to {}: expected {}", file_.native(), found.hex(),
+                  digest_.hex());
+  }
+
+ private:
+  const Path& file_;
+  const Digest& digest_;
+  const std::stop_token& stop_;
+  FileSource source_;
+  int64_t left_;
+  Hasher hasher_;
+};
 
 std::unique_ptr<BackupTarget> directory_target(const Path& directory) {
   return std::make_unique<BackupTarget>(open_directory_remote(directory), "", directory);
@@ -114,43 +158,36 @@ void BackupTarget::put_text(const std::string& name, std::string_view text) {
   remote_->put(key(name), source, text.size());
 }
 
-std::string BackupTarget::staged_name() { return random_hex(12); }
-
-void BackupTarget::put_file(const std::string& name, const Path& file, const Digest& digest) {
-  const auto refuse = [&](const Digest& found) {
-    if (found != digest)
-      throw Error(Errc::corrupt, "the bytes of '{}' hash to {}: expected {}", file.native(), found.hex(), digest.hex());
-  };
-  FileSource source(file);
+void BackupTarget::put_file(const std::string& name, const Path& file, const Digest& digest,
+                            const std::stop_token& stop) {
+  CheckedSource source(file, digest, stop);
   if (!directory_) {
-    class Checking final : public Source {  // The last block goes out only if all of them are right.
-     public:
-      Checking(Source& next, std::function<void(const Digest&)> check) : next_(next), check_(std::move(check)) {}
-      size_t read(std::span<char> to) override {
-        const size_t size = next_.read(to);
-        hasher_.update({to.data(), size});
-        if (size == 0) check_(hasher_.finish());
-        return size;
-      }
-
-     private:
-      Source& next_;
-      std::function<void(const Digest&)> check_;
-      Hasher hasher_;
-    } checking(source, refuse);
     const auto status = stat_of(file);
-    remote_->put(key(name), checking, status ? static_cast<uint64_t>(status->st_size) : 0);
+    remote_->put(key(name), source, status ? static_cast<uint64_t>(status->st_size) : 0);
+    source.check();
     return;
   }
   const Path staging = *directory_ / staging_name;
   make_directory(staging, 0700);
   TempFile copy(staging, 0600);
-  HashingSink hashing(copy);
-  pump(source, hashing);
-  refuse(hashing.digest());
-  const Path staged = staging / staged_name();
+  pump(source, copy);
+  source.check();
+  const Path staged = staging / random_hex(12);
   copy.move_to(staged);
   staged_.lock()->emplace_back(staged, *directory_ / name);
+}
+
+Digest BackupTarget::digest_of(const std::string& name, const std::stop_token& stop) const {
+  StoppingSink nowhere(stop);
+  if (directory_) {
+    HashingSink hashing(nowhere);
+    const auto failure = error_of([&] { read_past_cache(*directory_ / name, hashing); });
+    if (!failure) return hashing.digest();
+    if (stop.stop_requested()) throw Error(*failure);
+  }
+  HashingSink hashing(nowhere);
+  get_bytes(name, hashing);
+  return hashing.digest();
 }
 
 void BackupTarget::settle() {

@@ -279,3 +279,41 @@ def test_a_viewer_may_look_and_not_touch(filled):
     for words in (("store", "stats"), ("store", "sweep", "--apply"), ("backup", "create", "/tmp/x")):
         code, message = filled.refuses(*words, env=env)
         assert code == 3, message
+
+
+def test_a_disk_that_cannot_be_read_is_damage_and_no_end_of_the_server(filled):
+    make_old(filled)  # What is being written may be read again.
+    filled.end()
+    server = filled.start(env={"VOLARY_FAULT": "scrub.read=EIO@20", "VOLARY_FAULT_LOG": str(filled.data.parent / "fired")})
+    code, message = filled.refuses("store", "scrub")
+    assert (filled.data.parent / "fired").exists()
+    assert code == 9 and server.poll() is None
+    [damage] = filled.json("store", "damage")
+    assert "cannot be read: Input/output error" in damage["what"]
+    assert filled.json("store", "repair")["repaired"] == 1  # It could be read by then.
+    assert filled.json("store", "damage") == []
+
+
+@pytest.mark.parametrize("point", ["repair.set_aside", "store.created", "repair.repaired", "file.syncfs"])
+def test_a_repair_killed_at(filled, point):
+    for path in list(objects(filled).values())[:5]:
+        flip_bit(path)
+    filled.refuses("store", "scrub")
+    filled.end()
+    fired = filled.data.parent / "fired"
+    server = filled.start(env={"VOLARY_FAULT": f"{point}=kill@2", "VOLARY_FAULT_LOG": str(fired)})
+    filled.run("store", "repair", "--detach")
+    assert server.wait(60) != 0 and fired.exists()
+    filled("store", "repair")
+    assert filled.json("volume", "verify", "v")["whole"]
+    assert filled.json("store", "check")["clean"] and filled.json("store", "damage") == []
+
+
+def test_the_doctor_says_how_the_store_is(filled):
+    def finding():
+        return next(one for one in filled.json("doctor") if one["subject"] == "store")
+
+    assert finding()["good"] and "no damage is known" in finding()["reason"]
+    flip_bit(next(iter(objects(filled).values())))
+    filled.refuses("store", "scrub")
+    assert not finding()["good"] and "1 objects are damaged" in finding()["reason"]
