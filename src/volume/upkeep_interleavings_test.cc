@@ -33,7 +33,7 @@ class Others {
     world_.settle_times();
   }
   void do_some(Rows rows) {
-    for (size_t i = pick(3); i > 0; --i) do_something(rows);
+    if (pick(6) == 0) do_something(rows);  // Rarely: a commit lives through some sweeps.
   }
   void end_all() { open_.clear(); }
   size_t pick(size_t below) { return dice_() % below; }
@@ -154,7 +154,7 @@ class BusyStore final : public Store {
 
 TEST(SweepAmongCommits, never_takes_what_a_version_refers_to_and_leaves_nothing_else) {
   uint64_t moved = 0, entered = 0, unlinked = 0;
-  for (uint64_t seed = 1; seed <= 30; ++seed) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     UpkeepWorld world;
     Others others(world, seed);
     BusyStore busy(*world.store, others);
