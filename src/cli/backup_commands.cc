@@ -88,10 +88,11 @@ int create(Session& session, const CreateOptions& o) {
   const BackupReport& report = *run->backup;
   if (session.output().is_structured()) session.output().document(to_json(report));
   else session.output().line(report.backup.id);
-  session.note(fmt::format("copied {} objects, of {} that the backup has{}", amount_text(report.copied),
+  session.note(fmt::format("copied {} objects ({}), of {} that the backup has{}", report.copied.objects,
+                           bytes_text(report.copied.bytes),
                            report.backup.objects.objects + report.backup.trees.objects,
-                           report.pruned ? fmt::format("; deleted {} older backups and {} objects", report.pruned,
-                                                       amount_text(report.freed))
+                           report.pruned ? fmt::format("; deleted {} older backups and {} objects ({})", report.pruned,
+                                                       report.freed.objects, bytes_text(report.freed.bytes))
                                          : ""));
   if (!report.backup.with_key)
     session.note("the key that opens the secrets is not in it: keep a copy of 'secret.key' elsewhere");

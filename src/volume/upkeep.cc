@@ -84,6 +84,11 @@ void Upkeep::stop() {
   if (scheduler_.joinable()) scheduler_.join();
   const auto current = *current_.lock();
   if (current && current->thread.joinable()) current->thread.join();
+  // A copy of the database that was taken while this server ran is an older one from now on.
+  if (!is_started_) return;
+  is_started_ = false;
+  if (const auto failure = error_of([&] { advance_epoch(parts_.database, parts_.store); }))
+    log_(fmt::format("store: {}", failure->what()));
 }
 
 UpkeepRun Upkeep::begin(const Caller& caller, const UpkeepRequest& request) {

@@ -69,6 +69,7 @@ class Upkeep {
   UpkeepParts parts_;
   const Log log_;
   UpkeepSchedule schedule_;
+  bool is_started_ = false;
   Synced<std::shared_ptr<Live>> current_;
   std::condition_variable ended_;  // Of current_.
   Synced<bool> waking_{false};

@@ -54,6 +54,7 @@ void Upkeep::start(const UpkeepSchedule& schedule) {
   if (!steadiness.remark.empty()) log_("store: " + steadiness.remark);
   if (const auto words = restored_words(epochs_of(parts_.database, parts_.store)); !words.empty())
     log_("store: no sweeps: " + words + "; 'volary store check --accept-restored' accepts it");
+  is_started_ = true;
   scheduler_ = std::jthread([this](const std::stop_token& stop) { follow_schedule(stop); });
 }
 
