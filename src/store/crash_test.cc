@@ -71,6 +71,14 @@ TEST(Stubborn, DISABLED_commits_again_after_a_failed_sync) {
   later->publish();
 }
 
+// Opens a store that a crash has torn, and lets a sweep take and give back.
+TEST(Recoverer, DISABLED_opens_what_a_crash_has_torn) {
+  const auto store = open_store(std::getenv("VOLARY_TEST_STORE"));
+  const Time later = system_clock().now().plus_seconds(1'000'000);
+  if (store->blob_size(Digest::of("whole"))) store->quarantine(ObjectKind::blob, Digest::of("whole"), later);
+  store->bring_back(ObjectKind::blob, Digest::of("whole"));
+}
+
 enum class End { well, with_an_error, by_a_signal };
 
 // Runs the victim on `root` with the rule, in a process of its own.
@@ -173,6 +181,47 @@ TEST_P(FilePoint, a_full_disk_there_is_an_error_and_leaves_nothing_behind) {
 
 INSTANTIATE_TEST_SUITE_P(Store, FilePoint, testing::Values("file.write", "file.create", "file.mkdir"),
                          [](const auto& one) { return std::string(one.param).substr(5); });
+
+class RecoveryPoint : public testing::TestWithParam<const char*> {};
+
+TEST_P(RecoveryPoint, killed_there_loses_nothing_whole_and_keeps_nothing_torn) {
+  for (int passing = 1;; ++passing) {
+    const TestDirectory directory;
+    const Path root = directory / "store";
+    {
+      const auto store = open_store(root);
+      const auto commit = store->begin_commit();
+      for (const char* bytes : {"whole", "lost", "gone"}) add_blob(*commit, bytes);
+      commit->publish();
+    }
+    directory.write("store/objects/" + Digest::of("lost").path(), "");
+    directory.write("store/objects/" + Digest::of("gone").path(), std::string(4, '\0'));
+    directory.write("store/unsettled", "");
+    const std::string rule = GetParam() + std::string("=kill@") + std::to_string(passing);
+    const End end = run_victim(root, rule, directory / "log", "Recoverer.*");
+    const bool has_met = is_present(directory / "log");
+    EXPECT_EQ(end, has_met ? End::by_a_signal : End::well) << rule;
+    EXPECT_EQ(run_victim(root, "", directory / "log", "Recoverer.*"), End::well) << rule;
+    EXPECT_EQ(check_objects(root / "objects"), std::set{Digest::of("whole").hex()}) << rule;
+    EXPECT_TRUE(is_present(root / "quarantine/damaged/objects" / Digest::of("lost").path())) << rule;
+    EXPECT_TRUE(is_present(root / "quarantine/damaged/objects" / Digest::of("gone").path())) << rule;
+    EXPECT_FALSE(is_present(root / "unsettled")) << rule;
+    if (has_met) continue;
+    EXPECT_GT(passing, 1) << rule;
+    break;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Store, RecoveryPoint,
+                         testing::Values("file.syncfs", "store.recovering", "store.moving_damaged",
+                                         "store.moved_damaged", "store.recovered", "store.settled_mark_removal",
+                                         "store.quarantining", "store.quarantined", "store.bringing_back",
+                                         "store.brought_back", "file.rename"),
+                         [](const auto& one) {
+                           std::string name = one.param;
+                           name[name.find('.')] = '_';
+                           return name;
+                         });
 
 TEST(FailedSync, closes_the_store_for_commits_until_it_is_opened_again) {
   const TestDirectory directory;
