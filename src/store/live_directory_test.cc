@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -333,6 +334,81 @@ TEST(AddDirectory, shares_large_files_at_one_moment_where_the_file_system_can) {
   EXPECT_EQ(stat_of(store->blob_path(Digest::of(content)))->st_mode & 07777, 0444u);
   EXPECT_LT(free_before, free_bytes(disk.at()) + 20 * mebibyte);
 }
+
+#ifdef VOLARY_FAULTS
+
+TEST(Adder, DISABLED_adds_a_directory_and_publishes_it) {
+  const Path root = std::getenv("VOLARY_TEST_STORE");
+  const auto store = open_store(root / "store");
+  const auto commit = store->begin_commit();
+  Progress progress;
+  write_file_durably(root / "tree", add_directory(*commit, root / "from", progress, 1).summary.tree.hex());
+  commit->publish();
+}
+
+// Another process adds the directory and stops at the point, until `meanwhile` has returned.
+void add_with_a_stop_at(const char* point, const Path& root, const std::function<void()>& meanwhile) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv("VOLARY_TEST_STORE", root.c_str(), 1);
+    ::setenv("VOLARY_FAULT", (std::string(point) + "=stop").c_str(), 1);
+    const int null = ::open("/dev/null", O_WRONLY);
+    ::dup2(null, 1);
+    ::execl("/proc/self/exe", "store_test", "--gtest_also_run_disabled_tests", "--gtest_filter=Adder.*", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, WUNTRACED), child);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  meanwhile();
+  ::kill(child, SIGCONT);
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  ASSERT_EQ(WEXITSTATUS(status), 0);
+}
+
+struct Stopped : TestDirectory {
+  std::string paths_of_tree() const {
+    const auto store = open_store(path() / "store");
+    std::string paths;
+    walk(*store, Digest::parse(read_file(path() / "tree")), [&](const TreePath& one, const TreeEntry& entry) {
+      paths += one.text() + " ";
+      if (entry.kind != EntryKind::file) return;
+      StringSink sink;
+      store->read_blob(entry.digest, sink);
+      paths += "= " + sink.text + " ";
+    });
+    return paths;
+  }
+};
+
+TEST(AddDirectory, reads_a_small_file_again_that_changes_while_it_is_read) {
+  Stopped test;
+  const Path file = test.write("from/a", "before");
+  add_with_a_stop_at("add.read", test.path(), [&] {
+    const Fd fd(::open(file.c_str(), O_WRONLY));
+    write_all(fd.get(), "behind", file);  // As long as it was.
+  });
+  EXPECT_EQ(test.paths_of_tree(), "a = behind ");
+}
+
+TEST(AddDirectory, lists_a_directory_again_that_changes_while_it_is_listed) {
+  Stopped test;
+  test.write("from/a", "1");
+  add_with_a_stop_at("scan.listed", test.path(), [&] { test.write("from/b", "2"); });
+  EXPECT_EQ(test.paths_of_tree(), "a = 1 b = 2 ");
+}
+
+TEST(AddDirectory, finds_a_file_under_its_new_name) {
+  Stopped test;
+  test.write("from/a", "1");
+  add_with_a_stop_at("scan.opening", test.path(), [&] {
+    std::filesystem::rename(test / "from/a", test / "from/z");
+  });
+  EXPECT_EQ(test.paths_of_tree(), "z = 1 ");
+}
+
+#endif
 
 }  // namespace
 }  // namespace volary
