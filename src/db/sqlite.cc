@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/fault.h"
+
 #include "db/page_checksum.h"
 
 namespace volary {
@@ -131,7 +133,7 @@ SqliteConnection::SqliteConnection(const std::string& file, Use use) : file_(fil
   if (!in_memory && use == Use::write)
     if (const int kept = keep_page_checksums(opened); kept != SQLITE_OK) fail(kept, "VACUUM");
   if (!in_memory) want_journal();
-  script("PRAGMA synchronous = FULL");
+  script(fault::planted("db.no_sync") ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
   if (use == Use::read) {
     sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     sqlite3_wal_autocheckpoint(opened, 0);

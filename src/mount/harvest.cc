@@ -96,11 +96,13 @@ class Walk {
   static bool is_same(const TreeEntry* a, const TreeEntry* b) { return a && b ? *a == *b : a == b; }
 
   void visit_name(const Found& found, int directory, const Tree& lower) {
+    if (found.marks.whiteout && fault::planted("harvest.drops_whiteouts")) return;
     if (found.marks.whiteout) return remove(found);
     switch (found.status.st_mode & S_IFMT) {
       case S_IFDIR: return visit_directory(found, lower);
       case S_IFREG: return visit_file(found, lower);
-      case S_IFLNK: return visit_link(found, directory);
+      case S_IFLNK:
+        return fault::planted("harvest.follows_links") ? visit_file(found, lower) : visit_link(found, directory);
       default:
         harvest.left_out.push_back(fmt::format("{} '{}'", kind_of_special(found.status.st_mode), found.path.text()));
         remove(found);

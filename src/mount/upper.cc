@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "core/error.h"
+#include "core/fault.h"
 
 namespace volary {
 namespace {
@@ -37,6 +38,10 @@ Fd Upper::open(const TreePath& path, int flags) const {
   open_how how{};
   how.flags = static_cast<uint64_t>(flags | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  if (fault::planted("harvest.follows_links")) {
+    how.flags &= ~uint64_t{O_NOFOLLOW};
+    how.resolve = 0;
+  }
   const char* name = path.is_root() ? "." : path.text().c_str();
   for (;;) {
     const long fd = ::syscall(SYS_openat2, fd_.get(), name, &how, sizeof how);

@@ -80,6 +80,7 @@ std::string_view XmlReader::take_name() {
   const size_t end = document_.find_first_of(" \t\r\n/>", at_);
   if (end == std::string_view::npos || end == at_) broken("expected a name and '>'");
   const std::string_view name = document_.substr(at_, end - at_);
+  if (name.ends_with(':') || name.find_first_of("\"'<&=") != name.npos) broken("expected a name and '>'");
   at_ = end;
   return name;
 }

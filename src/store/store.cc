@@ -6,6 +6,7 @@
 #include "store/store.h"
 
 #include "core/error.h"
+#include "core/fault.h"
 #include "core/tree_path.h"
 #include "store/disk_commit.h"
 #include "store/shelves.h"
@@ -41,7 +42,7 @@ class DiskStore final : public Store {
  public:
   DiskStore(const Path& root, const Clock& clock) : shelves_(prepare(root), clock) {
     if (const auto settled = shelves_.mark.left_behind()) {
-      recovery_ = recover(layout(), *settled);
+      if (!fault::planted("store.no_recovery")) recovery_ = recover(layout(), *settled);
       shelves_.mark.remove();
     }
   }

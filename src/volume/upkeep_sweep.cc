@@ -77,7 +77,7 @@ class Sweep {
     });
     // Before the roots are read: a commit that begins later is younger than everything that may go.
     const Time limit = std::min(now_, parts_.store.oldest_commit());
-    unused_since_ = limit.plus_seconds(-min_age_);
+    unused_since_ = fault::planted("sweep.ignores_age") ? now_.plus_seconds(7200) : limit.plus_seconds(-min_age_);
     ages_count_ = steady_since <= unused_since_;
     live_.begin("marking");
     look_at_roots(parts_.database.read([](Transaction& t) { return roots_of(t); }));
@@ -107,7 +107,8 @@ class Sweep {
 
   // Marks what can be reached from roots that were not known yet.
   void look_at_roots(const Roots& roots) {
-    for (const Digest& blob : roots.blobs) marks_.blobs.insert(blob);
+    if (!fault::planted("sweep.forgets_transfers"))
+      for (const Digest& blob : roots.blobs) marks_.blobs.insert(blob);
     if (std::all_of(roots.trees.begin(), roots.trees.end(), [&](const Digest& tree) { return is_known(tree); })) return;
     const auto flaws = mark(parts_.store, roots.trees, marks_, live_.progress, mark_threads, live_.token());
     if (!flaws.empty())

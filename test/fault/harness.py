@@ -125,6 +125,10 @@ class Bench:
             return []
         return result.stdout.splitlines() or [f"the check ended with {result.returncode}: {result.stderr}"]
 
+    def perform_only(self, act: str) -> Outcome:
+        """Without any fault."""
+        return self.under(act, 0, ["--act", "count"])
+
     def kill(self, act: str, at: int) -> Outcome:
         """SIGKILL just before point `at`."""
         return self.under(act, at, ["--act", "kill"])

@@ -5,6 +5,7 @@
 //   commit   directories become versions of a volume, one after the other
 //   harvest  what jobs wrote becomes versions of a volume
 //   import   a datastore's directories become versions of a volume, by Transfers and its workers
+//   sweep    all but the newest version go, then what nothing refers to any more, at once; commits come between
 //   books    volumes are made, tagged, changed and deleted
 #include <chrono>
 #include <functional>
@@ -12,7 +13,9 @@
 
 #include "mount/mount.h"
 #include "mount/scratch.h"
+#include "access/audit.h"
 #include "volume/ledger.h"
+#include "volume/upkeep_work.h"
 #include "workload/place.h"
 
 namespace volary {
@@ -24,10 +27,11 @@ void acknowledge_version(Place& place, const std::string& volume, uint64_t numbe
 }
 
 // Makes `tree` the newest version of `volume`, as the end of a job does.
-uint64_t commit_tree(Place& place, const std::string& volume, const TreeSummary& tree, const Holder& holder, int round) {
+uint64_t commit_tree(Place& place, const std::string& volume, const TreeSummary& tree, const Holder& holder,
+                     const std::string& message) {
   const std::string id = place.volumes.get(alice, volume).id;
   return place.database->write([&](Transaction& transaction) {
-    const NewVersion version{id, tree, "alice", fmt::format("round {}", round), Origin::job, holder, 0};
+    const NewVersion version{id, tree, "alice", message, Origin::job, holder, 0};
     const uint64_t number = commit_version(transaction, version, system_clock().now());
     release_leases(transaction, holder);
     return number;
@@ -50,7 +54,7 @@ void commit_round(Place& place, const Path& inputs, int round) {
   Progress progress;
   const TreeSummary tree = add_directory(*commit, input_of(inputs, round), progress, 1).summary;
   commit->publish();
-  acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), round));
+  acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), fmt::format("round {}", round)));
 }
 
 // --- first
@@ -86,9 +90,9 @@ void prepare_harvest(const Path& data, const Path& inputs) {
     // Each job is made when the one before it is done, so that its tree is the one it finds: a directory has one digest.
     const auto commit = place.store->begin_commit();
     Progress progress;
-    const Digest before = add_directory(*commit, input_of(inputs, round - 1), progress, 1).summary.tree;
+    const Digest before = add_directory(*commit, linked_input_of(inputs, round - 1), progress, 1).summary.tree;
     const Scratch scratch = make_scratch(scratch_of(data, round), before, OverlayXattrs::trusted, {0, 0});
-    make_upper(input_of(inputs, round - 1), input_of(inputs, round), scratch.upper);
+    make_upper(linked_input_of(inputs, round - 1), linked_input_of(inputs, round), scratch.upper);
   }
 }
 
@@ -103,7 +107,7 @@ void perform_harvest(const Path& data, const Path&) {
         harvest(*place.store, *commit, before, scratch_of(data, round), Deletions::keep, progress);
     const TreeSummary tree = apply_changes(*place.store, *commit, before, found.changes);
     commit->publish();
-    acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), round));
+    acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), fmt::format("linked {}", round)));
   }
 }
 
@@ -134,6 +138,47 @@ void perform_import(const Path& data, const Path&) {
   }
 }
 
+// --- sweep
+
+void prepare_sweep(const Path& data, const Path& inputs) {
+  prepare_volume(data, inputs);
+  Place place(data);
+  for (int round = 1; round <= rounds; ++round) {
+    place.volumes.create(alice, {fmt::format("gone-{}", round), {}, {}, 10 << 20, {}});
+    const auto commit = place.store->begin_commit();
+    Progress progress;
+    const TreeSummary tree = add_directory(*commit, input_of(inputs, round), progress, 1).summary;
+    commit->publish();
+    const Holder holder = holder_of(10 + round);
+    take_lease(place, fmt::format("gone-{}", round), holder);
+    commit_tree(place, fmt::format("gone-{}", round), tree, holder, fmt::format("round {}", round));
+  }
+  for (int round = 1; round <= rounds; ++round) place.volumes.remove(alice, fmt::format("gone-{}", round));
+  // Long ago, so that age spares none of it.
+  for (const char* folder : {"store/objects", "store/trees"})
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(data / folder))
+      if (entry.is_regular_file())
+        std::filesystem::last_write_time(entry, entry.last_write_time() - std::chrono::hours(1000));
+}
+
+void perform_sweep(const Path& data, const Path& inputs) {
+  Place place(data);
+  Audit audit(*place.database, system_clock());
+  const UpkeepParts parts{*place.database, *place.store, place.datastores, audit, system_clock(), data / "secret.key",
+                          "workload", [](const Path&) { return true; }};
+  const auto sweep = [&] {
+    UpkeepLive live;
+    sweep_store(parts, {.apply = true, .min_age_seconds = 0, .between_marks_seconds = 0, .quarantine_age_seconds = 0},
+                live);
+    acknowledge("swept");
+  };
+  sweep();  // Marks.
+  commit_round(place, inputs, 1);  // Uses some of what was marked again.
+  sweep();  // Moves the rest away.
+  commit_round(place, inputs, 2);
+  sweep();  // Deletes it.
+}
+
 // --- books
 
 void prepare_books(const Path& data, const Path&) {
@@ -160,6 +205,7 @@ const std::map<std::string, Act>& acts() {
       {"commit", {prepare_volume, perform_commit}},
       {"harvest", {prepare_harvest, perform_harvest}},
       {"import", {prepare_import, perform_import}},
+      {"sweep", {prepare_sweep, perform_sweep}},
       {"books", {prepare_books, perform_books}},
   };
   return all;

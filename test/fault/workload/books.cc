@@ -31,6 +31,7 @@ const std::vector<Change>& changes() {
       [](Place& p) { p.volumes.tag(alice, "a", "1", "first"); },
       [](Place& p) { commit_empty(p, "a", "job-2"); },
       [](Place& p) { p.volumes.tag(alice, "a", "2", "first"); },
+      [](Place& p) { p.volumes.untag(alice, "a", "first"); },
       [](Place& p) { p.volumes.remove(alice, "b"); },
       [](Place& p) { p.volumes.create(alice, {"b", DataType::other, {}, 5, {}}); },
       [](Place& p) { p.volumes.remove(alice, "a"); },

@@ -115,6 +115,10 @@ class Check {
       Progress progress;
       known = checksum_of_directory(input_of(inputs_, std::stoi(message.substr(6))), progress, 1).checksum.hex();
     }
+    if (known.empty() && message.starts_with("linked ")) {
+      Progress progress;
+      known = checksum_of_directory(linked_input_of(inputs_, std::stoi(message.substr(7))), progress, 1).checksum.hex();
+    }
     return known;
   }
 

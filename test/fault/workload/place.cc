@@ -19,7 +19,7 @@ void write_new(const Path& path, std::string_view bytes) {
 std::map<std::string, std::string> files_below(const Path& directory) {
   std::map<std::string, std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory))
-    if (entry.is_regular_file()) files[entry.path().lexically_relative(directory)] = read_file(entry.path());
+    if (entry.is_regular_file() && !entry.is_symlink()) files[entry.path().lexically_relative(directory)] = read_file(entry.path());
   return files;
 }
 
@@ -69,6 +69,11 @@ void make_inputs(const Path& inputs) {
     for (const size_t size : {size_t{0}, size_t{1}, size_t{4095}, size_t{4096}, size_t{4097}})
       write_new(at / "sizes" / std::to_string(size), std::string(size, static_cast<char>('0' + round)));
     write_new(at / fmt::format("only in {}", round), std::string(700'000, static_cast<char>('a' + round)));
+    // What a hostile job adds: a link that leads out of its volume.
+    const Path linked = linked_input_of(inputs, round);
+    make_directories(linked.parent_path());
+    std::filesystem::copy(at, linked, std::filesystem::copy_options::recursive);
+    if (round > 1) make_symlink("../../../../../../../etc/passwd", linked / "outside");
   }
 }
 
@@ -78,6 +83,9 @@ void make_upper(const Path& before, const Path& after, const Path& upper) {
   for (const auto& [path, bytes] : now)
     if (const auto found = old.find(path); found == old.end() || found->second != bytes)
       write_new(upper / path, bytes);
+  for (const auto& entry : std::filesystem::directory_iterator(after))
+    if (entry.is_symlink() && !is_present(before / entry.path().filename()))
+      make_symlink(volary::read_symlink(entry.path()), upper / entry.path().filename());
   for (const auto& [path, bytes] : old) {
     if (now.contains(path)) continue;
     make_directories((upper / path).parent_path());

@@ -56,6 +56,7 @@ VolumeChange tags_of(std::vector<std::string> tags);
 constexpr int rounds = 3;
 void make_inputs(const Path& inputs);
 inline Path input_of(const Path& inputs, int round) { return inputs / std::to_string(round); }
+inline Path linked_input_of(const Path& inputs, int round) { return inputs / "linked" / std::to_string(round); }
 // Makes `upper` an overlay's upper directory that turns `before` into `after`.
 void make_upper(const Path& before, const Path& after, const Path& upper);
 

@@ -1,0 +1,86 @@
+"""The tests of the tests: bugs that are compiled into test builds and sleep there (core/fault.h: planted) are woken one by
+one. What is named for each must find it, and find nothing where it sleeps.
+
+kill, cut, sync: the fault harness, at points spread over an act until one is found.  plain: the act without any fault.
+A program with a filter: that unit test.
+"""
+import errno
+import os
+import subprocess
+
+import pytest
+
+import harness
+
+SEED = int(os.environ.get("VOLARY_SEED", "1"))
+POINTS_MAX = 60
+
+PLANTED = [
+    ("store.no_sync", "cut", "commit"),                 # A version is published without a sync of its bytes.
+    ("store.sync_error_ignored", "sync", "commit"),     # A sync that failed counts as one.
+    ("store.no_mark", "kill", "commit"),                # Nothing says what a crash may have torn.
+    ("store.no_recovery", "kill", "commit"),            # What it says is not looked at.
+    ("import.row_first", "cut", "import"),              # The version's row comes before its trees are durable.
+    ("db.no_sync", "cut", "books"),                     # The database's log is not synced.
+    ("ledger.head_stays", "plain", "commit"),           # A version is made, and the head does not move.
+    ("ledger.any_epoch", "model_test", "Volumes.*"),    # Who has lost its lease may commit.
+    ("ledger.no_quota", "model_test", "Volumes.*"),     # Bytes are counted and not held against the quota.
+    ("transfer.lease_kept", "plain", "import"),         # An import that is done goes on holding its volume.
+    ("harvest.drops_whiteouts", "plain", "harvest"),    # What a job deleted comes back.
+    ("harvest.follows_links", "plain", "harvest"),      # A job's link into the host is read as the file it leads to.
+    ("sweep.forgets_transfers", "volume_test", "Sweep.keeps*"),  # What an import has fetched already is nobody's.
+    ("sweep.ignores_age", "volume_test", "Sweep.spares*"),       # What is just being written is as good as old.
+    ("scrub.skips_trees", "store_test", "Scrub*"),      # Directories are not read.
+]
+
+
+def find(kind: str, act: str, planted: str, points: list[int] | None) -> tuple[int, list[str]] | None:
+    """The first of the points at which something is wrong, and what."""
+    with harness.Disk("ext4") if kind == "cut" else open(os.devnull) as disk:
+        with harness.Bench(disk.at if kind == "cut" else None, planted) as bench:
+            if points is None:
+                calls = {"cut": "ack", "kill": "all", "sync": "sync"}[kind]
+                count = bench.points(act, calls)
+                points = [at for _, at in harness.spread({act: count}, min(count, POINTS_MAX), SEED)]
+            for at in points:
+                if kind == "cut":
+                    outcome = disk.cut(bench, act, at, "--class", "ack")
+                elif kind == "kill":
+                    outcome = bench.kill(act, at)
+                else:
+                    outcome = bench.fail(act, at, errno.EIO, "sync")
+                assert outcome.fired == 1, outcome
+                if outcome.call == "syncfs" and [line for line in outcome.then if line.startswith("version")]:
+                    outcome.wrong.append(f"acknowledged after a failed sync: {outcome.then}")
+                if outcome.wrong:
+                    return at, outcome.wrong
+    return None
+
+
+def run_unit_tests(program: str, tests: str, planted: str) -> subprocess.CompletedProcess:
+    return subprocess.run([harness.BUILD / program, f"--gtest_filter={tests}"], capture_output=True, text=True,
+                          timeout=600, env={**os.environ, "VOLARY_PLANTED": planted})
+
+
+@pytest.mark.parametrize("bug, kind, where", PLANTED, ids=[bug for bug, _, _ in PLANTED])
+def test_a_planted_bug_is_found(bug, kind, where):
+    if kind == "cut" and os.geteuid() != 0:
+        pytest.skip("mounting a file system of its own needs root")
+    if kind == "plain":
+        with harness.Bench(planted=bug) as bench:
+            outcome = bench.perform_only(where)
+            assert outcome.exit != 0 or outcome.wrong, "it was not found"
+        with harness.Bench() as bench:
+            outcome = bench.perform_only(where)
+            assert outcome.exit == 0 and not outcome.wrong, outcome.wrong
+    elif kind.endswith("_test"):
+        found = run_unit_tests(kind, where, bug)
+        assert found.returncode != 0 and "[  FAILED  ]" in found.stdout, f"it was not found:\n{found.stdout[-2000:]}"
+        if kind != "model_test":  # That one is a test of its own already.
+            assert run_unit_tests(kind, where, "").returncode == 0
+    else:
+        found = find(kind, where, bug, None)
+        assert found, "it was not found"
+        at, wrong = found
+        print(f"{bug}: at {at}: {wrong[0]}")
+        assert find(kind, where, "", [at]) is None, "the same is found without it"
