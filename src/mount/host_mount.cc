@@ -99,7 +99,7 @@ class PassingMount {
 
 HostPlace open_place(const Path& path) {
   const Path plain = path.has_filename() ? path : path.parent_path();
-  if (!plain.is_absolute() || plain != plain.lexically_normal() || !plain.has_filename())
+  if (!plain.is_absolute() || plain.native() != plain.lexically_normal().native() || !plain.has_filename())
     throw Error(Errc::invalid, "'{}' is no place for a mount: expected an absolute path without '.' and '..'",
                 printable(path.native()));
   return {.path = plain, .parent = open_without_links(plain.parent_path()), .name = plain.filename().native()};
