@@ -12,7 +12,6 @@
 #include "core/workers.h"
 #include "mount/mount_test.h"
 #include "view/cache.h"
-#include "view/rounds.h"
 #include "volume/ledger.h"
 #include "volume/volumes.h"
 
@@ -192,18 +191,6 @@ TEST_F(mounts_for_people, keep_their_image_in_the_cache_and_nothing_else_does) {
               return said + std::to_string(cache.list().size());
             }),
             "a@1 used by 1; 0");
-}
-
-TEST(rounds, go_on_after_an_error_and_end_when_told) {
-  std::atomic<int> looked = 0;
-  Synced<std::string> log;
-  {
-    Rounds rounds({{"the first", [] { throw Error(Errc::unavailable, "not now"); }}, {"the second", [&] { ++looked; }}},
-                  std::chrono::milliseconds(1), [&](std::string_view line) { *log.lock() = std::string(line); });
-    rounds.start();
-    while (looked < 3) std::this_thread::yield();
-  }
-  EXPECT_EQ(*log.lock(), "the first: unavailable: not now");
 }
 
 }  // namespace
