@@ -39,10 +39,10 @@ std::string add_version(ModelVolume& volume, Files files, const std::string& ori
 }
 
 std::string publish(ModelVolume& volume, const std::vector<Change>& changes, const std::string& holder) {
-  for (const auto& [number, version] : volume.versions)
-    if (version.origin == holder) return "";  // Made already: once is enough.
   Files files = volume.head_files();
   if (!make(files, changes)) return "invalid";
+  for (const auto& [number, version] : volume.versions)
+    if (version.origin == holder) return "";  // Made already: once is enough.
   return add_version(volume, std::move(files), holder);
 }
 
@@ -50,11 +50,13 @@ std::string import(const Model& model, ModelVolume& volume, const Command& comma
   if (!volume.writer.empty()) return "conflict";
   if (model.bucket.empty()) return "not_found";
   Files files = command.a % 2 ? model.bucket : volume.head_files();
-  // What the source has wins; a file where a directory was, or the reverse, cannot be had by overwriting.
+  // What the source has wins; but a file where a directory is, or the reverse, cannot be had by overwriting.
   if (command.a % 2 == 0)
-    for (const auto& [path, bytes] : model.bucket)
-      if (!files.contains(path) || files[path] != bytes)
-        if (!make(files, {path, bytes})) return "invalid";
+    for (const auto& [path, bytes] : model.bucket) {
+      for (const auto& [other, ignored] : volume.head_files())
+        if (is_below(other, path) || is_below(path, other)) return "invalid";
+      files[path] = bytes;
+    }
   const uint64_t used = bytes_of(volume.head_files());
   // Room is promised for the growth before the version is made.
   if (bytes_of(files) > used && bytes_of(files) > volume.quota) return "exhausted";

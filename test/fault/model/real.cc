@@ -26,6 +26,7 @@ Real::Real(const Path& directory) : directory_(directory) {
 }
 
 void Real::reopen() {
+  make_directories(directory_ / "bucket");  // A put that was killed may have left none.
   place_.reset();
   place_ = std::make_unique<Place>(directory_ / "data");
 }
