@@ -8,17 +8,6 @@
 
 namespace volary {
 
-VolumeReference parse_volume_reference(std::string_view text) {
-  const size_t at = text.find('@');
-  VolumeReference reference;
-  reference.name = Name::parse(text.substr(0, at), "volume").text();
-  if (at == std::string_view::npos) return reference;
-  reference.version = text.substr(at + 1);
-  if (reference.version.empty() || reference.version.find('@') != std::string::npos)
-    throw Error(Errc::invalid, "'{}' names no version after '@': expected a number, a tag, a checksum or 'head'", text);
-  return reference;
-}
-
 FileReference parse_file_reference(std::string_view text) {
   const size_t colon = text.find(":/");
   FileReference reference;

@@ -1,7 +1,7 @@
 // cli/reference.h: the short texts people type to name things: NAME@VERSION, STORE:PREFIX, VOLUME:/PATH:ACCESS,
 // KEY=VALUE.
 //
-//   volume-reference = name [ "@" version ]              version = number / "v" number / tag / checksum prefix / "head"
+//   volume-reference                                     record/reference.h
 //   file-reference   = volume-reference ":/" path
 //   volume-place     = [ project "/" ] volume-reference
 //   store-reference  = name ":" [ prefix ]
@@ -13,17 +13,11 @@
 #include <utility>
 
 #include "record/job.h"
+#include "record/reference.h"
 
 namespace volary {
 
-struct VolumeReference {
-  std::string name;
-  std::string version;  // "" is the head.
-  std::string text() const { return version.empty() ? name : name + "@" + version; }
-};
-
-// Throws `invalid`, quoting the text.
-VolumeReference parse_volume_reference(std::string_view text);
+// All of these throw `invalid`, quoting the text.
 
 // "wiki@3:/train/a.txt"
 struct FileReference {

@@ -36,7 +36,7 @@ void attach(Transaction& transaction, const Caller& caller, const std::string& j
   bool names_version = false;
   uint64_t number = 0;
   for (const NewAttachment& wanted : request.attachments) {
-    const VolumeReference reference = VolumeReference::parse(wanted.volume);
+    const VolumeReference reference = parse_volume_reference(wanted.volume);
     const Volume volume = get_volume(transaction, caller, reference.name);
     uint64_t version = volume.head;
     if (wanted.access == AttachAccess::ro) {

@@ -31,7 +31,7 @@ std::vector<MountRow> mount_rows(Transaction& transaction, const std::string& pr
 
 MountRow add_mount(Transaction& transaction, const Caller& caller, const std::string& id, const NewMount& wanted,
                    Time now) {
-  const VolumeReference reference = VolumeReference::parse(wanted.volume);
+  const VolumeReference reference = parse_volume_reference(wanted.volume);
   const Volume volume = get_volume(transaction, caller, reference.name);
   const MountAccess access = wanted.access.value_or(MountAccess::ro);
   const MountKind kind = wanted.kind.value_or(MountKind::path);

@@ -77,17 +77,6 @@ std::vector<Lease> leases_of(Transaction& transaction, const Volume& volume) {
 
 }  // namespace
 
-VolumeReference VolumeReference::parse(std::string_view text) {
-  const size_t at = text.find('@');
-  VolumeReference reference;
-  reference.name = Name::parse(text.substr(0, at), "volume").text();
-  if (at == text.npos) return reference;
-  reference.version = text.substr(at + 1);
-  if (reference.version.empty())
-    throw Error(Errc::invalid, "'{}' has no version after '@': expected NAME@3, NAME@TAG or NAME@CHECKSUM", text);
-  return reference;
-}
-
 std::optional<Volume> find_volume(Transaction& transaction, const Caller& caller, const std::string& name) {
   return transaction.find<Volume>(std::string(select_volume) + "WHERE volume.project = $1 AND volume.name = $2",
                                   caller.project, name);

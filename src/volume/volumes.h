@@ -18,6 +18,7 @@
 #include "core/synced.h"
 #include "db/database.h"
 #include "record/difference.h"
+#include "record/reference.h"
 #include "record/volume.h"
 #include "store/store.h"
 
@@ -27,13 +28,6 @@ struct VolumeFilter {
   std::vector<std::string> tags;  // All of them.
   std::optional<DataType> data_type;
   std::string search;             // Part of the name.
-};
-
-// "name" or "name@version", as people write it.
-struct VolumeReference {
-  std::string name;
-  std::string version;  // "" is the head
-  static VolumeReference parse(std::string_view text);
 };
 
 // A file of a version, for reading its bytes.

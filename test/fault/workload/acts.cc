@@ -5,8 +5,11 @@
 //   commit   directories become versions of a volume, one after the other
 //   harvest  what jobs wrote becomes versions of a volume
 //   import   a datastore's directories become versions of a volume, by Transfers and its workers
+//   snapshot directories of the machine become versions, in the same way
 //   sweep    all but the newest version go, then what nothing refers to any more, at once; commits come between
 //   books    volumes are made, tagged, changed and deleted
+#include <unistd.h>
+
 #include <chrono>
 #include <functional>
 #include <thread>
@@ -118,23 +121,35 @@ void prepare_import(const Path& data, const Path& inputs) {
   Place(data).datastores.create(alice, directory_named("here", inputs));
 }
 
+// Waits for a transfer that was accepted, and tells of its version.
+void finish_transfer(Place& place, const std::string& id) {
+  acknowledge("accepted {}", id);
+  for (int waited = 0;; ++waited) {
+    const Transfer now = place.transfers.get(alice, id);
+    if (now.state == TransferState::done) return acknowledge_version(place, "v", now.version);
+    if (is_terminal(now.state)) throw Error(Errc::unavailable, "transfer {} failed: {}", id, now.error);
+    if (place.had_trouble || waited > 30'000) throw Error(Errc::unavailable, "transfer {} goes on trying", id);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 void perform_import(const Path& data, const Path&) {
   Place place(data);
   place.transfers.start();
   for (int round = 1; round <= rounds; ++round) {
-    const Transfer accepted =
-        place.transfers.create(alice, TransferKind::import, "v",
-                               {"here", std::to_string(round), {}, Strategy::mirror, {}, fmt::format("round {}", round)});
-    acknowledge("accepted {}", accepted.id);
-    for (int waited = 0;; ++waited) {
-      const Transfer now = place.transfers.get(alice, accepted.id);
-      if (now.state == TransferState::done) break;
-      if (is_terminal(now.state)) throw Error(Errc::unavailable, "the import of round {} failed: {}", round, now.error);
-      if (place.had_trouble || waited > 30'000)
-        throw Error(Errc::unavailable, "the import of round {} goes on trying", round);
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    acknowledge_version(place, "v", place.transfers.get(alice, accepted.id).version);
+    const NewTransfer wanted{"here", std::to_string(round), {}, Strategy::mirror, {}, fmt::format("round {}", round), {}};
+    finish_transfer(place, place.transfers.create(alice, TransferKind::import, "v", wanted).id);
+  }
+}
+
+// --- snapshot
+
+void perform_snapshot(const Path& data, const Path& inputs) {
+  Place place(data);
+  place.transfers.start();
+  for (int round = 1; round <= rounds; ++round) {
+    const NewSnapshot wanted{input_of(inputs, round).native(), fmt::format("round {}", round), {}, {}};
+    finish_transfer(place, place.transfers.create_snapshot(alice, "v", wanted, ::geteuid()).id);
   }
 }
 
@@ -205,6 +220,7 @@ const std::map<std::string, Act>& acts() {
       {"commit", {prepare_volume, perform_commit}},
       {"harvest", {prepare_harvest, perform_harvest}},
       {"import", {prepare_import, perform_import}},
+      {"snapshot", {prepare_volume, perform_snapshot}},
       {"sweep", {prepare_sweep, perform_sweep}},
       {"books", {prepare_books, perform_books}},
   };
