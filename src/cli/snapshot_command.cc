@@ -23,7 +23,7 @@ std::vector<CommandField> snapshot_fields(SnapshotOptions& o) {
        .words = Words::volumes},
       {.name = "DIR", .target = &o.directory, .help = "the directory, on the server's machine", .need = Need::required,
        .words = Words::directories},
-      {.name = "--message", .target = &o.message, .help = "what the new version is; kept with it", .value = "TEXT"},
+      {.name = "-m,--message", .target = &o.message, .help = "what the new version is; kept with it", .value = "TEXT"},
       {.name = "--detach", .target = &o.detach, .help = "print the transfer's id and do not wait for it"}};
   for (CommandField& field : wait_fields(o.wait, o.wait_time)) fields.push_back(std::move(field));
   return fields;

@@ -69,7 +69,7 @@ std::vector<CommandField> import_fields(MoveOptions& o) {
       {.name = "--from", .target = &o.store, .help = "the datastore, and what of it", .value = "STORE:PREFIX",
        .need = Need::required, .words = Words::prefixes},
       {.name = "--into", .target = &o.directory, .help = "the volume's directory to put it in", .value = "DIR"},
-      {.name = "--message", .target = &o.message, .help = "what the new version is; kept with it", .value = "TEXT"}};
+      {.name = "-m,--message", .target = &o.message, .help = "what the new version is; kept with it", .value = "TEXT"}};
   for (CommandField& field : shared_fields(o)) fields.push_back(std::move(field));
   for (CommandField& field : wait_fields(o.wait, o.wait_time)) fields.push_back(std::move(field));
   return fields;

@@ -159,7 +159,7 @@ struct RestoreOptions {
 std::vector<CommandField> restore_fields(RestoreOptions& o) {
   return {{.name = "NAME@VERSION", .target = &o.volume, .help = "which version", .need = Need::required,
            .words = Words::volumes},
-          {.name = "--message", .target = &o.message, .help = "why; kept with the new version", .value = "TEXT"}};
+          {.name = "-m,--message", .target = &o.message, .help = "why; kept with the new version", .value = "TEXT"}};
 }
 
 int restore(Session& session, const RestoreOptions& o) {
@@ -185,7 +185,7 @@ std::vector<CommandField> clone_fields(CloneOptions& o) {
            .need = Need::required},
           {.name = "--quota", .target = &o.quota, .help = "how large it may become; as the other unless told",
            .value = "SIZE"},
-          {.name = "--message", .target = &o.message, .help = "kept with its first version", .value = "TEXT"}};
+          {.name = "-m,--message", .target = &o.message, .help = "kept with its first version", .value = "TEXT"}};
 }
 
 int clone(Session& session, const CloneOptions& o) {

@@ -77,7 +77,7 @@ std::vector<CommandField> create_fields(CreateOptions& o) {
           {.name = "--from-dir", .target = &o.from_directory,
            .help = "its first version is this directory of the server's machine", .value = "DIR",
            .words = Words::directories},
-          {.name = "--message", .target = &o.message, .help = "with --from-dir: what that version is",
+          {.name = "-m,--message", .target = &o.message, .help = "with --from-dir: what that version is",
            .value = "TEXT"}};
 }
 
