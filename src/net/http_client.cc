@@ -80,7 +80,12 @@ class Exchange {
 
   HttpResponse run() {
     set_options();
-    const CURLcode code = perform();
+    CURLcode code = perform();
+    if (code == CURLE_SEND_ERROR && can_begin_again()) {
+      set(CURLOPT_FRESH_CONNECT, 1L);
+      sent_ = 0;
+      code = perform();
+    }
     if (thrown_) std::rethrow_exception(thrown_);
     if (request_.stop.stop_requested())
       throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request_.url));
@@ -171,6 +176,14 @@ class Exchange {
   }
 
   uint64_t body_bytes() const { return request_.source ? request_.source_bytes : request_.body.size(); }
+
+  // A server may close a kept connection just as the next request goes out. libcurl sees to that itself only if it
+  // learns of it by reading; where writing fails, nothing of the request can have been answered.
+  bool can_begin_again() const {
+    long made = 1;
+    const bool was_kept = curl_easy_getinfo(line_.easy.get(), CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0;
+    return was_kept && !begun_ && !thrown_ && response_.headers.empty() && (!request_.source || sent_ == 0);
+  }
 
   CURLcode perform() {
     CURLM* multi = line_.multi.get();
