@@ -4,7 +4,8 @@ import json
 import pytest
 
 POINTS = ["transfer.accepted", "import.planned", "fetch.object", "file.write", "file.create", "file.syncfs", "store.synced",
-          "store.renamed", "store.published", "fetch.published", "fetch.journaled", "import.published",
+          "store.unsettled", "store.created", "store.written", "store.settled", "store.published", "fetch.published",
+          "fetch.journaled", "import.published",
           "ledger.committing", "db.commit.before", "db.commit.after", "import.done"]
 
 

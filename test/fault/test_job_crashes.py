@@ -10,7 +10,8 @@ POINTS = [
     "job.submitting", "job.QUEUED", "job.moving.INITIALIZING", "job.INITIALIZING", "job.files_written", "job.prepared",
     "job.acted.INITIALIZING", "job.moving.PENDING", "job.PENDING", "engine.spawned", "job.acted.PENDING",
     "job.moving.RUNNING", "job.RUNNING", "job.moving.FINALIZING", "job.FINALIZING", "mount.harvest.file",
-    "job.harvested", "store.synced", "store.renamed", "store.published", "job.published", "ledger.committing",
+    "job.harvested", "store.synced", "store.unsettled", "store.created", "store.written", "store.settled",
+    "store.published", "job.published", "ledger.committing",
     "job.committed", "job.acted.FINALIZING", "job.moving.DONE",
 ]
 
