@@ -94,7 +94,7 @@ struct NewSnapshot {
   std::string path;  // Of a directory of the server, absolute. The new version holds all of it and nothing else.
   std::optional<std::string> message;
   std::optional<uint64_t> wait_seconds;  // As of a NewTransfer.
-  std::optional<NewVolume> new_volume;   // Makes the volume first, all or nothing; its name is that of the path.
+  std::optional<NewVolume> new_volume;   // Makes the volume with the transfer; it stays, empty, if that fails.
 };
 BOOST_DESCRIBE_STRUCT(NewSnapshot, (), (path, message, wait_seconds, new_volume))
 

@@ -71,7 +71,7 @@ class BackupTarget {
   Synced<std::vector<std::pair<Path, Path>>> staged_;  // Files of a directory that wait for a sync, and their names.
 };
 
-// "/srv/backups" or "DATASTORE:PREFIX", for a server.
+// "/srv/backups", which must be there, or "DATASTORE:PREFIX", for a server.
 std::unique_ptr<BackupTarget> open_backup_target(const UpkeepParts& parts, const Caller& caller,
                                                  const std::string& target);
 // A directory, or "s3://BUCKET/PREFIX" with the credentials of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: for the

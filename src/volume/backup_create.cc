@@ -224,10 +224,22 @@ class BackupMaking {
 
 }  // namespace
 
+// The directory itself is made, but nothing above it: where a disk is not mounted, the backup would land on the disk
+// that it is to outlive.
+static void make_place(const std::string& target) {
+  if (!target.starts_with('/') || is_present(target)) return;
+  const Path above = Path(target + "/").lexically_normal().parent_path().parent_path();
+  if (!is_present(above))
+    throw Error(Errc::not_found, "there is no directory '{}' on the server to keep backups in: expected it to be there "
+                "(is its disk mounted?)", printable(above.native()));
+  make_directory(target, 0700);
+}
+
 BackupReport create_backup(const UpkeepParts& parts, const Caller& caller, const BackupRequest& request,
                            UpkeepLive& live) {
   if (request.keep && *request.keep == 0)
     throw Error(Errc::invalid, "keeping 0 backups would delete the one that is made: expected 1 or more");
+  make_place(request.target);
   const auto target = open_backup_target(parts, caller, request.target);
   return BackupMaking(parts, *target, request, live).run();
 }

@@ -214,7 +214,9 @@ void BackupTarget::remove(const std::string& name) { remote_->remove(key(name));
 std::unique_ptr<BackupTarget> open_backup_target(const UpkeepParts& parts, const Caller& caller,
                                                  const std::string& target) {
   if (target.starts_with('/')) {
-    make_directories(target, 0700);
+    const auto status = stat_of(target, Follow::yes);
+    if (!status || !S_ISDIR(status->st_mode))
+      throw Error(Errc::not_found, "there is no directory '{}' on the server", printable(target));
     return directory_target(target);
   }
   const size_t colon = target.find(':');

@@ -70,6 +70,14 @@ def test_the_key_of_the_secrets_is_left_out_unless_asked_for(filled, restored, t
     assert not (restored.data / "secret.key").exists()
 
 
+def test_a_backup_does_not_land_where_a_disk_is_not_mounted(filled, tmp_path):
+    code, message = filled.refuses("backup", "create", tmp_path / "not-mounted/backups")
+    assert code == 4 and f"there is no directory '{tmp_path}/not-mounted' on the server to keep backups in" in message
+    assert not (tmp_path / "not-mounted").exists()
+    _, message = filled.refuses("backup", "ls", tmp_path / "nothing")
+    assert "there is no directory" in message and not (tmp_path / "nothing").exists()
+
+
 def test_a_second_backup_copies_only_what_is_new(filled, directory_bucket, tmp_path):
     target = tmp_path / "backup"
     first = filled.json("backup", "create", target)

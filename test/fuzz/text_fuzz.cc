@@ -51,7 +51,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     const Time time = parse_time(text);
     require(!time || parse_time(to_text(time)) == time);
   });
-  reads([&] { require(Digest::parse(text).hex() == text); });
+  reads([&] {
+    std::string lower(text);
+    for (char& c : lower) c = c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c;
+    require(Digest::parse(text).hex() == lower);  // Other programs write capitals.
+  });
   reads([&] { percent_decode(text); });
   require(percent_decode(percent_encode(text)) == text);
   require(is_utf8(printable(text)));
