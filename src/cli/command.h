@@ -27,6 +27,7 @@ enum class Words {
   prefixes,  // DATASTORE:PREFIX
   secrets,
   tokens,
+  projects,
 };
 
 enum class Need { optional, required };

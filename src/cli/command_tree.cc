@@ -82,7 +82,7 @@ std::vector<CommandField> global_fields(GlobalFlags& flags) {
        .help = "where this machine's own server keeps everything",
        .value = "DIR", .words = Words::directories},
       {.name = "--project", .target = &flags.project, .help = "the project to work in; the token's own unless told",
-       .value = "NAME"},
+       .value = "NAME", .words = Words::projects},
   };
 }
 

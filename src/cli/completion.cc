@@ -133,7 +133,8 @@ struct NameSource {
 constexpr NameSource sources[] = {{Words::volumes, "volumes", "name"},       {Words::attachments, "volumes", "name"},
                                {Words::jobs, "jobs", "id"},               {Words::transfers, "transfers", "id"},
                                {Words::datastores, "datastores", "name"}, {Words::prefixes, "datastores", "name"},
-                               {Words::secrets, "secrets", "name"},       {Words::tokens, "tokens", "id"}};
+                               {Words::secrets, "secrets", "name"},       {Words::tokens, "tokens", "id"},
+                               {Words::projects, "projects", "name"}};
 
 }  // namespace
 

@@ -11,6 +11,7 @@ namespace {
 std::vector<std::string> some_names(Words words) {
   if (words == Words::volumes || words == Words::attachments) return {"digits", "wiki"};
   if (words == Words::jobs) return {"job-1", "job-2"};
+  if (words == Words::projects) return {"vision"};
   if (words == Words::datastores || words == Words::prefixes) return {"corpora"};
   return {};
 }
@@ -57,6 +58,9 @@ TEST(Completion, AsksTheServerForNames) {
   EXPECT_EQ(complete({"job", "run", "-v", "d"}), "digits:");
   EXPECT_EQ(complete({"volume", "import", "wiki", "--from", ""}), "corpora:");
   EXPECT_EQ(complete({"volume", "get", "wiki", ""}), "");
+  EXPECT_EQ(complete({"volume", "ls", "--project", ""}), "vision");
+  EXPECT_EQ(complete({"project", "get", ""}), "vision");
+  EXPECT_EQ(complete({"project", "create", ""}), "");
 }
 
 TEST(Completion, OffersDirectoriesAndShells) {

@@ -43,7 +43,8 @@ struct ProjectOptions {
 };
 
 std::vector<CommandField> get_fields(ProjectOptions& o) {
-  return {{.name = "NAME", .target = &o.name, .help = "which project", .need = Need::required}};
+  return {{.name = "NAME", .target = &o.name, .help = "which project", .need = Need::required,
+           .words = Words::projects}};
 }
 
 std::vector<CommandField> quota_fields(ProjectOptions& o) {
@@ -59,6 +60,7 @@ std::vector<CommandField> quota_fields(ProjectOptions& o) {
 
 std::vector<CommandField> create_fields(ProjectOptions& o) {
   std::vector<CommandField> fields = quota_fields(o);
+  fields.front().words = Words::anything;  // A new name.
   fields.push_back({.name = "--if-not-exists", .target = &o.if_not_exists,
                     .help = "succeed if there is one of this name already"});
   return fields;
