@@ -3,7 +3,8 @@
 // Each call takes a line (an easy handle with the multi handle that owns its connections) from a pool and puts it
 // back, so connections are reused by whoever comes next. The multi handle is there for one thing: curl_multi_wakeup
 // ends a wait at once when the caller's stop_token asks for it. Exceptions of sources, sinks and on_headers are kept
-// while C code unwinds and thrown again after it.
+// while C code unwinds and thrown again after it. Redirects are followed here and not by libcurl, because what goes
+// along, and where to, is not what libcurl thinks of it.
 #include "net/http_client.h"
 
 #include <curl/curl.h>
@@ -12,8 +13,11 @@
 #include <cctype>
 #include <exception>
 
+#include <unistd.h>
+
 #include "core/error.h"
 #include "core/synced.h"
+#include "net/request_words.h"
 
 namespace volary {
 namespace {
@@ -21,7 +25,7 @@ namespace {
 constexpr long receive_buffer_bytes = 512 << 10;  // The most libcurl 7.88 takes.
 constexpr long send_buffer_bytes = 2 << 20;       // Likewise.
 constexpr long connect_seconds_max = 30;
-constexpr long redirects_max = 10;
+constexpr int redirects_max = 10;
 constexpr size_t idle_lines_max = 64;
 constexpr int poll_millis = 1000;  // How often libcurl looks at its own timers at the latest.
 
@@ -49,34 +53,17 @@ void append(HeaderList& list, const std::string& line) {
   list.reset(longer);
 }
 
-bool is_same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
-void check_header(const std::string& name, const std::string& value) {
-  const auto is_break = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
-  if (name.empty() || std::any_of(name.begin(), name.end(), [&](char c) { return is_break(c) || c == ':'; }) ||
-      std::any_of(value.begin(), value.end(), is_break))
-    throw Error(Errc::invalid, "'{}' cannot be sent as a header: it contains a line break or has no name", name);
-}
-
-// "https://host:port/path": what may stand in a message. A query can hold a signature, and a URL a password.
-std::string speakable(const std::string& url) {
-  std::string text = url.substr(0, url.find_first_of("?#"));
-  const size_t start = text.find("://");
-  if (start == std::string::npos) return text;
-  const size_t authority_end = std::min(text.find('/', start + 3), text.size());
-  const size_t at = text.rfind('@', authority_end);
-  if (at != std::string::npos && at > start && at < authority_end) text.erase(start + 3, at - start - 2);
-  return text;
-}
+// Where a request may go.
+struct Reach {
+  std::optional<AddressKind> from;  // Nothing: anywhere.
+  std::string redirected_by{};      // The URL that began it, if this one was not asked for itself.
+};
 
 // One request on its way: what libcurl's callbacks read and write.
 class Exchange {
  public:
-  Exchange(const HttpRequest& request, Sink* sink, Line& line) : request_(request), sink_(sink), line_(line) {}
+  Exchange(const HttpRequest& request, Sink* sink, Line& line, Reach reach)
+      : request_(request), sink_(sink), line_(line), reach_(std::move(reach)) {}
 
   HttpResponse run() {
     set_options();
@@ -87,20 +74,33 @@ class Exchange {
       code = perform();
     }
     if (thrown_) std::rethrow_exception(thrown_);
+    if (code != CURLE_OK && refused_) throw refusal();
     if (request_.stop.stop_requested())
       throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request_.url));
     if (code != CURLE_OK) throw failure(code);
     response_.status = status();
     begin_body();
+    const char* next = nullptr;
+    if (is_redirect() && curl_easy_getinfo(line_.easy.get(), CURLINFO_REDIRECT_URL, &next) == CURLE_OK && next)
+      redirection_ = next;
     if (thrown_) std::rethrow_exception(thrown_);
     return std::move(response_);
   }
 
   void set_up_trust(const HttpClientOptions& options) {
-    set(CURLOPT_PROXY, options.proxy.c_str());  // "" also keeps libcurl from reading http_proxy and its kin.
-    if (options.proxy.empty()) set(CURLOPT_NOPROXY, "*");
+    const std::string host = host_of_url(request_.url);
+    uses_proxy_ = !options.proxy.empty() && !is_without_proxy(host, options.no_proxy);
+    set(CURLOPT_PROXY, uses_proxy_ ? options.proxy.c_str() : "");  // "" also keeps libcurl from reading http_proxy.
+    set(CURLOPT_NOPROXY, uses_proxy_ ? "" : "*");
     if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+    // The proxy finds the address, and is trusted with that; an address in the URL itself can be seen here.
+    if (uses_proxy_) connected_ = kind_of_literal(host).value_or(AddressKind::open);
+    if (uses_proxy_ && !may_connect(*connected_, host)) throw refusal();
   }
+
+  // What it was led to: the absolute URL, or "".
+  const std::string& redirection() const { return redirection_; }
+  std::optional<AddressKind> connected() const { return connected_; }
 
  private:
   template <class Value>
@@ -111,7 +111,6 @@ class Exchange {
                   curl_easy_strerror(code));
   }
 
-  bool is_secure() const { return is_same_name(std::string_view(request_.url).substr(0, 8), "https://"); }
   bool has_body() const {
     return request_.source || !request_.body.empty() || request_.method == "POST" || request_.method == "PUT" ||
            request_.method == "PATCH";
@@ -130,6 +129,7 @@ class Exchange {
     set_timeouts();
     set_method();
     set_headers();
+    set_guards();
     set(CURLOPT_HEADERDATA, this);
     set(CURLOPT_HEADERFUNCTION, &Exchange::on_header);
     set(CURLOPT_WRITEDATA, this);
@@ -148,7 +148,6 @@ class Exchange {
   }
 
   void set_method() {
-    const bool is_read = request_.method == "GET" || request_.method == "HEAD";
     if (request_.method == "HEAD") {
       set(CURLOPT_NOBODY, 1L);
     } else if (has_body()) {
@@ -161,9 +160,7 @@ class Exchange {
       set(CURLOPT_SEEKFUNCTION, &Exchange::on_seek);
     }
     if (request_.method != "HEAD") set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-    set(CURLOPT_FOLLOWLOCATION, is_read && !has_body() && request_.follow_redirects ? 1L : 0L);
-    set(CURLOPT_MAXREDIRS, redirects_max);
-    set(CURLOPT_REDIR_PROTOCOLS_STR, is_secure() ? "https" : "http,https");
+    set(CURLOPT_FOLLOWLOCATION, 0L);
   }
 
   void set_headers() {
@@ -173,6 +170,50 @@ class Exchange {
       append(headers_, value.empty() ? name + ";" : name + ": " + value);  // libcurl's way to send an empty one.
     }
     set(CURLOPT_HTTPHEADER, headers_.get());
+  }
+
+  // Both are needed: no connection is opened to a wrong address, and none that was kept from another request is used.
+  void set_guards() {
+    if (uses_proxy_ || !request_.unix_socket.empty()) return;
+    set(CURLOPT_OPENSOCKETDATA, this);
+    set(CURLOPT_OPENSOCKETFUNCTION, &Exchange::on_socket);
+    set(CURLOPT_PREREQDATA, this);
+    set(CURLOPT_PREREQFUNCTION, &Exchange::on_connected);
+  }
+
+  bool may_connect(AddressKind kind, std::string_view address) {
+    if (!reach_.from || may_lead(*reach_.from, kind)) return true;
+    refused_ = kind;
+    refused_address_ = address;
+    return false;
+  }
+
+  static curl_socket_t on_socket(void* self, curlsocktype, curl_sockaddr* to) {
+    auto& exchange = *static_cast<Exchange*>(self);
+    bool may = false;
+    exchange.keep_exception([&] { may = exchange.may_connect(kind_of(to->addr), ""); });
+    if (!may) return CURL_SOCKET_BAD;
+    return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+  }
+
+  static int on_connected(void* self, char* address, char*, int, int) {
+    auto& exchange = *static_cast<Exchange*>(self);
+    bool may = false;
+    exchange.keep_exception([&] {
+      exchange.connected_ = kind_of_literal(address).value_or(AddressKind::link_local);
+      may = exchange.may_connect(*exchange.connected_, address);
+    });
+    return may ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  }
+
+  Error refusal() const {
+    const std::string where = speakable(request_.url);
+    const std::string address = refused_address_.empty() ? "an address" : refused_address_;
+    if (reach_.redirected_by.empty())
+      return Error(Errc::denied, "{} leads to {} of {} by now: expected one of {}, as when it was made", where, address,
+                   words_of(*refused_), words_of(*reach_.from));
+    return Error(Errc::denied, "{} redirects to {}, {} of {}: expected one of {}", reach_.redirected_by, where, address,
+                 words_of(*refused_), words_of(*reach_.from));
   }
 
   uint64_t body_bytes() const { return request_.source ? request_.source_bytes : request_.body.size(); }
@@ -210,14 +251,20 @@ class Exchange {
         return Error(Errc::invalid, "'{}' is not a URL that can be asked: {}", where, what);
       case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_ISSUER_ERROR:
         return Error(Errc::invalid, "the certificate of {} cannot be trusted: {}", where, what);
-      case CURLE_TOO_MANY_REDIRECTS:
-        return Error(Errc::unavailable, "{} redirects more than {} times", where, redirects_max);
       case CURLE_OUT_OF_MEMORY: return Error(Errc::exhausted, "no memory for the request to {}", where);
       case CURLE_OPERATION_TIMEDOUT:
         return Error(Errc::unavailable, "{} does not answer, or nothing moved for {} s: {}", where,
                      request_.stall_seconds, what);
       default: return Error(Errc::unavailable, "the request to {} failed: {}", where, what);
     }
+  }
+
+  // Whether this answer is only the way to another.
+  bool is_redirect() const {
+    const bool is_read = request_.method == "GET" || request_.method == "HEAD";
+    const int found = status();
+    return request_.follow_redirects && is_read && !has_body() && response_.headers.contains("location") &&
+           (found == 301 || found == 302 || found == 303 || found == 307 || found == 308);
   }
 
   int status() const {
@@ -270,7 +317,7 @@ class Exchange {
   void begin_body() {
     if (std::exchange(begun_, true)) return;
     response_.status = status();
-    if (request_.on_headers) keep_exception([&] { request_.on_headers(response_); });
+    if (request_.on_headers && !is_redirect()) keep_exception([&] { request_.on_headers(response_); });
   }
 
   void take_body(std::string_view bytes) {
@@ -318,6 +365,12 @@ class Exchange {
   const HttpRequest& request_;
   Sink* sink_;
   Line& line_;
+  const Reach reach_;
+  std::optional<AddressKind> connected_;
+  std::optional<AddressKind> refused_;
+  std::string refused_address_;
+  std::string redirection_;
+  bool uses_proxy_ = false;
   HeaderList headers_;
   HeaderList connect_to_;
   HttpResponse response_;
@@ -340,13 +393,40 @@ class CurlClient final : public HttpClient {
       std::unique_ptr<Line> line;
     };
     const Taken taken(*this);
-    curl_easy_reset(taken.line->easy.get());  // Forgets the options, keeps the connections.
-    Exchange exchange(request, sink, *taken.line);
-    exchange.set_up_trust(options_);
-    return exchange.run();
+    Reach reach{.from = options_.made_for};
+    HttpRequest hop;  // A copy, from the first redirect on: until then that would cost a body.
+    for (int redirects = 0;; ++redirects) {
+      curl_easy_reset(taken.line->easy.get());  // Forgets the options, keeps the connections.
+      Exchange exchange(redirects > 0 ? hop : request, sink, *taken.line, reach);
+      exchange.set_up_trust(options_);
+      HttpResponse response = exchange.run();
+      const std::string next = exchange.redirection();
+      if (next.empty()) return response;
+      if (redirects == redirects_max)
+        throw Error(Errc::unavailable, "{} redirects more than {} times", speakable(request.url), redirects_max);
+      if (options_.redirects == Redirects::guarded && !reach.from) reach.from = exchange.connected();
+      reach.redirected_by = speakable(request.url);
+      if (redirects == 0) hop = request;
+      redirect(hop, next);
+    }
   }
 
  private:
+  // Turns `request` into the one that it was led to.
+  static void redirect(HttpRequest& request, const std::string& next) {
+    const std::string from = origin_of_url(request.url);
+    const std::string to = origin_of_url(next);
+    const bool is_known = to.starts_with("https://") || (to.starts_with("http://") && !from.starts_with("https://"));
+    if (!is_known)
+      throw Error(Errc::invalid, "{} redirects to {}: expected http or https, and never from https to http",
+                  speakable(request.url), speakable(next));
+    request.url = next;
+    if (from == to) return;
+    std::erase_if(request.headers, [](const auto& header) { return !may_travel(header.first); });
+    request.connect_to.clear();
+    request.unix_socket.clear();
+  }
+
   std::unique_ptr<Line> take_line() {
     auto idle = idle_.lock();
     if (!idle->empty()) {

@@ -1,7 +1,8 @@
 // net/http_client.h: HTTP requests, blocking, over TCP, TLS and Unix sockets.
 //
-// Connections are kept and reused. Redirects are followed only if asked for, and never carry `authorization` to another
-// host.
+// Connections are kept and reused. Redirects are followed only if asked for. To another origin (scheme, host or port)
+// they carry no header but what tells which bytes are wanted, and they lead nowhere that is nearer to this machine than
+// where the request began (net/address.h): that is `denied`. It is held against the address really connected to.
 // Certificates are always verified. No retry here: remote/retry.h wraps what may be retried.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "core/stream.h"
+#include "net/address.h"
 
 namespace volary {
 
@@ -57,9 +59,18 @@ class HttpClient {
   virtual HttpResponse send(const HttpRequest& request, Sink* sink = nullptr) = 0;
 };
 
+enum class Redirects {
+  guarded,   // As said above.
+  anywhere,  // Also to nearer addresses.
+};
+
 struct HttpClientOptions {
-  std::string proxy{};    // "http://host:port" to go through. "" is none: *_proxy in the environment is never read.
+  std::string proxy{};     // "http://host:port" to go through. "" is none: *_proxy in the environment is never read.
+  std::string no_proxy{};  // Hosts to go to without it: see is_without_proxy().
   std::string ca_file{};  // PEM certificates to trust instead of the system's. "" is the system's.
+  // What every request is for: a name that leads nearer to this machine by now is `denied`. Nothing: anywhere.
+  std::optional<AddressKind> made_for{};
+  Redirects redirects = Redirects::guarded;
 };
 
 std::unique_ptr<HttpClient> make_http_client(const HttpClientOptions& options = {});

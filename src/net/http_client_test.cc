@@ -186,20 +186,57 @@ TEST(HttpClient, FollowsRedirectsOnlyIfAskedAndKeepsAuthorizationFromOtherHosts)
   ScriptedServer circle(always("302 Found", "", "Location: /again\r\n"));
   ScriptedServer to_file(always("302 Found", "", "Location: file:///etc/passwd\r\n"));
   const auto client = make_http_client();
-  HttpRequest request{.url = first.url() + "/", .headers = {{"authorization", "Bearer secret"}, {"x-other", "kept"}}};
+  HttpRequest request{.url = first.url() + "/",
+                      .headers = {{"authorization", "Bearer secret"}, {"X-Auth-Token", "secret"},
+                                   {"cookie", "a=secret"},
+                                   {"x-amz-security-token", "secret"}, {"Range", "bytes=0-4"}}};
   EXPECT_EQ(client->send(request).status, 302);
   request.follow_redirects = true;
   StringSink sink;
   EXPECT_EQ(client->send(request, &sink).status, 200);
   EXPECT_EQ(sink.text, "there");
   EXPECT_EQ(seen.lock()->find("secret"), std::string::npos);
-  EXPECT_NE(seen.lock()->find("x-other: kept"), std::string::npos);
+  EXPECT_NE(seen.lock()->find("Range: bytes=0-4"), std::string::npos);
   request.method = "POST";
   EXPECT_EQ(client->send(request).status, 302);
   EXPECT_EQ(error_text([&] { client->send({.url = circle.url() + "/", .follow_redirects = true}); }),
             "unavailable: " + circle.url() + "/ redirects more than 10 times");
   EXPECT_NE(error_text([&] { client->send({.url = to_file.url() + "/", .follow_redirects = true}); })
                 .find("invalid: "), std::string::npos);
+}
+
+TEST(HttpClient, GoesNoNearerToThisMachineThanItWasMadeFor) {
+  ScriptedServer server(always("200 OK", "inside"));
+  const std::string port = server.url().substr(server.url().rfind(':'));
+  const auto client = make_http_client({.made_for = AddressKind::open});
+  const size_t before = server.connections();
+  EXPECT_EQ(error_text([&] { client->send({.url = server.url() + "/a?token=x"}); }),
+            "denied: " + server.url() + "/a leads to an address of this machine by now: expected one of the internet, "
+            "as when it was made");
+  EXPECT_NE(error_text([&] { client->send({.url = "http://localhost" + port + "/"}); }).find("denied: "),
+            std::string::npos);
+  EXPECT_EQ(server.connections(), before);  // Not even a connection was made.
+  const auto open = make_http_client({.made_for = AddressKind::this_machine});
+  EXPECT_EQ(open->send({.url = "http://localhost" + port + "/"}).body, "inside");
+}
+
+TEST(HttpClient, FollowsRedirectsToNothingNearerThanWhereItBegan) {
+  ScriptedServer metadata(always("200 OK", "credentials"));
+  ScriptedServer first(always("302 Found", "", "Location: http://169.254.169.254/latest?key=x\r\n"));
+  const auto client = make_http_client();
+  EXPECT_EQ(error_text([&] { client->send({.url = first.url() + "/", .follow_redirects = true}); }),
+            "denied: " + first.url() + "/ redirects to http://169.254.169.254/latest, an address of this machine's own "
+            "link: expected one of this machine");
+  // Through a proxy the addresses that stand in URLs are all that can be seen.
+  ScriptedServer proxy(always("302 Found", "", "Location: http://127.0.0.1:1/\r\n"));
+  const auto through = make_http_client({.proxy = proxy.url()});
+  EXPECT_NE(error_text([&] { through->send({.url = "http://example.org/", .follow_redirects = true}); })
+                .find("denied: http://example.org/ redirects to http://127.0.0.1:1/, 127.0.0.1 of this machine"),
+            std::string::npos);
+  const auto anywhere = make_http_client({.proxy = proxy.url(), .redirects = Redirects::anywhere});
+  EXPECT_NE(error_text([&] { anywhere->send({.url = "http://example.org/", .follow_redirects = true}); })
+                .find("more than 10 times"),
+            std::string::npos);
 }
 
 TEST(HttpClient, GoesThroughAProxyOnlyIfItsOptionsSaySo) {
@@ -211,6 +248,8 @@ TEST(HttpClient, GoesThroughAProxyOnlyIfItsOptionsSaySo) {
   ::unsetenv("http_proxy");
   ::unsetenv("ALL_PROXY");
   EXPECT_EQ(make_http_client({.proxy = proxy.url()})->send({.url = server.url() + "/"}).body, "from the proxy");
+  EXPECT_EQ(make_http_client({.proxy = proxy.url(), .no_proxy = "127.0.0.1"})->send({.url = server.url() + "/"}).body,
+            "from the server");
 }
 
 TEST(HttpClient, ConnectsElsewhereIfAskedTo) {
