@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/progress.h"
@@ -31,6 +32,11 @@ struct ListedObject {
   Digest digest;
   uint64_t bytes = 0;
 };
+
+// objects.txt of a backup, as it was written. Throws `corrupt`, naming the line, for any other text.
+std::vector<ListedObject> parse_object_list(std::string_view text);
+// manifest.json of the backup `id`. Throws `corrupt` if it is not one, `invalid` if a newer program wrote it.
+Backup parse_manifest(std::string_view text, const std::string& id);
 
 // A place with backups. Reads go through a Remote; writing into a directory goes by many files at once.
 class BackupTarget {

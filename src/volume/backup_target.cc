@@ -3,8 +3,8 @@
 // In a directory, new files are written under names that no listing shows, synced all together, and then renamed. An
 // object store takes each by itself.
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
-#include <sstream>
 
 #include "core/error.h"
 #include "core/fault.h"
@@ -17,8 +17,10 @@
 namespace volary {
 namespace {
 
+constexpr std::string_view backups_folder = "backups/";
 constexpr std::string_view manifest_name = "/manifest.json";
 constexpr uint64_t manifest_bytes_max = 1 << 20;
+constexpr size_t line_bytes_max = 100;  // Of a wrong line that are shown.
 constexpr uint64_t list_bytes_max = uint64_t{16} << 30;
 constexpr std::string_view staging_name = ".volary-staging";
 
@@ -81,6 +83,36 @@ std::string backup_key(const std::string& prefix, ObjectKind kind, const Digest&
   return with_slash(prefix) + folder_of(kind) + "/" + digest.path();
 }
 
+std::vector<ListedObject> parse_object_list(std::string_view text) {
+  std::vector<ListedObject> objects;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    const bool is_tree = line.starts_with("tree ");
+    const std::string_view words = is_tree || line.starts_with("blob ") ? line.substr(5) : std::string_view();
+    const auto digest = Digest::try_parse(words.substr(0, std::min(words.find(' '), words.size())));
+    const std::string_view number = words.substr(std::min(words.find(' ') + 1, words.size()));
+    uint64_t bytes = 0;
+    const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), bytes);
+    if (!digest || error != std::errc() || stop != number.data() + number.size() || end == text.size())
+      throw Error(Errc::corrupt, "line {} is '{}': expected 'blob DIGEST SIZE' or 'tree DIGEST SIZE'",
+                  objects.size() + 1, printable(line.substr(0, line_bytes_max)));
+    objects.push_back({is_tree ? ObjectKind::tree : ObjectKind::blob, *digest, bytes});
+    at = end + 1;
+  }
+  return objects;
+}
+
+Backup parse_manifest(std::string_view text, const std::string& id) {
+  Backup backup = from_json<Backup>(parse_json(text, "the manifest"), "manifest", Unknown::ignore);
+  if (backup.format != 1)
+    throw Error(Errc::invalid, "backup {} has format {}: expected 1; use a newer program", printable(id),
+                backup.format);
+  if (backup.id != id)
+    throw Error(Errc::corrupt, "the manifest of backup {} is that of backup {}", printable(id), printable(backup.id));
+  return backup;
+}
+
 BackupTarget::BackupTarget(std::shared_ptr<Remote> remote, std::string prefix, std::optional<Path> directory)
     : remote_(std::move(remote)), prefix_(with_slash(std::move(prefix))), directory_(std::move(directory)) {}
 
@@ -90,19 +122,16 @@ std::string BackupTarget::description() const {
 
 std::vector<Backup> BackupTarget::backups() const {
   std::vector<std::string> manifests;
-  remote_->list(key("backups/"), [&](const RemoteObject& object) {
+  remote_->list(key(std::string(backups_folder)), [&](const RemoteObject& object) {
     if (object.key.ends_with(manifest_name)) manifests.push_back(object.key.substr(prefix_.size()));
   });
   std::vector<Backup> backups;
   for (const std::string& name : manifests) {
     const auto text = find_text(name);
     if (!text) continue;  // Pruned meanwhile.
-    during("reading " + name + " of " + description(), [&] {
-      backups.push_back(from_json<Backup>(parse_json(*text, "the manifest"), "manifest", Unknown::ignore));
-      if (backups.back().format != 1)
-        throw Error(Errc::invalid, "backup {} has format {}: expected 1; use a newer program", backups.back().id,
-                    backups.back().format);
-    });
+    const size_t before = backups_folder.size();
+    const std::string id = name.substr(before, name.size() - before - manifest_name.size());
+    during("reading " + name + " of " + description(), [&] { backups.push_back(parse_manifest(*text, id)); });
   }
   std::sort(backups.begin(), backups.end(), [](const Backup& a, const Backup& b) { return a.id < b.id; });
   return backups;
@@ -125,12 +154,7 @@ std::vector<ListedObject> BackupTarget::objects_of(const Backup& backup) const {
   if (const Digest found = Digest::of(sink.text); found.hex() != backup.list_digest)
     throw Error(Errc::corrupt, "the list of backup {} hashes to {}: expected {}", backup.id, found.hex(),
                 backup.list_digest);
-  std::vector<ListedObject> objects;
-  std::istringstream lines(std::move(sink.text));
-  for (std::string kind, digest, bytes; lines >> kind >> digest >> bytes;)
-    objects.push_back(
-        {kind == "tree" ? ObjectKind::tree : ObjectKind::blob, Digest::parse(digest), std::stoull(bytes)});
-  return objects;
+  return during("reading the list of backup " + backup.id, [&] { return parse_object_list(sink.text); });
 }
 
 void BackupTarget::each_object(const std::function<void(const ListedObject&)>& visit) const {
