@@ -12,6 +12,7 @@ struct Progress {
   std::atomic<uint64_t> files_done{0};
   std::atomic<uint64_t> bytes_total{0};
   std::atomic<uint64_t> bytes_done{0};
+  std::atomic<uint64_t> bytes_moved{0};  // Of these, what travelled; the others were there already.
 };
 
 }  // namespace volary

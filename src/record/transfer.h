@@ -39,17 +39,40 @@ constexpr bool is_terminal(TransferState state) {
   return state == TransferState::done || state == TransferState::failed || state == TransferState::cancelled;
 }
 
-// listed = completed + skipped + failed (invariant I10); deleted are files of the target.
+// total = completed + skipped + failed at the end, whatever it is (invariant I10); deleted are files of the target.
 struct TransferCounts {
-  uint64_t total = 0;
+  uint64_t total = 0;      // Files of the source, and what was listed there that is none.
+  uint64_t processed = 0;  // completed + skipped + failed
   uint64_t completed = 0;
   uint64_t skipped = 0;
-  uint64_t failed = 0;
+  uint64_t failed = 0;     // What did not arrive, also because something else went wrong first.
   uint64_t deleted = 0;
-  uint64_t bytes_total = 0;
-  uint64_t bytes_done = 0;
+  uint64_t bytes_total = 0;        // Of the files to be copied.
+  uint64_t bytes_done = 0;         // Of those that are where they belong, also those that were there already.
+  uint64_t transferred_bytes = 0;  // That travelled.
 };
-BOOST_DESCRIBE_STRUCT(TransferCounts, (), (total, completed, skipped, failed, deleted, bytes_total, bytes_done))
+BOOST_DESCRIBE_STRUCT(TransferCounts, (), (total, processed, completed, skipped, failed, deleted, bytes_total,
+                                           bytes_done, transferred_bytes))
+
+enum class FileOutcome { failed, skipped };
+BOOST_DESCRIBE_ENUM(FileOutcome, failed, skipped)
+
+// A file that a transfer did not copy, for a reason of its own.
+struct TransferFailure {
+  std::string path;  // In the source; of a key that cannot name a file, the key with its odd bytes as \x1b.
+  std::string reason;
+  FileOutcome outcome = FileOutcome::failed;
+};
+BOOST_DESCRIBE_STRUCT(TransferFailure, (), (path, reason, outcome))
+
+// What two sides were when a plan was made of them. A transfer that is given one refuses if either is another by now.
+struct PlanSides {
+  uint64_t version = 0;  // Of the volume; 0: it had none.
+  std::string tree;      // Its digest.
+  uint64_t objects = 0;  // In the datastore's directory, those that filters leave out not counted.
+  std::string listing;   // Digest of their keys, etags and sizes.
+};
+BOOST_DESCRIBE_STRUCT(PlanSides, (), (version, tree, objects, listing))
 
 struct Transfer {
   std::string id;
@@ -70,10 +93,19 @@ struct Transfer {
   std::string created_by;
   std::vector<std::string> left_out;  // snapshot: paths that are neither file, directory nor link; the first 100.
   std::string waits_for;              // queued: who keeps it from being the volume's writer; "" if nobody does.
+  std::vector<std::string> include;   // As of a NewTransfer, and so the next four.
+  std::vector<std::string> exclude;
+  std::string trash;
+  bool confirmed = false;
+  bool skip_conflicts = false;
+  std::optional<PlanSides> expected;
+  std::string verified;  // export: how what arrived was held against what was sent; "" if it was not.
+  std::vector<TransferFailure> failures;  // The first 10, of one transfer that was asked for by its id.
 };
 BOOST_DESCRIBE_STRUCT(Transfer, (), (id, project, kind, volume, version, datastore, source_directory,
                                      destination_directory, strategy, state, counts, error, created_at, started_at,
-                                     ended_at, created_by, left_out, waits_for))
+                                     ended_at, created_by, left_out, waits_for, include, exclude, trash, confirmed,
+                                     skip_conflicts, expected, verified, failures))
 
 // POST /volumes/{name}/imports and …/exports
 struct NewTransfer {
@@ -85,9 +117,16 @@ struct NewTransfer {
   std::optional<std::string> message;   // import: kept with the version
   // import: how long it may wait for the volume's present writer to end; not at all unless told
   std::optional<uint64_t> wait_seconds = {};
+  std::vector<std::string> include = {};  // Patterns as of sync/filter.h: only what one of these matches; none: all …
+  std::vector<std::string> exclude = {};  // … but nothing that one of these matches. What is left out is not deleted.
+  // export: a directory of the datastore that keeps what is replaced or deleted, under the transfer's id
+  std::optional<std::string> trash = {};
+  bool confirmed = false;       // mirror: may delete more than half of the target's files
+  bool skip_conflicts = false;  // Files that cannot be copied for their names are left out, instead of refusing all.
+  std::optional<PlanSides> expected = {};  // Refuses if a side is not what it was when a plan was made.
 };
 BOOST_DESCRIBE_STRUCT(NewTransfer, (), (datastore, source_directory, destination_directory, strategy, version, message,
-                                        wait_seconds))
+                                        wait_seconds, include, exclude, trash, confirmed, skip_conflicts, expected))
 
 // POST /volumes/{name}/snapshots
 struct NewSnapshot {

@@ -72,6 +72,7 @@ class CountingSink final : public Sink {
     if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
     next_.write(bytes);
     progress_.bytes_done += bytes.size();
+    progress_.bytes_moved += bytes.size();
   }
 
  private:

@@ -25,6 +25,7 @@ class BlobSource final : public Source {
     hasher_.update({to.data(), size});
     bytes_ += size;
     progress_.bytes_done += size;
+    progress_.bytes_moved += size;
     // Checked before the last byte is handed over, so that a damaged blob never becomes a whole object.
     if ((size == 0 || bytes_ == listed_.size) && !checked_) {
       checked_ = true;

@@ -28,13 +28,11 @@ TransferCounts counts_of(const Plan& plan, size_t listed, uint64_t skipped_besid
   return counts;
 }
 
-TransferCounts finished(TransferCounts counts, const Plan& plan) {
+TransferCounts finished(TransferCounts counts, const Plan& plan, const Progress& progress) {
   counts.completed = plan.copies.size();
   counts.deleted = plan.deletes.size();
   counts.bytes_done = plan.copy_bytes;
-  if (counts.total != counts.completed + counts.skipped + counts.failed)  // Invariant I10.
-    throw Error(Errc::internal, "{} files were listed, but {} copied, {} skipped and {} failed", counts.total,
-                counts.completed, counts.skipped, counts.failed);
+  counts.transferred_bytes = progress.bytes_moved;
   return counts;
 }
 
@@ -128,10 +126,10 @@ void Transfers::fail(const Transfer& transfer, const Error& error, const Live& l
     TransferCounts counts = find_transfer(transaction, transfer.id)->counts;
     counts.completed = live.progress.files_done;
     counts.bytes_done = live.progress.bytes_done;
-    counts.failed = counts.total - counts.skipped - counts.completed;
+    counts.transferred_bytes = live.progress.bytes_moved;
     release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
     end_transfer(transaction, transfer.id, inside.cancel_requested ? TransferState::cancelled : TransferState::failed,
-                 transfer.version, counts, inside.cancel_requested ? "" : error.what(), clock_.now());
+                 transfer.version, given_up(counts), inside.cancel_requested ? "" : error.what(), clock_.now());
   });
 }
 
@@ -187,7 +185,8 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
       if (const Listed& file = source[one.source]; !file.etag.empty())
         seen.push_back({file.key, file.etag, file.size, one.blob.digest});
     remember_objects(transaction, datastore.id, seen);
-    end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan), "", clock_.now());
+    end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
+                 clock_.now());
   });
   fault::point("import.done");
 }

@@ -1,6 +1,9 @@
 // volume/transfer_rows.cc: the statements of volume/transfer_rows.h.
 #include "volume/transfer_rows.h"
 
+#include <algorithm>
+
+#include "core/error.h"
 #include "core/fault.h"
 #include "volume/ledger.h"
 
@@ -8,9 +11,39 @@ namespace volary {
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id) {
   auto transfer = transaction.find<Transfer>(std::string(select_transfer) + "WHERE transfer.id = $1", id);
-  if (transfer && transfer->state == TransferState::queued)
+  if (!transfer) return transfer;
+  if (transfer->state == TransferState::queued)
     if (const auto waiting = find_waiting(transaction, {"transfer", id})) transfer->waits_for = waiting->reason;
+  count_processed(transfer->counts);
   return transfer;
+}
+
+void count_processed(TransferCounts& counts) {
+  counts.processed = counts.completed + counts.skipped + counts.failed;
+}
+
+TransferCounts given_up(TransferCounts counts) {
+  counts.completed = std::min(counts.completed, counts.total - counts.skipped);
+  counts.failed = counts.total - counts.skipped - counts.completed;
+  return counts;
+}
+
+void note_failures(Transaction& transaction, const std::string& transfer_id,
+                   const std::vector<TransferFailure>& failures) {
+  uint64_t number = *transaction.find<uint64_t>("SELECT COUNT(*) FROM transfer_failure WHERE transfer = $1",
+                                                transfer_id);
+  for (const TransferFailure& failure : failures) {
+    if (number == transfer_failures_max) return;
+    transaction.run(
+        "INSERT INTO transfer_failure (transfer, number, path, reason, outcome) VALUES ($1, $2, $3, $4, $5)",
+        transfer_id, ++number, failure.path, failure.reason, failure.outcome);
+  }
+}
+
+std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t limit) {
+  return transaction.all<TransferFailure>(
+      "SELECT path, reason, outcome FROM transfer_failure WHERE transfer = $1 ORDER BY number LIMIT $2", transfer_id,
+      limit);
 }
 
 TransferInside inside_of(Transaction& transaction, const std::string& id) {
@@ -27,7 +60,11 @@ void reserve_growth(Transaction& transaction, const std::string& id, uint64_t mo
 }
 
 void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
-                  const TransferCounts& counts, const std::string& error, Time now) {
+                  TransferCounts counts, const std::string& error, Time now) {
+  count_processed(counts);
+  if (counts.processed != counts.total)  // Invariant I10: each file that was listed has one fate.
+    throw Error(Errc::internal, "{} files were listed, but {} copied, {} skipped and {} failed", counts.total,
+                counts.completed, counts.skipped, counts.failed);
   transaction.run(
       "UPDATE transfer SET state = $2, version = $3, counts = $4, error = $5, reserved_bytes = 0, ended_at = $6 "
       "WHERE id = $1",

@@ -16,9 +16,20 @@ constexpr std::string_view select_transfer =
     "SELECT transfer.id, transfer.project, transfer.kind, volume.name, transfer.version, transfer.datastore, "
     "transfer.source_directory, transfer.destination_directory, transfer.strategy, transfer.state, transfer.counts, "
     "transfer.error, transfer.created_at, transfer.started_at, transfer.ended_at, transfer.created_by, "
-    "transfer.left_out, '' FROM transfer JOIN volume ON volume.id = transfer.volume ";
+    "transfer.left_out, '', transfer.include, transfer.exclude, transfer.trash, transfer.confirmed, "
+    "transfer.skip_conflicts, transfer.expected, transfer.verified, '[]' "
+    "FROM transfer JOIN volume ON volume.id = transfer.volume ";
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id);
+void count_processed(TransferCounts& counts);
+// What ends before all is done: the files that were not copied by then count as failed.
+TransferCounts given_up(TransferCounts counts);
+
+// Adds to what is written down of files that were not copied. Of a transfer's the first transfer_failures_max are kept.
+constexpr size_t transfer_failures_max = 1000;
+void note_failures(Transaction& transaction, const std::string& transfer_id,
+                   const std::vector<TransferFailure>& failures);
+std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t limit);
 
 // Of the row, what people are not shown.
 struct TransferInside {
@@ -37,7 +48,8 @@ TransferInside inside_of(Transaction& transaction, const std::string& id);
 void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts);
 
 // Writes the end of a transfer: its journal and leases go. What it had reserved is for the caller to give back or use.
+// Throws `internal` unless the counts say of every file what became of it.
 void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
-                  const TransferCounts& counts, const std::string& error, Time now);
+                  TransferCounts counts, const std::string& error, Time now);
 
 }  // namespace volary

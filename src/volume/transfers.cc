@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t transfer_workers = 4;
 constexpr size_t plan_items_max = 1000;
+constexpr size_t failures_shown_max = 10;  // With the transfer itself; all that are kept have a list of their own.
 
 struct NewRow {
   TransferKind kind{};
@@ -29,6 +30,7 @@ struct NewRow {
   std::string destination_directory;
   Strategy strategy{};
   std::string message;
+  NewTransfer asked = {};  // What is kept as it was asked for.
 };
 
 void insert_transfer(Transaction& transaction, const Caller& caller, const std::string& id, const NewRow& row,
@@ -36,9 +38,12 @@ void insert_transfer(Transaction& transaction, const Caller& caller, const std::
   transaction.run(
       "INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
       "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, created_at, "
-      "created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14)",
+      "created_by, include, exclude, trash, confirmed, skip_conflicts, expected) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+      "$8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14, $15, $16, $17, $18, $19, $20)",
       id, caller.tenant, caller.project, row.kind, row.volume_id, row.version, row.datastore, row.source_directory,
-      row.destination_directory, row.strategy, row.message, TransferCounts{}, now, caller.name);
+      row.destination_directory, row.strategy, row.message, TransferCounts{}, now, caller.name, row.asked.include,
+      row.asked.exclude, row.asked.trash.value_or(""), row.asked.confirmed, row.asked.skip_conflicts,
+      row.asked.expected);
 }
 
 // Whether a worker has something to do for a queued transfer.
@@ -56,7 +61,7 @@ bool begin(Transaction& transaction, const std::string& id, Time now) {
   const auto waiting = find_waiting(transaction, holder);
   if (waiting && !take_waited(transaction, holder, now)) {
     if (now >= waiting->give_up_at)
-      end_transfer(transaction, id, TransferState::failed, 0, transfer->counts,
+      end_transfer(transaction, id, TransferState::failed, 0, given_up(transfer->counts),
                    fmt::format("conflict: waited {} in vain: {}",
                                seconds_text((now.micros - waiting->asked_at.micros) / 1'000'000), waiting->reason),
                    now);
@@ -115,7 +120,7 @@ Transfer Transfers::create(const Caller& caller, TransferKind kind, const std::s
     insert_transfer(transaction, caller, id,
                     {kind, volume.id, number, datastore.name, from.text(), to.text(),
                      request.strategy.value_or(Strategy::overwrite),
-                     request.message.value_or(fmt::format("import from {}:{}", datastore.name, from.text()))},
+                     request.message.value_or(fmt::format("import from {}:{}", datastore.name, from.text())), request},
                     now);
   });
   fault::point("transfer.accepted");
@@ -156,8 +161,10 @@ std::vector<Transfer> Transfers::list(const Caller& caller, const std::string& v
         std::string(select_transfer) +
             "WHERE transfer.project = $1 AND ($2 = '' OR volume.name = $3) ORDER BY transfer.created_at DESC",
         caller.project, volume, volume);
-    for (Transfer& one : found)
+    for (Transfer& one : found) {
+      count_processed(one.counts);
       if (one.state == TransferState::queued) one = *find_transfer(transaction, one.id);
+    }
     return found;
   });
   for (Transfer& transfer : transfers) add_live_counts(transfer);
@@ -165,7 +172,11 @@ std::vector<Transfer> Transfers::list(const Caller& caller, const std::string& v
 }
 
 Transfer Transfers::get(const Caller& caller, const std::string& id) {
-  auto transfer = database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
+  auto transfer = database_.read([&](Transaction& transaction) {
+    auto found = find_transfer(transaction, id);
+    if (found) found->failures = failures_of(transaction, id, failures_shown_max);
+    return found;
+  });
   if (!transfer || transfer->project != caller.project)
     throw Error(Errc::not_found, "there is no transfer '{}' in this project", printable(id));
   add_live_counts(*transfer);
@@ -182,7 +193,7 @@ void Transfers::cancel(const Caller& caller, const std::string& id) {
     if (now->state != TransferState::queued) return;  // The worker that has it ends it.
     const TransferInside inside = inside_of(transaction, id);
     release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
-    end_transfer(transaction, id, TransferState::cancelled, 0, now->counts, "", clock_.now());
+    end_transfer(transaction, id, TransferState::cancelled, 0, given_up(now->counts), "", clock_.now());
   });
   auto live = live_.lock();
   if (const auto found = live->find(id); found != live->end()) found->second->stop.request_stop();
@@ -194,6 +205,8 @@ void Transfers::add_live_counts(Transfer& transfer) {
   if (found == live->end() || is_terminal(transfer.state)) return;
   transfer.counts.completed = found->second->progress.files_done;
   transfer.counts.bytes_done = found->second->progress.bytes_done;
+  transfer.counts.transferred_bytes = found->second->progress.bytes_moved;
+  count_processed(transfer.counts);
 }
 
 void Transfers::start() {

@@ -170,8 +170,10 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
       users += (users.empty() ? "" : ", ") + lease.holder + (lease.name.empty() ? "" : " (" + lease.name + ")");
     if (!users.empty())
       throw Error(Errc::conflict, "volume '{}' is in use by {}: expected nobody to hold it", name, users);
-    transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)",
-                    volume.id);
+    for (const char* table : {"transfer_item", "transfer_failure"})
+      transaction.run(
+          fmt::format("DELETE FROM {} WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", table),
+          volume.id);
     for (const char* table : {"transfer", "job_attachment", "version_tag", "share", "version"})
       transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), volume.id);
     transaction.run("DELETE FROM volume WHERE id = $1", volume.id);
