@@ -9,7 +9,7 @@ namespace {
 std::string where_is(const Datastore& store) {
   switch (store.kind) {
     case DatastoreKind::directory: return store.path;
-    case DatastoreKind::s3: return store.endpoint + "/" + store.bucket;
+    case DatastoreKind::s3: return store.bucket.empty() ? store.endpoint : store.endpoint + "/" + store.bucket;
     case DatastoreKind::hugging_face:
       return fmt::format("{}/{}{}@{}", store.endpoint,
                          store.repository_type == RepositoryType::model
@@ -72,7 +72,7 @@ int add_directory(Session& session, const DirectoryOptions& o) {
 struct S3Options {
   std::string name;
   std::string endpoint;
-  std::string bucket;
+  std::optional<std::string> bucket;
   std::optional<std::string> region;
   std::optional<std::string> secret;
   std::optional<std::string> url_style;
@@ -82,7 +82,8 @@ std::vector<CommandField> s3_fields(S3Options& o) {
   return {{.name = "NAME", .target = &o.name, .help = "how it will be called", .need = Need::required},
           {.name = "--endpoint", .target = &o.endpoint, .help = "where the object store answers",
            .value = "URL", .need = Need::required},
-          {.name = "--bucket", .target = &o.bucket, .help = "which bucket", .value = "BUCKET", .need = Need::required},
+          {.name = "--bucket", .target = &o.bucket, .help = "only this bucket; all of the endpoint's unless told",
+           .value = "BUCKET"},
           {.name = "--region", .target = &o.region, .help = "us-east-1 unless told", .value = "REGION"},
           {.name = "--secret", .target = &o.secret, .help = "the secret with its keys; anonymous unless told",
            .value = "NAME", .words = Words::secrets},
@@ -172,9 +173,13 @@ std::vector<Command> datastore_commands() {
                                       .summary = "name a directory of the server's machine",
                                       .example = "volary datastore add directory mine /srv/data"},
                                      directory_fields, add_directory),
-      make_command<S3Options>({.path = {"datastore", "add", "s3"}, .summary = "name a bucket of an S3 store",
+      make_command<S3Options>({.path = {"datastore", "add", "s3"}, .summary = "name an S3 store, or a bucket of it",
                                .example = "volary datastore add s3 corpora --endpoint https://s3.example.org "
-                                          "--bucket corpora --secret s3-keys"},
+                                          "--bucket corpora --secret s3-keys\n"
+                                          "volary datastore add s3 gra --endpoint https://s3.gra.io.cloud.ovh.net "
+                                          "--region gra --secret s3-keys",
+                               .more = "Without a bucket its objects are BUCKET/KEY: 'volary volume import wiki "
+                                       "--from gra:corpora/wiki'."},
                               s3_fields, add_s3),
       make_command<HubOptions>({.path = {"datastore", "add", "hf"},
                                 .summary = "name a repository of a Hugging Face hub",

@@ -1,12 +1,19 @@
 // cli/reference.cc: the grammar of cli/reference.h.
 #include "cli/reference.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 
 #include "core/name.h"
 
 namespace volary {
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lower;
+}
 
 FileReference parse_file_reference(std::string_view text) {
   const size_t colon = text.find(":/");
@@ -26,9 +33,16 @@ VolumePlace parse_volume_place(std::string_view text) {
 
 StoreReference parse_store_reference(std::string_view text, std::string_view option) {
   const size_t colon = text.find(':');
+  const size_t slash = std::min(text.find('/'), text.size());
+  const size_t at = text.rfind('@', slash);
+  if (at != std::string_view::npos && at > 0 && at < slash && at < colon) {
+    const std::string prefix(slash < text.size() ? text.substr(slash + 1) : "");
+    return {Name::parse(lower_case(text.substr(at + 1, slash - at - 1)), "datastore").text(), prefix,
+            std::string(text.substr(0, at))};
+  }
   if (colon == std::string_view::npos)
-    throw Error(Errc::invalid, "'{}' is no value for {}: expected DATASTORE:PREFIX, such as 'corpora:wiki/2026'", text,
-                option);
+    throw Error(Errc::invalid, "'{}' is no value for {}: expected DATASTORE:PREFIX, such as 'corpora:wiki/2026', or "
+                "CONTAINER@DATASTORE/PREFIX", text, option);
   return {Name::parse(text.substr(0, colon), "datastore").text(), std::string(text.substr(colon + 1))};
 }
 
@@ -39,8 +53,7 @@ NewAttachment parse_attachment(std::string_view text) {
   if (left.find(':') == std::string_view::npos)
     throw Error(Errc::invalid, "'{}' attaches nothing: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]", text);
   if (const std::string_view word = last_word(); !word.starts_with('/')) {
-    std::string lower(word);
-    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const std::string lower = lower_case(word);
     if (lower == "cache" || lower == "no-cache")
       throw Error(Errc::invalid, "'{}' in '{}' has no meaning here: a version is mounted from the store, never copied",
                   word, text);

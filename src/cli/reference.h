@@ -5,6 +5,7 @@
 //   file-reference   = volume-reference ":/" path
 //   volume-place     = [ project "/" ] volume-reference
 //   store-reference  = name ":" [ prefix ]
+//                    | container "@" name [ "/" [ prefix ] ]                   of which the name in either case
 //   attachment       = volume-reference ":" absolute-path [ ":" access ]       read from the right
 #pragma once
 
@@ -33,9 +34,11 @@ struct VolumePlace {
 };
 VolumePlace parse_volume_place(std::string_view text);
 
+// "corpora:wiki/2026", or as ovhai writes it "wiki@corpora/2026": then the prefix is that in the container.
 struct StoreReference {
   std::string datastore;
   std::string prefix;
+  std::string container{};
 };
 
 // `option` is what the message calls it: "--from".
@@ -43,6 +46,9 @@ StoreReference parse_store_reference(std::string_view text, std::string_view opt
 
 // "wiki@3:/data:ro". The access is read-only unless told; its words in either case.
 NewAttachment parse_attachment(std::string_view text);
+
+// ASCII only.
+std::string lower_case(std::string_view text);
 
 // "LR=0.1" -> {"LR", "0.1"}; `option` as above.
 std::pair<std::string, std::string> parse_assignment(std::string_view text, std::string_view option);

@@ -27,7 +27,20 @@ TEST(StoreReference, IsAStoreAndAPrefix) {
   EXPECT_EQ(parse_store_reference("corpora:wiki:x", "--from").prefix, "wiki:x");
   EXPECT_EQ(parse_store_reference("corpora:", "--from").prefix, "");
   EXPECT_EQ(error_of([] { parse_store_reference("corpora", "--from"); }),
-            "invalid: 'corpora' is no value for --from: expected DATASTORE:PREFIX, such as 'corpora:wiki/2026'");
+            "invalid: 'corpora' is no value for --from: expected DATASTORE:PREFIX, such as 'corpora:wiki/2026', or "
+            "CONTAINER@DATASTORE/PREFIX");
+}
+
+TEST(StoreReference, IsAlsoReadAsOvhaiWritesIt) {
+  const StoreReference one = parse_store_reference("My@Data@GRA/wiki/20@26", "--from");
+  EXPECT_EQ(one.container, "My@Data");
+  EXPECT_EQ(one.datastore, "gra");
+  EXPECT_EQ(one.prefix, "wiki/20@26");
+  EXPECT_EQ(parse_store_reference("data@gra/", "--from").prefix, "");
+  EXPECT_EQ(parse_store_reference("data@gra", "--from").datastore, "gra");
+  EXPECT_EQ(parse_store_reference("corpora:a@b/c", "--from").prefix, "a@b/c");
+  EXPECT_NE(error_of([] { parse_store_reference("data@/x", "--from"); }).find("'' is no name for a datastore"),
+            std::string::npos);
 }
 
 TEST(AttachmentText, IsReadOnlyUnlessTold) {

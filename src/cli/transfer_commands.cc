@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cli/command.h"
+#include "cli/containers.h"
 #include "cli/reference.h"
 #include "cli/waiting.h"
 #include "cli/watch.h"
@@ -128,7 +129,7 @@ int import_(Session& session, const MoveOptions& o) {
   const VolumeReference volume = parse_volume_reference(o.volume);
   if (!volume.version.empty())
     throw Error(Errc::invalid, "'{}' names a version, but an import makes a new one: give '{}'", o.volume, volume.name);
-  const StoreReference store = parse_store_reference(o.store, "--from");
+  const StoreReference store = within_datastore(session.client(), parse_store_reference(o.store, "--from"));
   NewTransfer asked;
   asked.datastore = store.datastore;
   asked.source_directory = store.prefix;
@@ -141,7 +142,7 @@ int import_(Session& session, const MoveOptions& o) {
 
 int export_(Session& session, const MoveOptions& o) {
   const VolumeReference volume = parse_volume_reference(o.volume);
-  const StoreReference store = parse_store_reference(o.store, "--to");
+  const StoreReference store = within_datastore(session.client(), parse_store_reference(o.store, "--to"));
   NewTransfer asked;
   asked.datastore = store.datastore;
   asked.destination_directory = store.prefix;

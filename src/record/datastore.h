@@ -28,7 +28,7 @@ struct Datastore {
   std::string path;      // directory: absolute path on the server
   std::string endpoint;  // s3, hugging_face: "https://host[:port]"
   std::string region;    // s3
-  std::string bucket;    // s3
+  std::string bucket;    // s3; "": all of the endpoint's, and keys begin with the bucket's name.
   UrlStyle url_style{};  // s3
   std::string repository;             // hugging_face: "organisation/name"
   RepositoryType repository_type{};   // hugging_face

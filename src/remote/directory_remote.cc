@@ -67,6 +67,17 @@ int open_at(int parent, const std::string& name, int flags, mode_t mode = 0) {
   return ::openat(parent, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode);
 }
 
+// The kernel copies: the file system shares the blocks of both where it can.
+void copy_bytes(int from, int to, uint64_t size, const Path& name) {
+  for (uint64_t done = 0; done < size;) {
+    const ssize_t more = ::copy_file_range(from, nullptr, to, nullptr, size - done, 0);
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) throw error_from_errno(errno, "copy", name.native());
+    if (more == 0) throw Error(Errc::conflict, "'{}' became shorter while it was copied", name.native());
+    done += static_cast<uint64_t>(more);
+  }
+}
+
 // A file beside its target that is gone unless it was moved there.
 class TemporaryObject {
  public:
@@ -94,7 +105,7 @@ class TemporaryObject {
 
 class DirectoryRemote final : public Remote {
  public:
-  explicit DirectoryRemote(const Path& root) : root_(root), directory_(open_directory(root)) {}
+  DirectoryRemote(const Path& root, Follow follow) : root_(root), directory_(open_directory(root, follow)) {}
 
   void list(const std::string& prefix, const std::function<void(const RemoteObject&)>& visit) override {
     walk(directory_.get(), "", prefix, visit);
@@ -112,6 +123,7 @@ class DirectoryRemote final : public Remote {
   RemoteObject get(const std::string& key, const GetOptions& options, Sink& sink) override;
   RemoteObject put(const std::string& key, Source& source, uint64_t size) override;
   void remove(const std::string& key) override;
+  RemoteObject copy(const std::string& from, const std::string& to) override;
 
   std::string description() const override { return "directory " + root_.native(); }
 
@@ -124,6 +136,10 @@ class DirectoryRemote final : public Remote {
   std::optional<Fd> make_parent(const std::vector<std::string>& parts, const std::string& key) const;
   std::optional<struct stat> status_of(int parent, const std::string& name, const std::string& key) const;
   void prune(const std::vector<std::string>& parts) const;
+  // A regular file, open to read.
+  Fd open_object(const std::string& key, struct stat& status) const;
+  // Makes the object of what `fill` writes into an empty file.
+  RemoteObject store(const std::string& key, const std::function<void(int)>& fill) const;
 
   [[noreturn]] void fail(std::string_view action, const std::string& key, int number = errno) const {
     throw error_from_errno(number, action, (root_ / key).native());
@@ -211,17 +227,22 @@ std::optional<Fd> DirectoryRemote::make_parent(const std::vector<std::string>& p
 
 // --- the verbs
 
-RemoteObject DirectoryRemote::get(const std::string& key, const GetOptions& options, Sink& sink) {
+Fd DirectoryRemote::open_object(const std::string& key, struct stat& status) const {
   const auto absent = [&] { return Error(Errc::not_found, "there is no '{}' in {}", key, description()); };
   const auto parts = parts_of(key);
   const auto parent = open_parent(parts, parts.size() - 1);
   if (!parent) throw absent();
-  const Fd file(open_at(parent->get(), parts.back(), O_RDONLY | O_NONBLOCK));  // A pipe must not hold us.
+  Fd file(open_at(parent->get(), parts.back(), O_RDONLY | O_NONBLOCK));  // A pipe must not hold us.
   if (!file && (is_absence(errno) || errno == ENXIO)) throw absent();
   if (!file) fail("open", key);
-  const struct stat status = stat_of(file.get(), root_ / key);
+  status = stat_of(file.get(), root_ / key);
   if (!S_ISREG(status.st_mode)) throw absent();
+  return file;
+}
 
+RemoteObject DirectoryRemote::get(const std::string& key, const GetOptions& options, Sink& sink) {
+  struct stat status {};
+  const Fd file = open_object(key, status);
   const RemoteObject object = object_of(key, status);
   check_match(object, options, description());
   const Range range = range_of(object, options);
@@ -239,6 +260,29 @@ RemoteObject DirectoryRemote::get(const std::string& key, const GetOptions& opti
 }
 
 RemoteObject DirectoryRemote::put(const std::string& key, Source& source, uint64_t size) {
+  return store(key, [&](int file) {
+    const auto block = std::make_unique<char[]>(block_bytes);
+    for (uint64_t done = 0; done < size;) {
+      const size_t wanted = std::min<uint64_t>(block_bytes, size - done);
+      read_exactly(source, {block.get(), wanted}, key);
+      write_all(file, {block.get(), wanted}, root_ / key);
+      done += wanted;
+    }
+  });
+}
+
+RemoteObject DirectoryRemote::copy(const std::string& from, const std::string& to) {
+  struct stat status {};
+  const Fd file = open_object(from, status);
+  const RemoteObject object = object_of(from, status);
+  return store(to, [&](int target) {
+    copy_bytes(file.get(), target, object.size, root_ / from);
+    if (etag_of(stat_of(file.get(), root_ / from)) != object.etag)
+      throw Error(Errc::conflict, "'{}' in {} was changed while it was copied", from, description());
+  });
+}
+
+RemoteObject DirectoryRemote::store(const std::string& key, const std::function<void(int)>& fill) const {
   const auto parts = parts_of(key);
   const std::string name = std::string(temporary_prefix) + random_hex(temporary_random_bytes);
   std::optional<Fd> parent;
@@ -251,13 +295,7 @@ RemoteObject DirectoryRemote::put(const std::string& key, Source& source, uint64
       throw Error(Errc::unavailable, "the directory of '{}' in {} is removed again and again", key, description());
   }
   TemporaryObject temporary(parent->get(), std::move(file), name);
-  const auto block = std::make_unique<char[]>(block_bytes);
-  for (uint64_t done = 0; done < size;) {
-    const size_t wanted = std::min<uint64_t>(block_bytes, size - done);
-    read_exactly(source, {block.get(), wanted}, key);
-    write_all(temporary.fd(), {block.get(), wanted}, root_ / key);
-    done += wanted;
-  }
+  fill(temporary.fd());
   sync_file(temporary.fd(), root_ / key);
   fault::point("remote.before_rename");
   if (const int number = temporary.move_to(parts.back())) {
@@ -291,6 +329,8 @@ void DirectoryRemote::prune(const std::vector<std::string>& parts) const {
 
 }  // namespace
 
-std::unique_ptr<Remote> open_directory_remote(const Path& root) { return std::make_unique<DirectoryRemote>(root); }
+std::unique_ptr<Remote> open_directory_remote(const Path& root, Follow follow) {
+  return std::make_unique<DirectoryRemote>(root, follow);
+}
 
 }  // namespace volary

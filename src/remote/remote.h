@@ -60,6 +60,10 @@ class Remote {
   virtual RemoteObject put(const std::string& key, Source& source, uint64_t size) = 0;
   // Absent is success.
   virtual void remove(const std::string& key) = 0;
+  // Stores under `to` what lies under `from`, replacing what is there, visible only whole. The bytes stay in the store
+  // where it can copy by itself, and pass through here where not. `not_found` if absent, `conflict` if it is replaced
+  // meanwhile.
+  virtual RemoteObject copy(const std::string& from, const std::string& to);
 
   // Whether only an object that is read whole is held against the hash that its store names, so that it should not be
   // read by ranges.
@@ -73,7 +77,8 @@ class Remote {
 // objects and no link is followed below `root`, which must be a directory. put() writes a temporary name beside the
 // target, syncs and renames. A key with "..", empty or absolute parts, or of the form of a temporary name, throws
 // `invalid`; one that has a file where it needs a directory, or the reverse, `conflict`.
-std::unique_ptr<Remote> open_directory_remote(const Path& root);
+// `follow` says whether `root` itself may be a link.
+std::unique_ptr<Remote> open_directory_remote(const Path& root, Follow follow = Follow::yes);
 
 struct S3Options {
   std::string endpoint{};  // "http://127.0.0.1:7480"

@@ -173,6 +173,26 @@ TEST_P(RemoteContract, ReplacesWhatIsThere) {
   EXPECT_EQ(keys(), std::vector<std::string>{"object"});
 }
 
+TEST_P(RemoteContract, CopiesUnderOtherNames) {
+  const std::string bytes = some_bytes(300'000);
+  const RemoteObject stored = put(*remote_, "from/a b+c", bytes);
+  put(*remote_, "to", "an older one");
+  for (const char* key : {"to", "other/di rec+tory/\xc3\xbc", "from/a b+c"}) {
+    const RemoteObject copied = remote_->copy("from/a b+c", key);
+    EXPECT_EQ(copied.key, key);
+    EXPECT_EQ(copied.size, bytes.size());
+    EXPECT_EQ(copied.etag, remote_->find(key)->etag);
+    EXPECT_TRUE(get(*remote_, key) == bytes) << key;
+  }
+  put(*remote_, "empty", "");
+  EXPECT_EQ(remote_->copy("empty", "to").size, 0u);
+  EXPECT_EQ(get(*remote_, "to"), "");
+  const auto error = error_of([&] { remote_->copy("absent", "to"); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), Errc::not_found);
+  EXPECT_EQ(get(*remote_, "to"), "");
+}
+
 TEST_P(RemoteContract, ListsInByteOrderOfWholeKeys) {
   std::vector<std::string> all = {"a.txt", "a/b", "a/b.c", "a/b/c", "a0", "a-b", "a/", "Z", "z", "\xc3\xa9", "a b",
                                   "aa/a", "a/b!", "a/b0/x"};

@@ -80,6 +80,12 @@ class RetryingRemote final : public Remote {
     retries_.run([&] { inner_->remove(key); });
   }
 
+  RemoteObject copy(const std::string& from, const std::string& to) override {
+    RemoteObject object;
+    retries_.run([&] { object = inner_->copy(from, to); });
+    return object;
+  }
+
   std::string description() const override { return inner_->description(); }
 
  private:

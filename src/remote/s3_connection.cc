@@ -75,7 +75,8 @@ Errc errc_of(std::string_view code, int status) {
   if (is_one_of(code, {"NoSuchBucket", "NoSuchKey"})) return Errc::not_found;
   if (is_one_of(code, {"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "NoSuchUpload"}))
     return Errc::conflict;
-  if (is_one_of(code, {"QuotaExceeded", "EntityTooLarge"})) return Errc::exhausted;
+  if (is_one_of(code, {"QuotaExceeded", "EntityTooLarge", "TooManyBuckets"})) return Errc::exhausted;
+  if (is_one_of(code, {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})) return Errc::exists;
   return errc_of_status(status);
 }
 
@@ -107,18 +108,19 @@ S3Connection::S3Connection(const S3Options& options, HttpClient& http, Clock& cl
       endpoint.size() == scheme_end + 3 || endpoint.find_first_of("?#@ ") != std::string::npos)
     throw Error(Errc::invalid, "'{}' is not an S3 endpoint: expected one such as https://s3.example.com or "
                 "http://127.0.0.1:7480", options.endpoint);
-  if (options.bucket.empty() || options.bucket.find('/') != std::string::npos)
+  if (options.bucket.find('/') != std::string::npos)
     throw Error(Errc::invalid, "'{}' is not the name of an S3 bucket", options.bucket);
   if (options.region.empty()) throw Error(Errc::invalid, "the region of {} is empty", endpoint);
 
   const size_t host_end = std::min(endpoint.find('/', scheme_end + 3), endpoint.size());
   host_ = endpoint.substr(scheme_end + 3, host_end - scheme_end - 3);
   path_ = percent_encode(endpoint.substr(host_end), true);
-  if (options.virtual_host) host_ = options.bucket + "." + host_;
-  else path_ += "/" + percent_encode(options.bucket);
+  if (is_bucket_in_host()) host_ = options.bucket + "." + host_;
+  else if (!options.bucket.empty()) path_ += "/" + percent_encode(options.bucket);
   origin_ = scheme + "://" + host_;
   is_clear_ = scheme == "http";
-  description_ = fmt::format("s3 bucket '{}' at {}", options.bucket, endpoint);
+  description_ = options.bucket.empty() ? "s3 at " + endpoint
+                                        : fmt::format("s3 bucket '{}' at {}", options.bucket, endpoint);
 }
 
 HttpResponse S3Connection::send(S3Call& call, Sink* sink) {
@@ -140,7 +142,8 @@ HttpResponse S3Connection::exchange(S3Call& call, Sink* sink) {
 
 HttpResponse S3Connection::exchange_once(S3Call& call, Sink* sink) {
   SignableRequest signable{call.method, path_, call.query, call.headers, ""};
-  if (!call.key.empty() || options_.virtual_host) signable.path += "/" + percent_encode(call.key, true);
+  const bool has_slash = !call.key.empty() || is_bucket_in_host() || options_.bucket.empty();
+  if (has_slash) signable.path += "/" + percent_encode(call.key, true);
   signable.headers["host"] = host_;
   if (!options_.access_key.empty()) {
     const bool is_hashed = is_clear_ || call.body.empty();

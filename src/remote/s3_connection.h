@@ -24,7 +24,7 @@ struct S3Call {
   std::function<void(const HttpResponse&)> on_headers{};  // As in HttpRequest.
 };
 
-// Any thread.
+// To one bucket, or to the endpoint itself if the bucket is "". Any thread.
 class S3Connection {
  public:
   S3Connection(const S3Options& options, HttpClient& http, Clock& clock);
@@ -44,6 +44,7 @@ class S3Connection {
   const std::string& description() const { return description_; }
 
  private:
+  bool is_bucket_in_host() const { return options_.virtual_host && !options_.bucket.empty(); }
   HttpResponse exchange(S3Call& call, Sink* sink);
   HttpResponse exchange_once(S3Call& call, Sink* sink);
   Error redirection(const HttpResponse& response, const std::string& region, const std::string& endpoint) const;

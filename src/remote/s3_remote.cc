@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "remote/key.h"
 #include "remote/s3_connection.h"
+#include "remote/s3_copy.h"
 #include "remote/s3_listing.h"
 #include "remote/s3_upload.h"
 
@@ -90,6 +91,12 @@ class S3Remote final : public Remote {
   void remove(const std::string& key) override {
     check_key(key);
     connection_.remove(key);
+  }
+
+  RemoteObject copy(const std::string& from, const std::string& to) override {
+    check_key(from);
+    check_key(to);
+    return copy_in_s3(connection_, from, connection_, to, retries_);
   }
 
   std::string description() const override { return connection_.description(); }
@@ -176,6 +183,7 @@ RemoteObject S3Remote::accept(const std::string& key, const GetOptions& options,
 
 std::unique_ptr<Remote> open_s3_remote(const S3Options& options, HttpClient& http, Clock& clock,
                                        const RetryOptions& retries) {
+  if (options.bucket.empty()) throw Error(Errc::invalid, "'' is not the name of an S3 bucket");
   return std::make_unique<S3Remote>(options, http, clock, retries);
 }
 

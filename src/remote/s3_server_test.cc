@@ -3,6 +3,8 @@
 
 #include "net/scripted_server.h"
 #include "remote/remote_words.h"
+#include "remote/s3_connection.h"
+#include "remote/s3_copy.h"
 #include "remote/s3_under_test.h"
 
 namespace volary {
@@ -211,6 +213,19 @@ TEST_F(S3Server, LeavesNothingBehindWhenAnUploadFails) {
             "exhausted: the tape is torn\n     while reading part 4 of 13");
   EXPECT_EQ(bucket->unfinished_uploads(), 0u);
   EXPECT_EQ(remote()->find("k"), std::nullopt);
+}
+
+TEST_F(S3Server, CopiesByPartsWhatIsTooLargeForOneRequest) {
+  const std::string bytes = some_bytes(11 << 20);
+  put(*remote(), "large", bytes);
+  S3Connection connection(bucket->options, *bucket->http, system_clock());
+  Retries tries(retries);
+  const RemoteObject copied = copy_in_s3(connection, "large", connection, "copy of it", tries, 1 << 20, 5 << 20);
+  EXPECT_EQ(copied.key, "copy of it");
+  EXPECT_EQ(copied.size, bytes.size());
+  EXPECT_TRUE(copied.etag.ends_with("-3")) << copied.etag;
+  EXPECT_TRUE(get(*remote(), "copy of it") == bytes);
+  EXPECT_EQ(bucket->unfinished_uploads(), 0u);
 }
 
 TEST_F(S3Server, MovesManyObjectsByManyThreadsOverFewConnections) {

@@ -75,7 +75,7 @@ Datastore checked(const NewDatastore& request) {
       break;
     case DatastoreKind::s3:
       store.endpoint = checked_endpoint(required(request.endpoint, "endpoint", request.kind));
-      store.bucket = required(request.bucket, "bucket", request.kind);
+      store.bucket = request.bucket.value_or("");
       store.region = request.region.value_or("us-east-1");
       store.url_style = request.url_style.value_or(UrlStyle::path);
       break;
@@ -157,7 +157,22 @@ std::map<std::string, std::string> Datastores::secret_of(const Datastore& datast
   return secrets_.open(datastore.project, datastore.secret);
 }
 
+std::unique_ptr<Account> Datastores::open_account(const Datastore& datastore) {
+  if (datastore.kind == DatastoreKind::directory) return open_directory_account(datastore.path);
+  if (datastore.kind == DatastoreKind::s3) {
+    if (!datastore.bucket.empty()) return open_one_bucket_account(open_s3(datastore), datastore.bucket);
+    return open_s3_account(s3_options(datastore), http_, clock_);
+  }
+  throw Error(Errc::invalid, "datastore '{}' of kind '{}' has no buckets", datastore.name,
+              name_of_value(datastore.kind));
+}
+
 std::unique_ptr<Remote> Datastores::open_s3(const Datastore& datastore) {
+  if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
+  return with_retries(open_s3_remote(s3_options(datastore), http_, clock_));
+}
+
+S3Options Datastores::s3_options(const Datastore& datastore) {
   S3Options options;
   options.endpoint = datastore.endpoint;
   options.region = datastore.region;
@@ -170,7 +185,7 @@ std::unique_ptr<Remote> Datastores::open_s3(const Datastore& datastore) {
   if (!datastore.secret.empty() && (options.access_key.empty() || options.secret_key.empty()))
     throw Error(Errc::invalid, "secret '{}' has no access_key and secret_key: datastore '{}' needs both",
                 datastore.secret, datastore.name);
-  return with_retries(open_s3_remote(options, http_, clock_));
+  return options;
 }
 
 std::unique_ptr<Remote> Datastores::open_hub(const Datastore& datastore) {

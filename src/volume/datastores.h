@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "db/database.h"
 #include "record/datastore.h"
+#include "remote/account.h"
 #include "remote/remote.h"
 
 namespace volary {
@@ -36,8 +37,11 @@ class Datastores {
 
   // A connection, with retries. Opens the secret; no request is sent yet.
   std::unique_ptr<Remote> open(const Datastore& datastore);
+  // Its buckets: of an endpoint, or the one that it is. Throws `invalid` for a kind that has none.
+  std::unique_ptr<Account> open_account(const Datastore& datastore);
 
  private:
+  S3Options s3_options(const Datastore& datastore);
   std::unique_ptr<Remote> open_s3(const Datastore& datastore);
   std::unique_ptr<Remote> open_hub(const Datastore& datastore);
   // Its values; none without a secret.
