@@ -12,6 +12,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <fmt/core.h>
+
 namespace volary {
 namespace {
 
@@ -69,6 +71,19 @@ std::string lower(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
   return out;
+}
+
+using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
+
+// Null if there are none.
+Addresses addresses_of(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) list = nullptr;
+  return {list, [](addrinfo* one) {
+            if (one) ::freeaddrinfo(one);
+          }};
 }
 
 struct Authority {
@@ -137,18 +152,26 @@ std::optional<AddressKind> kind_of_literal(std::string_view host) {
 
 std::optional<AddressKind> kind_of_name(const std::string& host) {
   if (const auto literal = kind_of_literal(host)) return literal;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return std::nullopt;
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
+  const Addresses list = addresses_of(host);
   std::optional<AddressKind> nearest;
-  for (const addrinfo* one = list; one; one = one->ai_next) {
+  for (const addrinfo* one = list.get(); one; one = one->ai_next) {
     const AddressKind kind = kind_of(*one->ai_addr);
     if (kind == AddressKind::link_local) continue;  // Never by a name.
     if (!nearest || static_cast<int>(kind) > static_cast<int>(*nearest)) nearest = kind;
   }
   return nearest;
+}
+
+std::optional<std::string> address_of_name(const std::string& host, AddressKind from) {
+  const Addresses list = addresses_of(host);
+  for (const addrinfo* one = list.get(); one; one = one->ai_next) {
+    if (!may_lead(from, kind_of(*one->ai_addr))) continue;
+    std::array<char, NI_MAXHOST> text{};
+    if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+      continue;
+    return one->ai_family == AF_INET6 ? fmt::format("[{}]", text.data()) : std::string(text.data());
+  }
+  return std::nullopt;
 }
 
 bool may_lead(AddressKind from, AddressKind to) {

@@ -35,6 +35,9 @@ std::optional<AddressKind> kind_of_literal(std::string_view host);
 // has none.
 std::optional<AddressKind> kind_of_name(const std::string& host);
 
+// An address that the name has now and that may be led to from that kind, in brackets if it is IPv6's.
+std::optional<std::string> address_of_name(const std::string& host, AddressKind from);
+
 // Whether a request that was made for one kind of address may go on to another: to the open internet always, from this
 // machine also to a private network, otherwise to its own kind only.
 bool may_lead(AddressKind from, AddressKind to);

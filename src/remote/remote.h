@@ -68,6 +68,8 @@ class Remote {
   // Whether only an object that is read whole is held against the hash that its store names, so that it should not be
   // read by ranges.
   virtual bool reads_whole() const { return false; }
+  // Whether list() works at all: a web server's directory has only names that one knows.
+  virtual bool has_listing() const { return true; }
 
   // "directory /srv/data", "s3 bucket 'b' at http://…": for messages.
   virtual std::string description() const = 0;

@@ -86,6 +86,8 @@ class RetryingRemote final : public Remote {
     return object;
   }
 
+  bool reads_whole() const override { return inner_->reads_whole(); }
+  bool has_listing() const override { return inner_->has_listing(); }
   std::string description() const override { return inner_->description(); }
 
  private:

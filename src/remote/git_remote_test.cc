@@ -1,0 +1,206 @@
+// remote/git_remote_test.cc: real repositories, read by the real git.
+#include "remote/git_remote.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "core/workers.h"
+#include "remote/git_process.h"
+#include "remote/remote_words.h"
+
+namespace volary {
+namespace {
+
+class Git : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_present("/usr/bin/git")) GTEST_SKIP() << "no /usr/bin/git: apt install git";
+    make_directories(origin);
+    make_directories(scratch);
+    git({"init", "-q", "-b", "main", "--template=", "."});
+  }
+  void TearDown() override { remove_tree(root); }
+
+  std::string git(const std::vector<std::string>& words, const std::string& input = "") {
+    GitSurroundings around{.directory = origin};
+    for (const char* who : {"AUTHOR", "COMMITTER"}) {
+      around.variables[fmt::format("GIT_{}_NAME", who)] = "somebody";
+      around.variables[fmt::format("GIT_{}_EMAIL", who)] = "somebody@example.org";
+    }
+    GitProcess process(words, around);
+    process.write(input);
+    process.end_input();
+    std::string output;
+    process.read_until('\0', output);
+    process.wait();
+    while (output.ends_with('\n')) output.pop_back();
+    return output;
+  }
+  void write(const std::string& path, const std::string& bytes) {
+    make_directories((origin / path).parent_path());
+    write_file_durably(origin / path, bytes);
+  }
+  std::string commit() {
+    git({"add", "-A", "."});
+    git({"commit", "-q", "-m", "a commit", "--allow-empty"});
+    return git({"rev-parse", "HEAD"});
+  }
+  GitOptions options(const std::string& revision = "main") const {
+    return {.url = "file://" + origin.native(), .revision = revision, .scratch = scratch};
+  }
+  std::unique_ptr<GitRemote> open(const std::string& revision = "main") const {
+    return open_git_remote(options(revision), {.sleep = [](auto) {}});
+  }
+  static std::vector<std::string> keys(Remote& remote, const std::string& prefix = "") {
+    std::vector<std::string> found;
+    remote.list(prefix, [&](const RemoteObject& object) { found.push_back(object.key); });
+    return found;
+  }
+
+  const Path root = Path(::testing::TempDir()) / ("volary-git-" + random_hex(8));
+  const Path origin = root / "origin";
+  const Path scratch = root / "scratch";
+};
+
+TEST_F(Git, GivesTheFilesOfABranchATagOrACommit) {
+  const std::string large = some_bytes(3'000'000);
+  write("large.bin", large);
+  write("dir/a.txt", "first");
+  write("dir.txt", "");
+  write("odd names/\xc3\xbc \n\"%41", "odd");
+  const std::string first = commit();
+  git({"tag", "-a", "-m", "annotated", "v1"});
+  write("dir/a.txt", "second");
+  const std::string second = commit();
+  git({"branch", "side", first});
+
+  for (const std::string revision : {"v1", first.c_str(), "side", "refs/tags/v1"}) {
+    const auto remote = open(revision);
+    EXPECT_EQ(remote->commit(), first) << revision;
+    EXPECT_EQ(get(*remote, "dir/a.txt"), "first");
+  }
+  for (const std::string revision : {"main", "HEAD"}) EXPECT_EQ(get(*open(revision), "dir/a.txt"), "second");
+  const auto remote = open();
+  EXPECT_EQ(remote->commit(), second);
+  EXPECT_EQ(keys(*remote),
+            (std::vector<std::string>{"dir.txt", "dir/a.txt", "large.bin", "odd names/\xc3\xbc \n\"%41"}));
+  EXPECT_EQ(keys(*remote, "dir/"), std::vector<std::string>{"dir/a.txt"});
+  EXPECT_TRUE(get(*remote, "large.bin") == large);
+  EXPECT_EQ(get(*remote, "large.bin", {.range = Range{1'000'000, 10}}), large.substr(1'000'000, 10));
+  EXPECT_EQ(get(*remote, "dir.txt"), "");
+  EXPECT_EQ(remote->find("dir"), std::nullopt);
+  const RemoteObject object = *remote->find("dir/a.txt");
+  EXPECT_EQ(object.size, 6u);
+  EXPECT_EQ(object.etag, git({"rev-parse", "main:dir/a.txt"}));
+  EXPECT_EQ(error_text([&] { get(*remote, "nope"); }),
+            "not_found: there is no 'nope' in git repository file://" + origin.native() + " at 'main'");
+  EXPECT_NE(error_text([&] { get(*remote, "dir.txt", {.if_match = object.etag}); }).find("conflict: "),
+            std::string::npos);
+}
+
+TEST_F(Git, LeavesLinksAndSubmodulesOutAndCountsThem) {
+  write("file", "x");
+  make_symlink("/etc/passwd", origin / "link");
+  git({"update-index", "--add", "--cacheinfo", "160000,1111111111111111111111111111111111111111,module"});
+  git({"add", "file", "link"});
+  git({"commit", "-q", "-m", "one"});
+  const auto remote = open();
+  EXPECT_EQ(keys(*remote), std::vector<std::string>{"file"});
+  EXPECT_EQ(remote->left_out(), 2u);
+}
+
+TEST_F(Git, RefusesTreesWithNamesThatNoWellMadeOneHas) {
+  const std::string blob = git({"hash-object", "-w", "--stdin"}, "evil");
+  std::string raw;
+  for (size_t i = 0; i < blob.size(); i += 2) raw += static_cast<char>(std::stoi(blob.substr(i, 2), nullptr, 16));
+  for (const std::string name : {"..", ".git", ".GIT", "."}) {
+    std::string bytes = "100644 " + name;
+    bytes.append(1, '\0').append(raw);
+    const std::string tree = git({"hash-object", "-w", "--literally", "-t", "tree", "--stdin"}, bytes);
+    const std::string hash = git({"commit-tree", "-m", "evil", tree});
+    git({"update-ref", "refs/heads/main", hash});
+    const auto remote = open();
+    EXPECT_EQ(error_text([&] { keys(*remote); }),
+              "corrupt: " + remote->description() + " has the name '" + name +
+                  "', which no well-made tree has\n     while looking at " + remote->description());
+  }
+}
+
+TEST_F(Git, AsksForNoBytesWhenTheCommitIsTheSame) {
+  write("file", "x");
+  commit();
+  GitOptions kept = options();
+  kept.listing = root / "listing";
+  EXPECT_EQ(keys(*open_git_remote(kept)), std::vector<std::string>{"file"});
+  // With the objects gone nothing but the name of the commit can be had.
+  rename_file(origin / ".git/objects", root / "objects");
+  make_directories(origin / ".git/objects");
+  const auto again = open_git_remote(kept, {.sleep = [](auto) {}});
+  EXPECT_EQ(keys(*again), std::vector<std::string>{"file"});
+  EXPECT_NE(error_text([&] { get(*again, "file"); }), "no error");
+}
+
+TEST_F(Git, ReadsByManyThreads) {
+  for (int i = 0; i < 100; ++i) write(fmt::format("{:03}", i), fmt::format("bytes of {:03}", i));
+  commit();
+  const auto remote = open();
+  std::atomic<int> right{0};
+  for_each_index(100, 8, [&](size_t i) {
+    right += get(*remote, fmt::format("{:03}", i)) == fmt::format("bytes of {:03}", i);
+  });
+  EXPECT_EQ(right, 100);
+}
+
+TEST_F(Git, LeavesNothingBehind) {
+  write("file", "x");
+  commit();
+  (void)get(*open(), "file");
+  EXPECT_TRUE(list_directory(scratch).empty());
+}
+
+TEST_F(Git, RunsNoHookAndNoHelperOfTheRepository) {
+  write("file", "x");
+  commit();
+  const std::string mark = (root / "ran").native();
+  make_directories(origin / ".git/hooks");
+  for (const char* hook : {"post-checkout", "reference-transaction", "pre-upload", "post-upload-pack"}) {
+    write_file_durably(origin / ".git/hooks" / hook, "#!/bin/sh\ntouch " + mark + "\n", 0755);
+  }
+  git({"config", "uploadpack.packObjectsHook", "touch " + mark + "; false"});
+  EXPECT_EQ(get(*open(), "file"), "x");
+  EXPECT_FALSE(is_present(mark));
+}
+
+TEST_F(Git, SaysWhatIsMissing) {
+  write("file", "x");
+  commit();
+  EXPECT_NE(error_text([&] { keys(*open("nope")); }).find("not_found: there is no branch or tag 'nope' in file://"),
+            std::string::npos);
+  GitOptions nowhere = options();
+  nowhere.url = "file:///nonexistent.git";
+  EXPECT_NE(error_text([&] { keys(*open_git_remote(nowhere, {.sleep = [](auto) {}})); })
+                .find("not_found: git ls-remote"),
+            std::string::npos);
+  EXPECT_NE(error_text([&] {
+              const auto remote = open();
+              put(*remote, "a", "b");
+            }).find("can only be read"),
+            std::string::npos);
+}
+
+TEST_F(Git, TakesNothingThatIsNotARepositorysUrl) {
+  for (const char* url : {"ext::sh -c touch% /tmp/x", "-uwhatever", "--upload-pack=x", "git://host/x", "ftp://host/x",
+                          "fd::17", "https://user:password@host/x", "https://host/a b", "file://relative", "plain"})
+    EXPECT_NE(error_text([&] { check_git_url(url, GitProtocols::all); }).find("invalid: "), std::string::npos) << url;
+  for (const char* url : {"ssh://git@host/x.git", "git@host:x.git"}) {
+    EXPECT_EQ(error_text([&] { check_git_url(url, GitProtocols::all); }), "no error");
+    EXPECT_NE(error_text([&] { check_git_url(url, GitProtocols::served); }).find("wants ssh"), std::string::npos);
+  }
+  for (const char* revision : {"", "-x", "a:b", "+a", "a..b", "a b", "a^", "HEAD~1"})
+    EXPECT_NE(error_text([&] { check_git_revision(revision); }).find("is no revision"), std::string::npos) << revision;
+}
+
+}  // namespace
+}  // namespace volary
