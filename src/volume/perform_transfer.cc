@@ -218,8 +218,8 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   send(plan, source, target, to, *remote, store_, database_, datastore.id, live.progress, live.stop.get_token());
   fault::point("export.sent");
   database_.write([&](Transaction& transaction) {
-    end_transfer(transaction, transfer.id, TransferState::done, version.number, finished(counts, plan), "",
-                 clock_.now());
+    end_transfer(transaction, transfer.id, TransferState::done, version.number, finished(counts, plan, live.progress),
+                 "", clock_.now());
   });
 }
 
