@@ -43,6 +43,7 @@
 #include "volume/backup.h"
 #include "volume/bookkeeping.h"
 #include "volume/datastores.h"
+#include "volume/objects.h"
 #include "volume/projects.h"
 #include "volume/snapshot_sources.h"
 #include "volume/transfers.h"
@@ -157,6 +158,7 @@ int serve(const ServerConfig& config) {
   Audit audit(database, clock);
   Secrets secrets(database, root / "secret.key");
   Datastores datastores(database, secrets, *ground.http, clock);
+  Objects objects(datastores);
   Volumes volumes(database, store, clock);
   Projects projects(database);
   Transfers transfers(database, store, datastores, SnapshotSources(config.snapshot_from, root), clock, log);
@@ -172,7 +174,8 @@ int serve(const ServerConfig& config) {
                 log);
   keep_admin_token(access, root / "admin.token");
 
-  Services services{access, audit, secrets, projects, datastores, volumes, transfers, jobs, upkeep, mounts, cache,
+  Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, jobs, upkeep, mounts,
+                    cache,
                     {VOLARY_VERSION, root.native(), std::string(name_of_value(ground.ways.read_only)),
                      std::string(name_of_value(ground.ways.writable)), ground.sandbox.used, 0},
                     findings_of(ground)};
@@ -189,8 +192,9 @@ int serve(const ServerConfig& config) {
   timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
   timetable.add("looking after mounts", minutes(1), minutes(1), [&](const auto&) { mounts.look_after(); });
   timetable.add("tidying the cache", minutes(1), minutes(1), [&](const auto&) { cache.tidy(); });
-  const auto server = start_http_server({config.socket, config.host, config.port},
-                                        [&](const Request& request) { return router.answer(request); });
+  ServerOptions listening{.unix_socket = config.socket, .host = config.host, .port = config.port};
+  listening.streams = [&](const Request& request) { return router.streams(request); };
+  const auto server = start_http_server(listening, [&](const Request& request) { return router.answer(request); });
   log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
   end.wait();
   server->stop();

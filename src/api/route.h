@@ -103,6 +103,11 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
+enum class BodyComes {
+  whole,     // In request().body, at most body_bytes_max.
+  streamed,  // In request().body_source where it is large, of any size.
+};
+
 struct RouteText {
   std::string name;              // In the API's description and in the audit: "create_volume". Unique.
   std::string summary;           // One line.
@@ -111,6 +116,7 @@ struct RouteText {
   int status = 0;                // Of success; 0: 200, or 204 for void.
   std::string body_type = "";    // Content type of a body that the function reads itself from request().body.
   std::string answer_type = "";  // Content type of a Response.
+  BodyComes body_comes = BodyComes::whole;
 };
 
 struct Route {

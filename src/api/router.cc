@@ -36,6 +36,7 @@ class LoggedStream final : public Stream {
       throw;
     }
   }
+  void call_when_ready(std::function<void()> ready) override { inner_->call_when_ready(std::move(ready)); }
 
  private:
   std::unique_ptr<Stream> inner_;
@@ -173,6 +174,11 @@ Router::Answered Router::guarded(const Request& request, Work work) const {
 
 Router::Answered Router::failed(const Request& request, int status, const Error& error) const {
   return Answered{problem_response(status, error, request.id), error};
+}
+
+bool Router::streams(const Request& request) const {
+  const Match match = find(request);
+  return match.route && match.route->text.body_comes == BodyComes::streamed;
 }
 
 Response Router::answer(const Request& request) const {

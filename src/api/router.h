@@ -58,6 +58,8 @@ class Router {
 
   // Never throws.
   Response answer(const Request& request) const;
+  // Whether the request is to a route that takes its body as a stream. Never throws.
+  bool streams(const Request& request) const;
   const std::vector<Route>& routes() const { return routes_; }
 
  private:

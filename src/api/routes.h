@@ -12,6 +12,7 @@
 #include "view/cache.h"
 #include "view/mounts.h"
 #include "volume/datastores.h"
+#include "volume/objects.h"
 #include "volume/projects.h"
 #include "volume/transfers.h"
 #include "volume/upkeep.h"
@@ -26,6 +27,7 @@ struct Services {
   Secrets& secrets;
   Projects& projects;
   Datastores& datastores;
+  Objects& objects;
   Volumes& volumes;
   Transfers& transfers;
   Jobs& jobs;
@@ -43,6 +45,7 @@ void add_server_routes(std::vector<Route>& routes, Services& services);
 void add_access_routes(std::vector<Route>& routes, Services& services);
 void add_project_routes(std::vector<Route>& routes, Services& services);
 void add_datastore_routes(std::vector<Route>& routes, Services& services);
+void add_object_routes(std::vector<Route>& routes, Services& services);
 void add_volume_routes(std::vector<Route>& routes, Services& services);
 void add_version_routes(std::vector<Route>& routes, Services& services);
 void add_transfer_routes(std::vector<Route>& routes, Services& services);

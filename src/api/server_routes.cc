@@ -11,6 +11,7 @@ std::vector<Route> all_routes(Services& services) {
   add_access_routes(routes, services);
   add_project_routes(routes, services);
   add_datastore_routes(routes, services);
+  add_object_routes(routes, services);
   add_volume_routes(routes, services);
   add_version_routes(routes, services);
   add_transfer_routes(routes, services);

@@ -32,6 +32,7 @@ class TokenGate final : public Gate {
     entry.subject = outcome.caller.name;
     entry.action = std::string(word_of(outcome.route.method)) + " " + outcome.route.pattern;
     entry.object = outcome.request.path;
+    if (const auto key = outcome.request.parameter("key")) entry.object += "?key=" + *key;  // Of an object in a bucket.
     entry.outcome = outcome.code ? std::string(name_of(*outcome.code)) : "ok";
     entry.request = outcome.request.id;
     audit_.append(entry);

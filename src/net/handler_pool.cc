@@ -1,6 +1,7 @@
 // net/handler_pool.cc: the threads of net/handler_pool.h.
 #include "net/handler_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace volary {
@@ -10,7 +11,8 @@ thread_local const HandlerPool* pool_of_this_thread = nullptr;
 
 }  // namespace
 
-HandlerPool::HandlerPool(size_t threads, size_t queue_max) : queue_max_(queue_max) {
+HandlerPool::HandlerPool(size_t threads, size_t queue_max)
+    : queue_max_(queue_max), slow_max_(std::max<size_t>(1, threads / 2)) {
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -28,6 +30,12 @@ bool HandlerPool::try_add(std::function<void()> work) {
   }
   changed_.notify_one();
   return true;
+}
+
+bool HandlerPool::try_take_slow_place() {
+  if (++slow_ <= slow_max_) return true;
+  --slow_;
+  return false;
 }
 
 bool HandlerPool::is_own_thread() const { return pool_of_this_thread == this; }

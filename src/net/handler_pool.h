@@ -1,6 +1,7 @@
 // net/handler_pool.h: a fixed number of threads, and a bounded queue of what they shall do.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -22,6 +23,9 @@ class HandlerPool {
   bool try_add(std::function<void()> work);
   // Does all that is queued, then ends the threads. One thread at a time; again is nothing.
   void end();
+  // A place among those that wait for slow clients, at most half of the threads; false if there is none.
+  bool try_take_slow_place();
+  void give_back_slow_place() { --slow_; }
   // Whether the calling thread is one of the pool's.
   bool is_own_thread() const;
 
@@ -33,6 +37,8 @@ class HandlerPool {
   void run();
 
   const size_t queue_max_;
+  const size_t slow_max_;
+  std::atomic<size_t> slow_{0};
   Synced<Queue> queue_;
   std::condition_variable changed_;
   std::vector<std::jthread> threads_;

@@ -38,8 +38,10 @@ constexpr std::chrono::milliseconds accept_pause{100};  // When the process has 
 // One thread and its connections. Everything but post(), join() and the constructor runs on that thread.
 class Loop {
  public:
-  Loop(const Handler& handler, HandlerPool& pool, std::chrono::milliseconds patience)
-      : handler_(handler), pool_(pool), patience_(patience), tick_(io_), work_(asio::make_work_guard(io_)) {
+  Loop(const Handler& handler, const HttpSession::Streams& streams, HandlerPool& pool,
+       std::chrono::milliseconds patience)
+      : handler_(handler), streams_(streams), pool_(pool), patience_(patience), tick_(io_),
+        work_(asio::make_work_guard(io_)) {
     asio::co_spawn(io_, [this] { return watch_deadlines(); }, asio::detached);
   }
 
@@ -83,8 +85,8 @@ class Loop {
         --loop.connections_;
       }
     };
-    HttpSession session(make_socket_conn(io_.get_executor(), std::move(socket)), io_.get_executor(), handler_, pool_,
-                        patience_);
+    HttpSession session(make_socket_conn(io_.get_executor(), std::move(socket)), io_.get_executor(), handler_,
+                        streams_, pool_, patience_);
     const Listed listed(*this, session);
     if (ending_) session.end_soon();
     co_await session.run();
@@ -101,6 +103,7 @@ class Loop {
   }
 
   const Handler& handler_;
+  const HttpSession::Streams& streams_;
   HandlerPool& pool_;
   const std::chrono::milliseconds patience_;
   asio::io_context io_{1};
@@ -115,11 +118,11 @@ class Loop {
 class Server final : public HttpServer {
  public:
   Server(const ServerOptions& options, Handler handler)
-      : handler_(std::move(handler)), pool_(options.handler_threads, options.queue_max) {
+      : handler_(std::move(handler)), streams_(options.streams), pool_(options.handler_threads, options.queue_max) {
     if (!options.host.empty()) tcp_ = listen_tcp(options.host, options.port);
     if (!options.unix_socket.empty()) unix_.emplace(options.unix_socket);
     for (size_t i = 0; i < std::max<size_t>(options.threads, 1); ++i)
-      loops_.push_back(std::make_unique<Loop>(handler_, pool_, options.patience));
+      loops_.push_back(std::make_unique<Loop>(handler_, streams_, pool_, options.patience));
     if (tcp_.socket) accept_from(tcp_.socket.get());
     if (unix_) accept_from(unix_->fd());
     for (const auto& loop : loops_) loop->start();
@@ -190,6 +193,7 @@ class Server final : public HttpServer {
   }
 
   Handler handler_;
+  HttpSession::Streams streams_;
   TcpListener tcp_;
   std::optional<UnixListener> unix_;
   HandlerPool pool_;

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/stream.h"
+
 namespace volary {
 
 struct Request {
@@ -23,6 +25,9 @@ struct Request {
   std::multimap<std::string, std::string> query;  // In both, '+' and %20 are a space.
   std::map<std::string, std::string> headers;     // Names in lower case; what came twice is joined by ", ".
   std::string body;                  // At most body_bytes_max.
+  Source* body_source = nullptr;     // Instead of `body`, where the server was told to stream it: as it comes. Read on
+                                     // the handler's thread. Throws `unavailable` if the client goes.
+  uint64_t body_bytes = 0;           // How many the source gives, or body has.
   std::optional<uint32_t> peer_uid;  // The user of the process at the other end of a Unix socket.
   std::string id;                    // Of this request, for logs and problems; answered as X-Request-Id.
 
@@ -38,6 +43,8 @@ class Stream {
   // at once: again about 100 ms after "", at once after bytes. Must not wait. If it throws, the connection is broken
   // off, so that the client sees that the end is missing.
   virtual std::optional<std::string> poll() = 0;
+  // Called once, before the first poll(). `ready` may be called from any thread: asks at once after a "".
+  virtual void call_when_ready(std::function<void()> ready) { (void)ready; }
 };
 
 struct Response {
@@ -58,14 +65,18 @@ struct ServerOptions {
   std::string host;             // "" for no TCP. A name or an address.
   uint16_t port = 0;            // 0: any free one.
   size_t threads = 2;           // For connections.
-  size_t handler_threads = 16;
+  size_t handler_threads = 32;
   size_t queue_max = 1024;      // Requests that wait for a handler thread; one more is answered 503.
   // How long a client may take to send a head, and to take or give anything at all. A connection without a request
   // may stay as long.
   std::chrono::milliseconds patience{30'000};
+  // Whether this request's body is to be streamed, as far as its head tells. Bodies without a content-length and small
+  // ones never are. At most half of the handler threads take streams at once; one more is answered 503.
+  std::function<bool(const Request&)> streams{};
 };
 
-constexpr size_t body_bytes_max = 8 << 20;
+constexpr size_t body_bytes_max = 8 << 20;            // Of one that is not streamed.
+constexpr size_t streamed_bytes_min = 256 << 10;      // Smaller ones come whole: that is faster.
 constexpr size_t head_bytes_max = 16 << 10;
 
 class HttpServer {

@@ -12,11 +12,10 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "core/fault.h"
 #include "core/random.h"
+#include "net/http_session_parser.h"
 
 namespace volary {
 
@@ -25,11 +24,9 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr size_t read_bytes = 64 << 10;
 // A body's framing (chunk sizes, trailers) may not take more than this in one piece.
 constexpr size_t framing_bytes_max = head_bytes_max + read_bytes;
 constexpr size_t ignored_bytes_max = 64 << 20;  // Of a refused request, so that its sender reads the answer.
-constexpr uint64_t slowest_bytes_per_second = 16 << 10;
 // A stream with nothing to send is asked again after an eighth of its age, within these: what ends soon is told soon,
 // and what takes long costs little.
 constexpr std::chrono::milliseconds pause_min{2};
@@ -38,11 +35,6 @@ constexpr int pause_share = 8;
 constexpr std::chrono::seconds ending_patience{5};
 
 Instant now() { return std::chrono::steady_clock::now(); }
-
-// What a slow but honest client needs for so many bytes.
-std::chrono::milliseconds time_for(size_t bytes) {
-  return std::chrono::milliseconds(bytes * 1000 / slowest_bytes_per_second);
-}
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -67,11 +59,10 @@ bool poll_stream(Stream& stream, std::optional<std::string>& bytes) {
 
 }  // namespace
 
-class HttpSession::Parser : public http::request_parser<http::string_body> {};
-
 HttpSession::HttpSession(std::unique_ptr<Conn> conn, const asio::any_io_executor& executor, const Handler& handler,
-                         HandlerPool& pool, std::chrono::milliseconds patience)
-    : conn_(std::move(conn)), timer_(executor), handler_(handler), pool_(pool), patience_(patience) {}
+                         const Streams& streams, HandlerPool& pool, std::chrono::milliseconds patience)
+    : conn_(std::move(conn)), timer_(executor), handler_(handler), streams_(streams), pool_(pool),
+      patience_(patience) {}
 
 HttpSession::~HttpSession() = default;
 
@@ -97,7 +88,7 @@ asio::awaitable<bool> HttpSession::serve_one() {
   deadline_ = now() + patience_;
   Parser parser;
   parser.header_limit(head_bytes_max);
-  parser.body_limit(body_bytes_max);
+  parser.body_limit(boost::none);  // check_size() comes to it, when it is known whose body it is.
 
   Request request;
   request.id = new_id("req");
@@ -107,6 +98,12 @@ asio::awaitable<bool> HttpSession::serve_one() {
     if (const auto wrong = check_head(parser, request)) {
       refusal_ = *wrong;
       got = Got::refused;
+    } else if (streams_ && parser.content_length().value_or(0) >= streamed_bytes_min && streams_(request)) {
+      const bool is_usable = co_await serve_streamed(parser, request);
+      co_return is_usable;
+    } else if (const auto too_large = check_size(parser)) {
+      refusal_ = *too_large;
+      got = Got::refused;
     } else {
       got = co_await read_body(parser);
     }
@@ -114,15 +111,24 @@ asio::awaitable<bool> HttpSession::serve_one() {
   if (got == Got::refused) co_await refuse(request);
   if (got != Got::whole) co_return false;
   request.body = std::move(parser.get().body());
+  request.body_bytes = request.body.size();
 
   phase_ = Phase::working;
   deadline_ = Instant::max();
   Response response;
   const bool accepted = co_await run_on_pool([&] { response = handler_(request); });
-  if (!accepted) response = refusal(503, Errc::unavailable, "the server has too much to do: try again", request.id);
+  if (!accepted) response = refusal(503, Errc::unavailable, busy_words, request.id);
+  const bool is_usable = co_await answer(parser, request, response, Afterwards::keep_open);
+  co_return is_usable;
+}
+
+// Whether the connection can serve another request.
+asio::awaitable<bool> HttpSession::answer(Parser& parser, const Request& request, Response& response,
+                                          Afterwards afterwards) {
   fault::point("http.answer");  // All is done and the client does not know. An error here ends the connection.
   const auto protocol = parser.get().version() == 11 ? Protocol::http_1_1 : Protocol::http_1_0;
-  const bool keep = parser.keep_alive() && !ending_ && protocol == Protocol::http_1_1;
+  const bool keep = parser.keep_alive() && !ending_ && protocol == Protocol::http_1_1 &&
+                    afterwards == Afterwards::keep_open;
   const bool sent = co_await send(request, response, protocol, keep ? Afterwards::keep_open : Afterwards::close);
   if (response.stream) {
     // What it holds may take time to let go of.
@@ -133,6 +139,10 @@ asio::awaitable<bool> HttpSession::serve_one() {
 }
 
 // --- reading
+
+HttpSession::Refusal HttpSession::too_large() {
+  return {413, Errc::invalid, fmt::format("the body of the request has more than {} bytes", body_bytes_max)};
+}
 
 // False if the client is gone.
 asio::awaitable<bool> HttpSession::receive(size_t bytes_max) {
@@ -152,7 +162,7 @@ error_code HttpSession::feed(Parser& parser) {
   if (error == http::error::header_limit)
     refusal_ = {431, Errc::invalid, fmt::format("the head of the request has more than {} bytes", head_bytes_max)};
   else if (error == http::error::body_limit)
-    refusal_ = {413, Errc::invalid, fmt::format("the body of the request has more than {} bytes", body_bytes_max)};
+    refusal_ = too_large();
   else
     refusal_ = {400, Errc::invalid, "this is no HTTP/1.1 request: " + error.message()};
   return error;
@@ -203,13 +213,25 @@ std::optional<HttpSession::Refusal> HttpSession::check_head(Parser& parser, Requ
   return std::nullopt;
 }
 
-asio::awaitable<HttpSession::Got> HttpSession::read_body(Parser& parser) {
+// Of a body that is not streamed; from here on the parser sees to one of unknown size.
+std::optional<HttpSession::Refusal> HttpSession::check_size(Parser& parser) const {
+  if (parser.content_length().value_or(0) > body_bytes_max) return too_large();
+  parser.body_limit(body_bytes_max);
+  return std::nullopt;
+}
+
+// Tells a client that asks first to send its body; false if it is gone.
+asio::awaitable<bool> HttpSession::go_on(Parser& parser) {
   const bool is_expected = parser.get().count(http::field::expect) > 0 && parser.get().version() == 11;
-  if (is_expected && !parser.is_done() && buffer_.size() == 0) {
-    const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    const error_code failed = co_await conn_->write(std::span(&go_on, 1));
-    if (failed) co_return Got::gone;
-  }
+  if (!is_expected || parser.is_done() || buffer_.size() > 0) co_return true;
+  const std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
+  const error_code failed = co_await conn_->write(std::span(&text, 1));
+  co_return !failed;
+}
+
+asio::awaitable<HttpSession::Got> HttpSession::read_body(Parser& parser) {
+  const bool is_there = co_await go_on(parser);
+  if (!is_there) co_return Got::gone;
   parser.eager(true);
   deadline_ = now() + patience_;
   while (!parser.is_done()) {
@@ -247,8 +269,32 @@ asio::awaitable<bool> HttpSession::run_on_pool(std::function<void()> work) {
 
 asio::awaitable<void> HttpSession::pause(Instant stream_began) {
   if (ending_) co_return;
+  if (is_awake_) {
+    is_awake_ = false;
+    co_return;
+  }
   timer_.expires_after(std::clamp<Instant::duration>((now() - stream_began) / pause_share, pause_min, pause_max));
   co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  is_awake_ = false;
+}
+
+// Ends the next wait of this session, from any thread. Does nothing when the session is gone.
+std::function<void()> HttpSession::waker() {
+  return [this, life = std::weak_ptr<bool>(life_), executor = timer_.get_executor()] {
+    asio::post(executor, [this, life] {
+      if (life.expired()) return;
+      is_awake_ = true;
+      timer_.cancel();
+    });
+  };
+}
+
+asio::awaitable<void> HttpSession::wait_for_wake() {
+  if (!is_awake_) {
+    timer_.expires_at(Instant::max());
+    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  is_awake_ = false;
 }
 
 asio::awaitable<error_code> HttpSession::write(std::span<const std::string_view> pieces) {
@@ -284,6 +330,7 @@ asio::awaitable<bool> HttpSession::send(const Request& request, Response& respon
 // Whether the stream came to its end and all of it went out.
 asio::awaitable<bool> HttpSession::send_stream(Stream& stream, Body body) {
   const Instant began = now();
+  stream.call_when_ready(waker());
   while (!ending_ && !conn_->is_gone()) {
     std::optional<std::string> bytes;
     bool is_whole = true;
@@ -311,7 +358,10 @@ asio::awaitable<void> HttpSession::refuse(const Request& request) {
   phase_ = Phase::writing;
   Response response = refusal(refusal_.status, refusal_.code, refusal_.detail, request.id);
   const bool sent = co_await send(request, response, Protocol::http_1_1, Afterwards::close);
-  if (!sent) co_return;
+  if (sent) co_await drain();
+}
+
+asio::awaitable<void> HttpSession::drain() {
   conn_->finish_writing();
   phase_ = Phase::reading;
   deadline_ = now() + std::min<std::chrono::milliseconds>(patience_, ending_patience);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +24,9 @@ using Instant = std::chrono::steady_clock::time_point;
 
 class HttpSession {
  public:
+  using Streams = std::function<bool(const Request&)>;  // As in ServerOptions.
   HttpSession(std::unique_ptr<Conn> conn, const asio::any_io_executor& executor, const Handler& handler,
-              HandlerPool& pool, std::chrono::milliseconds patience);
+              const Streams& streams, HandlerPool& pool, std::chrono::milliseconds patience);
   ~HttpSession();
 
   // Serves until the client or end_soon() ends it.
@@ -43,8 +45,19 @@ class HttpSession {
   };
   enum class Protocol { http_1_0, http_1_1 };
   class Parser;
+  class BodyPipe;
 
   asio::awaitable<bool> serve_one();  // Whether the connection can serve another.
+  asio::awaitable<bool> serve_streamed(Parser& parser, Request& request);
+  // How many of the bytes did not come: fewer than asked for where the handler has ended, all else: the client is gone.
+  asio::awaitable<uint64_t> fill(BodyPipe& pipe, uint64_t bytes, const bool& is_done);
+  asio::awaitable<bool> answer(Parser& parser, const Request& request, Response& response, Afterwards afterwards);
+  asio::awaitable<void> drain();
+  asio::awaitable<bool> go_on(Parser& parser);
+  std::optional<Refusal> check_size(Parser& parser) const;
+  static Refusal too_large();
+  std::function<void()> waker();
+  asio::awaitable<void> wait_for_wake();
   asio::awaitable<Got> read_head(Parser& parser);
   asio::awaitable<Got> read_body(Parser& parser);
   asio::awaitable<bool> receive(size_t bytes_max);
@@ -61,12 +74,15 @@ class HttpSession {
   std::unique_ptr<Conn> conn_;
   asio::steady_timer timer_;
   const Handler& handler_;
+  const Streams& streams_;
   HandlerPool& pool_;
   const std::chrono::milliseconds patience_;
   boost::beast::flat_buffer buffer_;
   Phase phase_ = Phase::reading;
   Instant deadline_ = Instant::max();
   bool ending_ = false;
+  bool is_awake_ = false;  // A waker was called since the last wait.
+  const std::shared_ptr<bool> life_ = std::make_shared<bool>();  // Wakers may outlive the session, but not this.
   Refusal refusal_;  // Of Got::refused.
 };
 
