@@ -3,6 +3,8 @@
 
 #include <thread>
 
+#include "core/fault.h"
+
 namespace volary {
 namespace {
 
@@ -109,7 +111,7 @@ RemoteObject RetryingRemote::get(const std::string& key, const GetOptions& optio
   RemoteObject object;
   retries_.run(
       [&] {
-        if (counting.bytes() == 0) object = inner_->get(key, pinned, counting);
+        if (counting.bytes() == 0 || fault::planted("retry.begins_again")) object = inner_->get(key, pinned, counting);
         else object = get_rest(key, pinned, counting);
       },
       [&] { return !counting.is_broken() && (counting.bytes() == 0 || !pinned.if_match.empty()); });

@@ -103,7 +103,8 @@ class Upload {
     const auto error = error_of([&] {
       retries_.run([&] {
         const HttpResponse response = connection_.send(call);
-        if (is_refusal(response.body)) throw connection_.refusal(call, response);
+        if (is_refusal(response.body) && !fault::planted("s3.completes_anything"))
+          throw connection_.refusal(call, response);
         object = object_of(key_, response, size_);
         object.etag = bare_etag(element_of(response.body, "ETag"));
       });

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "sync/absence.h"
 #include "sync/fetch.h"
 #include "sync/listing.h"
 #include "sync/plan.h"
@@ -151,6 +152,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
     throw Error(Errc::not_found, "there is nothing below '{}' in {}: expected at least one object", from.text(),
                 remote->description());
   const Plan plan = make_plan(source, target, transfer.strategy);
+  check_absence(*remote, from, plan, target);
   const TransferCounts counts = counts_of(plan, source.size(), listing.markers);
   live.progress.files_total = plan.copies.size();
   live.progress.bytes_total = plan.copy_bytes;

@@ -2,11 +2,12 @@
 one. What is named for each must find it, and find nothing where it sleeps.
 
 kill, cut, sync: the fault harness, at points spread over an act until one is found.  plain: the act without any fault.
-A program with a filter: that unit test.
+A program with a filter: that unit test.  lying: one of the tests with stores that lie.
 """
 import errno
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -31,7 +32,18 @@ PLANTED = [
     ("sweep.forgets_transfers", "volume_test", "Sweep.keeps*"),  # What an import has fetched already is nobody's.
     ("sweep.ignores_age", "volume_test", "Sweep.spares*"),       # What is just being written is as good as old.
     ("scrub.skips_trees", "store_test", "Scrub*"),      # Directories are not read.
+    ("s3.any_order", "lying", "mirror: a page twice"),                 # Listings are taken in any order.
+    ("s3.a_lost_token_is_the_end", "lying", "mirror: a token lost"),   # A listing that goes on, but not where, is whole.
+    ("s3.refusals_are_empty", "lying", "mirror: an error in a 200"),   # That is a listing without objects.
+    ("import.trusts_listings", "lying", "mirror: a page left out"),    # What is not listed is not there.
+    ("remote.any_etag", "lying", "object: changed, and If-Match not known"),  # Another one than was listed is as good.
+    ("retry.begins_again", "lying", "once: truncated"),                # After half of the bytes all of them come.
+    ("s3.completes_anything", "lying", "parts: completion refused in a 200"),  # That is the end of an upload.
 ]
+LYING = {"mirror": "test_a_mirror_deletes_nothing_by_a_listing_that_is_not_whole",
+         "object": "test_an_object_that_does_not_come_as_it_was_listed_makes_no_version",
+         "once": "test_what_goes_wrong_once_is_asked_for_again",
+         "parts": "test_an_upload_in_parts_that_fails_leaves_neither_an_object_nor_parts"}
 
 
 def find(kind: str, act: str, planted: str, points: list[int] | None) -> tuple[int, list[str]] | None:
@@ -73,6 +85,12 @@ def test_a_planted_bug_is_found(bug, kind, where):
         with harness.Bench() as bench:
             outcome = bench.perform_only(where)
             assert outcome.exit == 0 and not outcome.wrong, outcome.wrong
+    elif kind == "lying":
+        test, case = where.split(": ")
+        found = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                                f"{harness.ROOT}/test/e2e/test_lying_stores.py::{LYING[test]}[{case}]"],
+                               capture_output=True, text=True, timeout=600, env={**os.environ, "VOLARY_PLANTED": bug})
+        assert found.returncode == 1 and "1 failed" in found.stdout, f"it was not found:\n{found.stdout[-2000:]}"
     elif kind.endswith("_test"):
         found = run_unit_tests(kind, where, bug)
         assert found.returncode != 0 and "[  FAILED  ]" in found.stdout, f"it was not found:\n{found.stdout[-2000:]}"
