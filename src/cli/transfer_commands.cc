@@ -8,6 +8,7 @@
 #include "cli/watch.h"
 #include "core/quantity.h"
 #include "core/tree_path.h"
+#include "record/plan.h"
 #include "record/volume.h"
 
 namespace volary {

@@ -80,17 +80,23 @@ void check_component(std::string_view name, std::string_view whole) {
   if (const std::string flaw = flaw_of_component(name); !flaw.empty()) refuse(whole, flaw);
 }
 
-TreePath TreePath::parse(std::string_view text) {
-  if (text.empty()) refuse(text, "it is empty");
+std::string TreePath::flaw_of(std::string_view text) {
+  if (text.empty()) return "it is empty";
   if (text.size() > path_bytes_max)
-    refuse(text.substr(0, 64), fmt::format("it has {} bytes: expected at most {}", text.size(), path_bytes_max));
-  if (text.front() == '/') refuse(text, "it begins with '/': expected a name relative to the volume");
-  if (text.back() == '/') refuse(text, "it ends with '/': expected the name of a file");
+    return fmt::format("it has {} bytes: expected at most {}", text.size(), path_bytes_max);
+  if (text.front() == '/') return "it begins with '/': expected a name relative to the volume";
+  if (text.back() == '/') return "it ends with '/': expected the name of a file";
   for (size_t at = 0; at <= text.size();) {
     const size_t slash = std::min(text.find('/', at), text.size());
-    check_component(text.substr(at, slash - at), text);
+    if (std::string flaw = flaw_of_component(text.substr(at, slash - at)); !flaw.empty()) return flaw;
     at = slash + 1;
   }
+  return {};
+}
+
+TreePath TreePath::parse(std::string_view text) {
+  if (const std::string flaw = flaw_of(text); !flaw.empty())
+    refuse(text.size() > path_bytes_max ? text.substr(0, 64) : text, flaw);
   return TreePath(std::string(text));
 }
 

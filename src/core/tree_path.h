@@ -18,6 +18,8 @@ class TreePath {
   TreePath() = default;
   // Throws `invalid`, naming the text and what is wrong with it. "" is refused here: ask for the root by TreePath().
   static TreePath parse(std::string_view text);
+  // The same as a question: what keeps `text` from naming a file, or "".
+  static std::string flaw_of(std::string_view text);
   // For a directory argument: "" and "/" are the root; one leading and trailing "/" are forgiven.
   static TreePath parse_directory(std::string_view text);
 

@@ -137,27 +137,4 @@ struct NewSnapshot {
 };
 BOOST_DESCRIBE_STRUCT(NewSnapshot, (), (path, message, wait_seconds, new_volume))
 
-enum class PlanAct { copy, skip, delete_ };
-BOOST_DESCRIBE_ENUM(PlanAct, copy, skip, delete_)
-
-struct PlanItem {
-  PlanAct act{};
-  std::string path;  // In the target.
-  uint64_t size = 0;
-  std::string reason;  // "new", "differs", "same", "exists", "only in target"
-};
-BOOST_DESCRIBE_STRUCT(PlanItem, (), (act, path, size, reason))
-
-// What would move, be skipped and be deleted, before a byte does.
-struct PlanView {
-  Strategy strategy{};
-  uint64_t copies = 0;
-  uint64_t copy_bytes = 0;
-  uint64_t skips = 0;
-  uint64_t deletes = 0;
-  uint64_t delete_bytes = 0;
-  std::vector<PlanItem> items;  // The first 1000.
-};
-BOOST_DESCRIBE_STRUCT(PlanView, (), (strategy, copies, copy_bytes, skips, deletes, delete_bytes, items))
-
 }  // namespace volary

@@ -26,8 +26,13 @@ RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& d
       ++listing.markers;
       return;
     }
+    const std::string_view below = std::string_view(object.key).substr(prefix.size());
+    if (std::string flaw = TreePath::flaw_of(below); !flaw.empty()) {
+      listing.odd.push_back({std::string(below), object.size, std::move(flaw)});
+      return;
+    }
     Listed& file = listing.files.emplace_back();
-    file.path = TreePath::parse(object.key).relative_to(directory);
+    file.path = TreePath::parse(below);
     file.size = object.size;
     file.key = object.key;
     file.etag = object.etag;
@@ -43,7 +48,7 @@ RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& d
   return listing;
 }
 
-TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& directory) {
+TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& directory, Links links) {
   TreeListing listing;
   Digest top = tree;
   for (TreePath step; const std::string_view name : directory.components()) {
@@ -56,7 +61,8 @@ TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& di
     top = entry->digest;
   }
   walk(store, top, [&](const TreePath& path, const TreeEntry& entry) {
-    if (entry.kind == EntryKind::symlink) ++listing.symlinks;
+    if (entry.kind == EntryKind::symlink && links == Links::list) listing.files.push_back({path, 0, {}, "", "", false});
+    if (entry.kind == EntryKind::symlink && links == Links::count) ++listing.symlinks;
     if (entry.kind != EntryKind::file) return;
     listing.files.push_back({path, entry.size, entry.digest, "", "", entry.executable});
   });

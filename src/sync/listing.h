@@ -11,23 +11,35 @@
 
 namespace volary {
 
+// An object whose key cannot name a file in a tree.
+struct OddObject {
+  std::string key;  // Below the directory.
+  uint64_t size = 0;
+  std::string reason;
+};
+
 struct RemoteListing {
   std::vector<Listed> files;
   uint64_t markers = 0;  // Empty objects whose keys end in "/": directories of other tools, not files.
+  std::vector<OddObject> odd;
 };
 
 // All objects below `directory` ("" is everything), with the digest of those whose bytes we have hashed before (table
-// seen_object: same key, etag and size). Throws `invalid` for a key that is no tree path, naming it.
+// seen_object: same key, etag and size).
 RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& database,
                           const std::string& datastore_id);
 
 struct TreeListing {
   std::vector<Listed> files;
-  uint64_t symlinks = 0;  // Left out: object stores have no symbolic links.
+  uint64_t symlinks = 0;  // Left out and counted: object stores have no symbolic links.
 };
 
-// All regular files below `directory` of `tree`. A directory that is not there is an empty listing.
-TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& directory);
+// What becomes of symbolic links: what is copied cannot be one, what is replaced can.
+enum class Links { count, list };
+
+// All regular files below `directory` of `tree`; symbolic links without size or digest, if they are to be listed. A
+// directory that is not there is an empty listing.
+TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& directory, Links links);
 
 // Remembers that the object `key` with this etag has these bytes.
 struct SeenObject {

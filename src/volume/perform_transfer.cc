@@ -11,23 +11,14 @@
 #include "core/fault.h"
 #include "sync/absence.h"
 #include "sync/fetch.h"
-#include "sync/listing.h"
-#include "sync/plan.h"
 #include "sync/send.h"
 #include "volume/ledger.h"
+#include "volume/planned.h"
 #include "volume/transfer_rows.h"
 #include "volume/transfers.h"
 
 namespace volary {
 namespace {
-
-TransferCounts counts_of(const Plan& plan, size_t listed, uint64_t skipped_besides) {
-  TransferCounts counts;
-  counts.total = listed + skipped_besides;
-  counts.skipped = plan.skips.size() + skipped_besides;
-  counts.bytes_total = plan.copy_bytes;
-  return counts;
-}
 
 TransferCounts finished(TransferCounts counts, const Plan& plan, const Progress& progress) {
   counts.completed = plan.copies.size();
@@ -134,28 +125,39 @@ void Transfers::fail(const Transfer& transfer, const Error& error, const Live& l
   });
 }
 
+// What is to be done, if it is what was agreed to; what is in its way is written down file by file either way.
+Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, Remote& remote, Live& live) {
+  Planned planned = compare(wanted, remote, store_, database_);
+  const auto left_out = left_out_of(planned, wanted.kind,
+                                    transfer.skip_conflicts ? FileOutcome::skipped : FileOutcome::failed);
+  database_.write([&](Transaction& transaction) {
+    forget_failures(transaction, transfer.id);  // Of a run before this one.
+    note_failures(transaction, transfer.id, left_out);
+  });
+  check_agreed(planned, wanted, transfer, remote.description());
+  live.progress.files_total = planned.plan.copies.size();
+  live.progress.bytes_total = planned.plan.copy_bytes;
+  return planned;
+}
+
 void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
   const Datastore datastore = datastores_.get(caller, transfer.datastore);
   const auto remote = datastores_.open(datastore);
-  const TreePath from = TreePath::parse_directory(transfer.source_directory);
   const TreePath into = TreePath::parse_directory(transfer.destination_directory);
   const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, caller, transfer.volume); });
-  const Digest base = volume.head == 0 ? empty_tree().tree : database_.read([&](Transaction& t) {
-    return Digest::parse(get_version(t, volume, "").tree);
+  const Version version = volume.head == 0 ? Version() : database_.read([&](Transaction& t) {
+    return get_version(t, volume, "");
   });
-
-  RemoteListing listing = list_remote(*remote, from, database_, datastore.id);
-  auto& source = listing.files;
-  auto target = list_tree(store_, base, into).files;
-  if (source.empty())
-    throw Error(Errc::not_found, "there is nothing below '{}' in {}: expected at least one object", from.text(),
-                remote->description());
-  const Plan plan = make_plan(source, target, transfer.strategy);
-  check_absence(*remote, from, plan, target);
-  const TransferCounts counts = counts_of(plan, source.size(), listing.markers);
-  live.progress.files_total = plan.copies.size();
-  live.progress.bytes_total = plan.copy_bytes;
+  const Digest base = volume.head == 0 ? empty_tree().tree : Digest::parse(version.tree);
+  const Comparison wanted{transfer.kind, datastore, version, base,
+                          TreePath::parse_directory(transfer.source_directory), into, transfer.strategy,
+                          Filter(transfer.include, transfer.exclude)};
+  const Planned sides = planned(transfer, wanted, *remote, live);
+  const Plan& plan = sides.plan;
+  const std::vector<Listed>& source = sides.source;
+  check_absence(*remote, wanted.source, plan, sides.target);
+  const TransferCounts counts = counts_of(sides, transfer.kind);
   database_.write([&](Transaction& transaction) {
     reserve_growth(transaction, transfer.id, growth_of(plan), counts);
   });
@@ -166,7 +168,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
                              live.stop.get_token());
   std::optional<TreeSummary> made;
   if (!plan.changes_nothing()) {
-    made = apply_changes(store_, *commit, base, changes_of(plan, source, target, fetched, into));
+    made = apply_changes(store_, *commit, base, changes_of(plan, source, sides.target, fetched, into));
     if (!fault::planted("import.row_first")) commit->publish();
   }
   fault::point("import.published");
@@ -197,31 +199,25 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
   const Datastore datastore = datastores_.get(caller, transfer.datastore);
   const auto remote = datastores_.open(datastore);
-  const TreePath from = TreePath::parse_directory(transfer.source_directory);
   const TreePath to = TreePath::parse_directory(transfer.destination_directory);
   const Version version = database_.read([&](Transaction& t) {
     return get_version(t, get_volume(t, caller, transfer.volume), std::to_string(transfer.version));
   });
-
-  TreeListing listing = list_tree(store_, Digest::parse(version.tree), from);
-  auto& source = listing.files;
-  if (source.empty())
-    throw Error(Errc::not_found, "version {} of volume '{}' has no files below '{}'", version.number, transfer.volume,
-                from.text());
-  auto target = list_remote(*remote, to, database_, datastore.id).files;
-  const Plan plan = make_plan(source, target, transfer.strategy);
-  const TransferCounts counts = counts_of(plan, source.size(), listing.symlinks);
-  live.progress.files_total = plan.copies.size();
-  live.progress.bytes_total = plan.copy_bytes;
+  const Comparison wanted{transfer.kind, datastore, version, Digest::parse(version.tree),
+                          TreePath::parse_directory(transfer.source_directory), to, transfer.strategy,
+                          Filter(transfer.include, transfer.exclude)};
+  const Planned sides = planned(transfer, wanted, *remote, live);
+  const TransferCounts counts = counts_of(sides, transfer.kind);
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET state = 'running', counts = $2 WHERE id = $1", transfer.id, counts);
   });
   fault::point("export.planned");
-  send(plan, source, target, to, *remote, store_, database_, datastore.id, live.progress, live.stop.get_token());
+  send(sides.plan, sides.source, sides.target, to, *remote, store_, database_, datastore.id, live.progress,
+       live.stop.get_token());
   fault::point("export.sent");
   database_.write([&](Transaction& transaction) {
-    end_transfer(transaction, transfer.id, TransferState::done, version.number, finished(counts, plan, live.progress),
-                 "", clock_.now());
+    end_transfer(transaction, transfer.id, TransferState::done, version.number,
+                 finished(counts, sides.plan, live.progress), "", clock_.now());
   });
 }
 

@@ -40,6 +40,10 @@ void note_failures(Transaction& transaction, const std::string& transfer_id,
   }
 }
 
+void forget_failures(Transaction& transaction, const std::string& transfer_id) {
+  transaction.run("DELETE FROM transfer_failure WHERE transfer = $1", transfer_id);
+}
+
 std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t limit) {
   return transaction.all<TransferFailure>(
       "SELECT path, reason, outcome FROM transfer_failure WHERE transfer = $1 ORDER BY number LIMIT $2", transfer_id,

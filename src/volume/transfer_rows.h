@@ -29,6 +29,7 @@ TransferCounts given_up(TransferCounts counts);
 constexpr size_t transfer_failures_max = 1000;
 void note_failures(Transaction& transaction, const std::string& transfer_id,
                    const std::vector<TransferFailure>& failures);
+void forget_failures(Transaction& transaction, const std::string& transfer_id);
 std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t limit);
 
 // Of the row, what people are not shown.

@@ -9,8 +9,7 @@
 #include "core/quantity.h"
 #include "core/random.h"
 #include "core/tree_path.h"
-#include "sync/listing.h"
-#include "sync/plan.h"
+#include "sync/filter.h"
 #include "volume/ledger.h"
 #include "volume/transfer_rows.h"
 
@@ -18,7 +17,6 @@ namespace volary {
 namespace {
 
 constexpr size_t transfer_workers = 4;
-constexpr size_t plan_items_max = 1000;
 constexpr size_t failures_shown_max = 10;  // With the transfer itself; all that are kept have a list of their own.
 
 struct NewRow {
@@ -74,26 +72,6 @@ bool begin(Transaction& transaction, const std::string& id, Time now) {
 
 }  // namespace
 
-PlanView Transfers::plan(const Caller& caller, TransferKind kind, const std::string& volume_name,
-                         const NewTransfer& request) {
-  const TreePath from = TreePath::parse_directory(request.source_directory.value_or(""));
-  const TreePath to = TreePath::parse_directory(request.destination_directory.value_or(""));
-  const Datastore datastore = datastores_.get(caller, request.datastore);
-  const Digest tree = database_.read([&](Transaction& transaction) {
-    const Volume volume = get_volume(transaction, caller, volume_name);
-    if (kind == TransferKind::import && volume.head == 0) return empty_tree().tree;
-    return Digest::parse(get_version(transaction, volume, request.version.value_or("")).tree);
-  });
-  const auto remote = datastores_.open(datastore);
-  const bool imports = kind == TransferKind::import;
-  auto remote_files = list_remote(*remote, imports ? from : to, database_, datastore.id).files;
-  auto tree_files = list_tree(store_, tree, imports ? to : from).files;
-  auto& source = imports ? remote_files : tree_files;
-  auto& target = imports ? tree_files : remote_files;
-  const Plan plan = make_plan(source, target, request.strategy.value_or(Strategy::overwrite));
-  return view_of(plan, source, target, plan_items_max);
-}
-
 Transfer Transfers::create(const Caller& caller, TransferKind kind, const std::string& volume_name,
                            const NewTransfer& request) {
   const TreePath from = TreePath::parse_directory(request.source_directory.value_or(""));
@@ -101,6 +79,7 @@ Transfer Transfers::create(const Caller& caller, TransferKind kind, const std::s
   const Datastore datastore = datastores_.get(caller, request.datastore);
   if (kind == TransferKind::import && request.version)
     throw Error(Errc::invalid, "an import makes a new version: expected no 'version'");
+  Filter(request.include, request.exclude);  // What is wrong with a pattern is said at once.
   if (kind == TransferKind::export_ && request.message)
     throw Error(Errc::invalid, "an export makes no version: expected no 'message'");
   const std::string id = new_id("xfer");

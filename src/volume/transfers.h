@@ -24,10 +24,17 @@
 #include "record/transfer.h"
 #include "store/store.h"
 #include "volume/datastores.h"
+#include "volume/planned.h"
 #include "volume/snapshot_sources.h"
 #include "volume/volumes.h"
 
 namespace volary {
+
+// A plan whose items are too many for one answer. Shared by the stream that sends them, which outlives the call.
+struct WholePlan {
+  Planned planned;
+  PlanView view;  // Without items.
+};
 
 class Transfers {
  public:
@@ -45,6 +52,9 @@ class Transfers {
 
   // What would happen, at this moment, without doing it.
   PlanView plan(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
+  // The same with every item that there is.
+  std::shared_ptr<const WholePlan> whole_plan(const Caller& caller, TransferKind kind, const std::string& volume,
+                                              const NewTransfer& request);
   // Accepts the transfer. Throws `conflict` if the volume has a writer already (import), `not_found`, `invalid`.
   Transfer create(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
   // The same for a snapshot of a directory of this machine. Throws as SnapshotSources::resolve; `exists` for a volume
@@ -67,6 +77,8 @@ class Transfers {
   bool take_one(const std::stop_token& stop);  // Whether there was one.
   void pause(const std::stop_token& stop, int seen);  // Until there were other wakeups than `seen`, or a while.
   void perform(const std::string& id, Live& live);
+  Planned compare_now(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
+  Planned planned(const Transfer& transfer, const Comparison& wanted, Remote& remote, Live& live);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);
   void perform_snapshot(const Transfer& transfer, Live& live);

@@ -61,7 +61,9 @@ class a_transfer : public testing::Test {
     }
   }
   Transfer import(const std::string& from, Strategy strategy = Strategy::overwrite, const std::string& into = "") {
-    return ended(transfers.create(alice, TransferKind::import, "digits", {"bucket", from, into, strategy, {}, {}}));
+    NewTransfer asked{"bucket", from, into, strategy, {}, {}};
+    asked.confirmed = true;
+    return ended(transfers.create(alice, TransferKind::import, "digits", asked));
   }
   Transfer export_to(const std::string& to, Strategy strategy = Strategy::overwrite) {
     return ended(transfers.create(alice, TransferKind::export_, "digits", {"bucket", {}, to, strategy, {}, {}}));

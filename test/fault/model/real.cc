@@ -153,9 +153,10 @@ void Real::put(const Command& command) {
 
 std::string Real::import(const Command& command, size_t) {
   place_->transfers.start();
-  const Transfer accepted = place_->transfers.create(
-      alice, TransferKind::import, volume_name(command.volume),
-      {"here", {}, {}, command.a % 2 ? Strategy::mirror : Strategy::overwrite, {}, {}});
+  NewTransfer wanted{"here", {}, {}, command.a % 2 ? Strategy::mirror : Strategy::overwrite, {}, {}};
+  wanted.confirmed = true;
+  const Transfer accepted =
+      place_->transfers.create(alice, TransferKind::import, volume_name(command.volume), wanted);
   for (;;) {
     const Transfer now = place_->transfers.get(alice, accepted.id);
     if (is_terminal(now.state)) {

@@ -1,0 +1,63 @@
+// volume/planned.h: both sides of an import or export, listed and compared, and held against what was agreed to. For
+// this folder only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "db/database.h"
+#include "record/datastore.h"
+#include "record/plan.h"
+#include "remote/remote.h"
+#include "store/store.h"
+#include "sync/listing.h"
+#include "sync/plan.h"
+
+namespace volary {
+
+// What is to be compared.
+struct Comparison {
+  TransferKind kind{};
+  Datastore datastore;
+  Version version;   // Of the volume: import: its newest; export: the one that is read. Number 0: it has none yet.
+  Digest tree;       // That version's.
+  TreePath source;   // The directories on both sides.
+  TreePath target;
+  Strategy strategy{};
+  Filter filter{};
+};
+
+struct Planned {
+  std::vector<Listed> source;
+  std::vector<Listed> target;
+  std::vector<OddObject> odd;  // Of the datastore, those that the filter takes.
+  Plan plan;
+  PlanSides sides;
+  uint64_t beside = 0;  // Directory markers or symbolic links of the source: counted as skipped.
+
+  // Source files that keep the transfer from beginning.
+  uint64_t conflicts(TransferKind kind) const {
+    return plan.conflicts.size() + (kind == TransferKind::import ? odd.size() : 0);
+  }
+};
+
+// Lists both sides, each to its end, and plans. Nothing is written.
+Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Database& database);
+
+// Throws `invalid` for conflicts that were not to be left out, naming the first and how many there are, and `conflict`
+// for a side that is not what was expected, or for a mirror that would delete more than half and was not confirmed;
+// `not_found` for an empty source: that is never an order to delete everything. `remote` is what messages call it.
+void check_agreed(const Planned& planned, const Comparison& wanted, const Transfer& transfer,
+                  const std::string& remote);
+
+// Why each file that was left out was not copied, the first transfer_failures_max.
+std::vector<TransferFailure> left_out_of(const Planned& planned, TransferKind kind, FileOutcome outcome);
+
+// The counts before anything has moved.
+TransferCounts counts_of(const Planned& planned, TransferKind kind);
+
+// With at most `items_max` items and conflicts_shown_max conflicts.
+constexpr size_t conflicts_shown_max = 100;
+PlanView view_of(const Planned& planned, TransferKind kind, size_t items_max);
+
+}  // namespace volary
