@@ -10,17 +10,23 @@
 #include "remote/memory_remote.h"
 #include "remote/remote_words.h"
 #include "remote/s3_under_test.h"
+#include "remote/swift_under_test.h"
 
 namespace volary {
 namespace {
 
-enum class Kind { directory, s3 };
+enum class Kind { directory, s3, swift };
 
 class AccountContract : public ::testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
     if (GetParam() == Kind::directory) {
       account_ = open_directory_account(scratch_.path());
+      return;
+    }
+    if (GetParam() == Kind::swift) {
+      if (!has_swift_server()) GTEST_SKIP() << no_swift_server;
+      account_ = open_swift_account(swift_options(), *http_);
       return;
     }
     if (!has_s3_server()) GTEST_SKIP() << no_s3_server;
@@ -143,8 +149,11 @@ TEST_P(AccountContract, IsARemoteWhoseKeysBeginWithTheBucket) {
   else SetUp();
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, AccountContract, ::testing::Values(Kind::directory, Kind::s3),
-                         [](const auto& kind) { return kind.param == Kind::directory ? "Directory" : "S3"; });
+INSTANTIATE_TEST_SUITE_P(Every, AccountContract, ::testing::Values(Kind::directory, Kind::s3, Kind::swift),
+                         [](const auto& kind) {
+                           if (kind.param == Kind::swift) return "Swift";
+                           return kind.param == Kind::directory ? "Directory" : "S3";
+                         });
 
 TEST(DirectoryAccount, FollowsNoLink) {
   const TestDirectory scratch, outside;

@@ -11,11 +11,12 @@
 #include "remote/memory_remote.h"
 #include "remote/remote_words.h"
 #include "remote/s3_under_test.h"
+#include "remote/swift_under_test.h"
 
 namespace volary {
 namespace {
 
-enum class Kind { memory, directory, s3_path, s3_virtual_host, s3_tls, with_retries };
+enum class Kind { memory, directory, s3_path, s3_virtual_host, s3_tls, with_retries, swift, s3_of_swift };
 
 std::string name_of_kind(Kind kind) {
   switch (kind) {
@@ -25,6 +26,8 @@ std::string name_of_kind(Kind kind) {
     case Kind::s3_virtual_host: return "S3VirtualHost";
     case Kind::s3_tls: return "S3OverTls";
     case Kind::with_retries: return "WithRetries";
+    case Kind::swift: return "Swift";
+    case Kind::s3_of_swift: return "S3OfSwift";
   }
   return "";
 }
@@ -37,6 +40,10 @@ class RemoteContract : public ::testing::TestWithParam<Kind> {
     if (GetParam() == Kind::s3_tls && environment("VOLARY_TEST_S3_TLS_ENDPOINT").empty())
       GTEST_SKIP() << "no VOLARY_TEST_S3_TLS_ENDPOINT: start-rgw.sh --tls-port offers one";
     if (is_s3) open_s3();
+    if ((GetParam() == Kind::swift || GetParam() == Kind::s3_of_swift) && !has_swift_server())
+      GTEST_SKIP() << no_swift_server;
+    if (GetParam() == Kind::swift) open_swift();
+    if (GetParam() == Kind::s3_of_swift) open_s3_of_swift();
     if (GetParam() == Kind::memory) remote_ = open_memory_remote();
     if (GetParam() == Kind::with_retries) remote_ = with_retries(open_memory_remote());
     if (GetParam() == Kind::directory) {
@@ -46,6 +53,7 @@ class RemoteContract : public ::testing::TestWithParam<Kind> {
     }
   }
   void TearDown() override {
+    if (swift_) empty_and_remove();
     remote_.reset();
     if (!root_.empty()) remove_tree(root_);
   }
@@ -64,6 +72,39 @@ class RemoteContract : public ::testing::TestWithParam<Kind> {
     remote_ = open_s3_remote(options, *http_, system_clock());
   }
 
+  void open_swift() {
+    http_ = make_http_client();
+    swift_ = open_swift_account(swift_options(), *http_);
+    swift_container_ = "volary-test-" + random_hex(8);
+    swift_->create_bucket(swift_container_);
+    SwiftOptions options = swift_options();
+    options.container = swift_container_;
+    options.segmented_bytes_min = 32 << 20;  // So that objects of both kinds are met.
+    remote_ = open_swift_remote(options, *http_);
+  }
+  // Swift's own words for another implementation of S3.
+  void open_s3_of_swift() {
+    http_ = make_http_client();
+    S3Options options;
+    options.endpoint = environment("VOLARY_TEST_SWIFT_S3_ENDPOINT");
+    options.access_key = environment("VOLARY_TEST_SWIFT_USER");
+    options.secret_key = environment("VOLARY_TEST_SWIFT_KEY");
+    swift_ = open_s3_account(options, *http_, system_clock());
+    swift_container_ = "volary-test-" + random_hex(8);
+    swift_->create_bucket(swift_container_);
+    options.bucket = swift_container_;
+    remote_ = open_s3_remote(options, *http_, system_clock());
+  }
+  void empty_and_remove() {
+    const auto container = swift_->open(swift_container_);
+    std::vector<std::string> all;
+    container->list("", [&](const RemoteObject& object) { all.push_back(object.key); });
+    for_each_index(all.size(), 8, [&](size_t i) { container->remove(all[i]); });
+    swift_->remove_bucket(swift_container_);
+    // No segment was forgotten: their container could go too.
+    for (const Bucket& bucket : swift_->list_buckets()) EXPECT_NE(bucket.name, swift_container_ + "_segments");
+  }
+
   bool is_directory() const { return GetParam() == Kind::directory; }
 
   std::vector<std::string> keys(const std::string& prefix = "") {
@@ -75,6 +116,8 @@ class RemoteContract : public ::testing::TestWithParam<Kind> {
   Path root_;
   std::unique_ptr<TestBucket> bucket_;
   std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<Account> swift_;
+  std::string swift_container_;
   std::unique_ptr<Remote> remote_;
 };
 
@@ -224,11 +267,12 @@ TEST_P(RemoteContract, ListsWhatFindSays) {
 
 TEST_P(RemoteContract, ListsMoreThanAPage) {
   std::vector<std::string> all;
-  for (int i = 0; i < 2'500; ++i) all.push_back(fmt::format("{:02}/object {:04}", i % 7, i));
+  const int count = swift_ ? 252 : 2'500;  // Swift is slow, and asked for smaller pages.
+  for (int i = 0; i < count; ++i) all.push_back(fmt::format("{:02}/object {:04}", i % 7, i));
   for_each_index(all.size(), 8, [&](size_t i) { put(*remote_, all[i], "x"); });
   std::sort(all.begin(), all.end());
   EXPECT_TRUE(keys() == all);
-  EXPECT_EQ(keys("03/").size(), 357u);
+  EXPECT_EQ(keys("03/").size(), swift_ ? 36u : 357u);
 }
 
 TEST_P(RemoteContract, KnowsWhatIsAbsent) {
@@ -301,7 +345,7 @@ TEST_P(RemoteContract, ShowsObjectsOnlyWhole) {
 
 INSTANTIATE_TEST_SUITE_P(Every, RemoteContract,
                          ::testing::Values(Kind::memory, Kind::directory, Kind::s3_path, Kind::s3_virtual_host,
-                                           Kind::s3_tls, Kind::with_retries),
+                                           Kind::s3_tls, Kind::with_retries, Kind::swift, Kind::s3_of_swift),
                          [](const auto& kind) { return name_of_kind(kind.param); });
 
 // The sorting of a directory's walk against the plain sorting of keys.
