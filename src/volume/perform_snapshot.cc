@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/workers.h"
+#include "remote/retry.h"
 #include "volume/ledger.h"
 #include "volume/transfer_rows.h"
 #include "volume/transfers.h"
@@ -50,6 +51,20 @@ std::vector<std::string> below(const Path& directory, const Path& opened, const 
   return relative;
 }
 
+// `work` reads by our descriptor; what it has to say is said of the path that people know.
+template <class Work>
+auto read_by_name(const Path& directory, const Path& opened, Work work) {
+  std::optional<decltype(work())> result;
+  const auto error = error_of([&] { result = work(); });
+  if (!error) return std::move(*result);
+  std::string message = error->message();
+  for (size_t at = 0; (at = message.find(opened.native(), at)) != message.npos; at += directory.native().size())
+    message.replace(at, opened.native().size(), directory.native());
+  Error named(error->code(), Error::Text{message});
+  for (const std::string& line : error->trail()) named.add_to_trail(line);
+  throw Error(named);
+}
+
 }  // namespace
 
 void Transfers::perform_snapshot(const Transfer& transfer, Live& live) {
@@ -57,8 +72,11 @@ void Transfers::perform_snapshot(const Transfer& transfer, Live& live) {
   const Path source(transfer.source_directory);
   const Fd directory = open_resolved(source);
   const Path opened("/proc/self/fd/" + std::to_string(directory.get()));
-  Measured measured;
-  measure(opened, measured, live.stop.get_token());
+  const Measured measured = read_by_name(source, opened, [&] {
+    Measured all;
+    measure(opened, all, live.stop.get_token());
+    return all;
+  });
   const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, caller, transfer.volume); });
   const std::string base = volume.head == 0 ? "" : database_.read([&](Transaction& t) {
     return get_version(t, volume, "").tree;
@@ -76,7 +94,9 @@ void Transfers::perform_snapshot(const Transfer& transfer, Live& live) {
   fault::point("snapshot.planned");
 
   const auto commit = store_.begin_commit();
-  const AddedDirectory added = add_directory(*commit, opened, live.progress, cores(), live.stop.get_token());
+  const AddedDirectory added = read_by_name(source, opened, [&] {
+    return add_directory(*commit, opened, live.progress, cores(), live.stop.get_token());
+  });
   commit->publish();
   fault::point("snapshot.published");
   counts.total = added.summary.files + added.left_out.size();
