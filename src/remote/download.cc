@@ -134,7 +134,7 @@ RemoteObject download(HttpClient& http, Download asked, Sink& sink) {
   return object;
 }
 
-Errc errc_of_http_status(int status) {
+Errc errc_of_remote_status(int status) {
   switch (status) {
     case 401: case 403: return Errc::denied;
     case 404: case 410: return Errc::not_found;

@@ -29,9 +29,10 @@ RemoteObject download(HttpClient& http, Download download, Sink& sink);
 std::optional<uint64_t> parse_number(std::string_view text);
 std::optional<uint64_t> content_length(const HttpResponse& response);
 
-// What the status of an answer without words of its own means: 401 and 403 `denied`, 404 and 410 `not_found`, 412
-// `conflict`, 416 and other 4xx `invalid`, 408, 429 and 5xx `unavailable`, 507 `exhausted`.
-Errc errc_of_http_status(int status);
+// What the status of a store's answer without words of its own means (errc_of_http_status of core/ reads Volary's own
+// answers, where a 500 is our fault and no reason to ask again): 401 and 403 `denied`, 404 and 410 `not_found`, 412
+// `conflict`, 413 and 507 `exhausted`, 416 and other 4xx `invalid`, 408, 429 and 5xx `unavailable`.
+Errc errc_of_remote_status(int status);
 // The wait that the answer asks for, or 0.
 int64_t asked_backoff_millis(const HttpResponse& response);
 

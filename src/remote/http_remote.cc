@@ -189,7 +189,7 @@ Error HttpRemote::refusal(const std::string& key, const HttpResponse& response) 
     return Error(Errc::conflict, "'{}' in {} is another one by now", printable(key), description_);
   const bool is_anonymous = options_.token.empty() && options_.user.empty();
   const std::string_view hint = response.status == 401 && is_anonymous ? ": it wants a token or a password" : "";
-  Error error(errc_of_http_status(response.status), "{} answers {} when asked for '{}'{}", description_,
+  Error error(errc_of_remote_status(response.status), "{} answers {} when asked for '{}'{}", description_,
               response.status, printable(key), hint);
   error.set_backoff_millis(asked_backoff_millis(response));
   return error;

@@ -196,7 +196,7 @@ Error SwiftConnection::refusal(const SwiftCall& call, const HttpResponse& respon
   if (response.status == 404)
     return Error(Errc::not_found, "there is no '{}' in {}", printable(call.key), where);
   const std::string words = words_of(response.body);
-  Errc code = errc_of_http_status(response.status);
+  Errc code = errc_of_remote_status(response.status);
   if (response.status == 409) code = Errc::conflict;
   if (response.status == 422) code = Errc::unavailable;  // Its MD5 is another: bytes changed on the way.
   const std::string what = call.key.empty() ? call.method : fmt::format("{} '{}'", call.method, printable(call.key));

@@ -28,7 +28,9 @@ RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& d
     }
     const std::string_view below = std::string_view(object.key).substr(prefix.size());
     if (std::string flaw = TreePath::flaw_of(below); !flaw.empty()) {
-      listing.odd.push_back({std::string(below), object.size, std::move(flaw)});
+      // Said of the key that people know: '/x' below 'd/' is the empty component of 'd//x'.
+      const std::string whole = TreePath::flaw_of(object.key);
+      listing.odd.push_back({std::string(below), object.size, whole.empty() ? std::move(flaw) : whole});
       return;
     }
     Listed& file = listing.files.emplace_back();
