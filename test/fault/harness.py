@@ -90,7 +90,7 @@ class Bench:
     def points(self, act: str, calls: str = "all") -> int:
         """How many there are of a class. Threads make the number vary a little: the least of three counts."""
         counts = []
-        for _ in range(3 if act in ("import", "snapshot") else 1):
+        for _ in range(3 if act in ("import", "export", "snapshot") else 1):
             data, _ = self.fresh(act)
             outcome = self.perform(act, data, "", ["--act", "count", "--class", calls])
             assert outcome.exit == 0, outcome.said

@@ -22,6 +22,7 @@ PLANTED = [
     ("store.no_mark", "kill", "commit"),                # Nothing says what a crash may have torn.
     ("store.no_recovery", "kill", "commit"),            # What it says is not looked at.
     ("import.row_first", "cut", "import"),              # The version's row comes before its trees are durable.
+    ("remote.no_sync", "cut", "export"),                # An object of a directory gets its name before its bytes are durable.
     ("db.no_sync", "cut", "books"),                     # The database's log is not synced.
     ("ledger.head_stays", "plain", "commit"),           # A version is made, and the head does not move.
     ("ledger.any_epoch", "model_test", "Volumes.*"),    # Who has lost its lease may commit.

@@ -5,6 +5,7 @@
 //   commit   directories become versions of a volume, one after the other
 //   harvest  what jobs wrote becomes versions of a volume
 //   import   a datastore's directories become versions of a volume, by Transfers and its workers
+//   export   versions of a volume go into a directory, one after the other, each in the place of the one before
 //   snapshot directories of the machine become versions, in the same way
 //   sweep    all but the newest version go, then what nothing refers to any more, at once; commits come between
 //   books    volumes are made, tagged, changed and deleted
@@ -123,14 +124,7 @@ void prepare_import(const Path& data, const Path& inputs) {
 
 // Waits for a transfer that was accepted, and tells of its version.
 void finish_transfer(Place& place, const std::string& id) {
-  acknowledge("accepted {}", id);
-  for (int waited = 0;; ++waited) {
-    const Transfer now = place.transfers.get(alice, id);
-    if (now.state == TransferState::done) return acknowledge_version(place, "v", now.version);
-    if (is_terminal(now.state)) throw Error(Errc::unavailable, "transfer {} failed: {}", id, now.error);
-    if (place.had_trouble || waited > 30'000) throw Error(Errc::unavailable, "transfer {} goes on trying", id);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  acknowledge_version(place, "v", wait_for_transfer(place, id).version);
 }
 
 void perform_import(const Path& data, const Path&) {
@@ -141,6 +135,15 @@ void perform_import(const Path& data, const Path&) {
     wanted.confirmed = true;
     finish_transfer(place, place.transfers.create(alice, TransferKind::import, "v", wanted).id);
   }
+}
+
+// --- export
+
+void prepare_export(const Path& data, const Path& inputs) {
+  prepare_volume(data, inputs);
+  Place place(data);
+  for (int round = 1; round <= rounds; ++round) commit_round(place, inputs, round);
+  prepare_target(data, inputs);
 }
 
 // --- snapshot
@@ -221,6 +224,7 @@ const std::map<std::string, Act>& acts() {
       {"commit", {prepare_volume, perform_commit}},
       {"harvest", {prepare_harvest, perform_harvest}},
       {"import", {prepare_import, perform_import}},
+      {"export", {prepare_export, perform_export}},
       {"snapshot", {prepare_volume, perform_snapshot}},
       {"sweep", {prepare_sweep, perform_sweep}},
       {"books", {prepare_books, perform_books}},
@@ -235,6 +239,17 @@ const Act& act_named(const std::string& name) {
 }
 
 }  // namespace
+
+Transfer wait_for_transfer(Place& place, const std::string& id) {
+  acknowledge("accepted {}", id);
+  for (int waited = 0;; ++waited) {
+    const Transfer now = place.transfers.get(alice, id);
+    if (now.state == TransferState::done) return now;
+    if (is_terminal(now.state)) throw Error(Errc::unavailable, "transfer {} failed: {}", id, now.error);
+    if (place.had_trouble || waited > 30'000) throw Error(Errc::unavailable, "transfer {} goes on trying", id);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
 
 void prepare(const std::string& act, const Path& data, const Path& inputs) {
   if (const auto& work = act_named(act).prepare) work(data, inputs);

@@ -240,6 +240,10 @@ std::vector<std::string> check(const Path& data, const Path& inputs, const std::
   Check check(place, inputs, acknowledged);
   if (acknowledged.are_books) check_books(place, data, acknowledged.books, check.found);
   check.all();
+  const auto add_flaws = [&] {
+    for (const std::string& flaw : flaws_of_target(place, inputs)) check.found.push_back(flaw);
+  };
+  add_flaws();
   place.transfers.start();
   const auto busy = [&] {
     const auto all = place.transfers.list(alice, "");
@@ -249,6 +253,7 @@ std::vector<std::string> check(const Path& data, const Path& inputs, const std::
   if (busy()) check.found.push_back("a transfer does not end");
   place.transfers.stop();
   if (!acknowledged.transfers.empty()) check.all();
+  add_flaws();
   check.idle();
   if (check.found.empty()) use_again(place);
   return check.found;

@@ -65,6 +65,15 @@ void prepare(const std::string& act, const Path& data, const Path& inputs);
 void perform(const std::string& act, const Path& data, const Path& inputs);
 std::vector<std::string> names_of_acts();
 
+// Waits for a transfer that was accepted, and acknowledges that; throws if it fails. (acts.cc)
+Transfer wait_for_transfer(Place& place, const std::string& id);
+
+// --- exports (exports.cc): into a directory below the data directory.
+inline constexpr const char* target_name = "target";
+void prepare_target(const Path& data, const Path& inputs);
+void perform_export(const Path& data, const Path& inputs);
+std::vector<std::string> flaws_of_target(Place& place, const Path& inputs);
+
 // --- books (books.cc): the many small changes of the database alone, each acknowledged by its number.
 size_t books_size();
 void change_books(Place& place, size_t step);
