@@ -172,6 +172,12 @@ void add_reading_routes(std::vector<Route>& routes, Services& services) {
                      .query = {{.name = "prefix", .description = "Only those whose keys begin so"}},
                      .answer_type = "application/x-ndjson"},
                     [&services](const Call& call) { return list_objects(services, call); }});
+  routes.push_back({Method::get, objects_path + "/properties", Permission::datastore_read,
+                    {.name = "get_object", .summary = "What is known of an object, without its bytes",
+                     .query = {key_parameter()}},
+                    [&services](const Call& call) {
+                      return services.objects.open(call.caller(), place_of(call), key_of(call)).look();
+                    }});
   routes.push_back({Method::get, objects_path + "/content", Permission::datastore_read,
                     {.name = "read_object", .summary = "The bytes of an object, all or a range",
                      .description = "Understands `Range` and, with an ETag, `If-Match`.",

@@ -12,6 +12,8 @@ namespace volary {
 namespace {
 
 constexpr uint64_t seconds_endless = 7 * 86400;
+constexpr uint64_t soon_seconds = 2;
+constexpr uint64_t storing_seconds = 900;  // A large object is put together by its store before the answer comes.
 constexpr int attempts_max = 60;  // To connect again, one a second.
 constexpr uint64_t page_items = 1000;
 
@@ -153,6 +155,16 @@ json::value Client::get(const std::string& path, const Query& query, Patience pa
   return answer(send(wanted));
 }
 
+std::optional<json::value> Client::get_soon(const std::string& path) {
+  HttpRequest asked = request("GET", path, {});
+  asked.stall_seconds = soon_seconds;
+  try {
+    return answer(send(asked));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 std::optional<json::value> Client::find(const std::string& path) {
   const HttpResponse response = send(request("GET", path, {}));
   if (response.status == 404) return std::nullopt;
@@ -252,8 +264,18 @@ json::array Client::list(const std::string& path, const Query& query, uint64_t l
   return all;
 }
 
-void Client::stream(const std::string& path, const Query& query, Sink& sink) {
+json::value Client::put_bytes(const std::string& path, const Query& query, Source& source, uint64_t bytes) {
+  HttpRequest wanted = request("PUT", path, query);
+  wanted.headers.emplace_back("content-type", "application/octet-stream");
+  wanted.source = &source;
+  wanted.source_bytes = bytes;
+  wanted.stall_seconds = storing_seconds;
+  return answer(send(wanted));
+}
+
+void Client::stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers) {
   HttpRequest asked = request("GET", path, query);
+  asked.headers.insert(asked.headers.end(), headers.begin(), headers.end());
   asked.stall_seconds = seconds_endless;
   const HttpResponse response = send(asked, &sink);
   if (response.status / 100 != 2) throw error_of(response);

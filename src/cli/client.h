@@ -59,12 +59,15 @@ class Client {
 
   json::value get(const std::string& path, const Query& query = {}, Patience patience = Patience::usual);
   std::optional<json::value> find(const std::string& path);  // Nothing for not_found.
+  std::optional<json::value> get_soon(const std::string& path);  // Nothing for whatever is no answer in two seconds.
   json::value post(const std::string& path, const json::value& body, const Query& query = {},
                    Patience patience = Patience::usual);
   // Nothing if the server answers `exists`.
   std::optional<json::value> post_new(const std::string& path, const json::value& body);
   json::value patch(const std::string& path, const json::value& body);
   void put(const std::string& path);
+  // Sends `bytes` of `source`. Once: who can begin anew gives another source.
+  json::value put_bytes(const std::string& path, const Query& query, Source& source, uint64_t bytes);
   void remove(const std::string& path);
   void remove_if_present(const std::string& path);
   // A text as it is: /openapi.json.
@@ -75,8 +78,9 @@ class Client {
                  uint64_t limit = UINT64_MAX);
   json::array list(const std::string& path, const Query& query = {}, uint64_t limit = UINT64_MAX);
 
-  // A stream of bytes into `sink`, once.
-  void stream(const std::string& path, const Query& query, Sink& sink);
+  // A stream of bytes into `sink`, once; with these headers besides.
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  void stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers = {});
   // Gives each event's record to `seen` until that says Ended::yes. Connects again when the connection breaks, for up
   // to a minute without any event; calls `lost` each time that the server begins not to answer.
   void follow(const std::string& path, const std::function<Ended(const json::value&)>& seen,

@@ -24,6 +24,7 @@ enum class Words {
   jobs,
   transfers,
   datastores,
+  containers,  // CONTAINER@DATASTORE
   prefixes,  // DATASTORE:PREFIX
   secrets,
   tokens,
@@ -92,6 +93,10 @@ std::vector<Command> mount_commands();       // mount_commands.cc
 std::vector<Command> transfer_commands();    // transfer_commands.cc
 std::vector<Command> project_commands();     // project_commands.cc
 std::vector<Command> datastore_commands();   // datastore_commands.cc
+std::vector<Command> bucket_commands();      // bucket_commands.cc
+std::vector<Command> object_commands();      // object_commands.cc
+std::vector<Command> object_upload_commands();    // object_upload_command.cc
+std::vector<Command> object_download_commands();  // object_download_command.cc
 std::vector<Command> secret_commands();      // secret_commands.cc
 std::vector<Command> job_run_commands();     // job_run_command.cc
 std::vector<Command> job_commands();         // job_commands.cc

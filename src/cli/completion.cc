@@ -6,6 +6,7 @@
 
 #include "cli/command_tree.h"
 #include "cli/session.h"
+#include "record/datastore.h"
 
 namespace volary {
 namespace {
@@ -136,6 +137,24 @@ constexpr NameSource sources[] = {{Words::volumes, "volumes", "name"},       {Wo
                                {Words::secrets, "secrets", "name"},       {Words::tokens, "tokens", "id"},
                                {Words::projects, "projects", "name"}};
 
+// "data@gra": the buckets of all datastores that have some, as far as their stores answer soon.
+std::vector<std::string> container_names(Client& client, uint64_t names_max) {
+  std::vector<std::string> names;
+  for (const json::value& item : client.list(api_path({"datastores"}), {}, names_max)) {
+    const auto store = typed<Datastore>(item);
+    if (store.kind == DatastoreKind::hugging_face) continue;
+    if (!store.bucket.empty()) {
+      names.push_back(store.bucket + "@" + store.name);
+      continue;
+    }
+    const auto answer = client.get_soon(api_path({"datastores", store.name, "buckets"}));
+    if (!answer) continue;  // A store that does not answer has nothing to offer.
+    for (const json::value& bucket : answer->at("items").as_array())
+      names.push_back(std::string(bucket.at("name").as_string()) + "@" + store.name);
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string completion_lines(const std::vector<Command>& commands, const std::vector<std::string>& words,
@@ -150,6 +169,7 @@ std::string completion_answer(const std::vector<Command>& commands, const std::v
     std::vector<std::string> names;
     Client* client = session.running_client();  // To look something up never starts a server.
     if (!client) return names;
+    if (wanted == Words::containers) return container_names(*client, names_max);
     for (const NameSource& source : sources)
       if (source.words == wanted)
         for (const json::value& item : client->list(api_path({source.path}), {}, names_max))

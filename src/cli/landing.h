@@ -1,0 +1,75 @@
+// cli/landing.h: a directory that files arrive in, under names that somebody else chose.
+//
+// No name leads out of it: parts that are empty, "." or ".." are refused, and no link below the directory is followed.
+// A file gets its name only when it is whole. What came of one that is not stays beside it, and is gone on with.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/file.h"
+
+namespace volary {
+
+// A file on its way. One thread.
+class Arrival final : public Sink {
+ public:
+  Arrival(Fd parent, Fd file, std::string part_name, std::string name, Path shown);
+  // What is there already, of an earlier try.
+  uint64_t bytes() const { return bytes_; }
+  void write(std::string_view bytes) override;
+  // Forgets what is there.
+  void begin_anew();
+  // Gives it its name, replacing a file of that name. Throws `conflict` where a directory has it.
+  void finish(bool is_executable);
+
+ private:
+  Fd parent_;
+  Fd file_;
+  const std::string part_name_;
+  const std::string name_;
+  const Path shown_;  // For messages.
+  uint64_t bytes_ = 0;
+};
+
+// Any thread may call, for different names.
+class Landing {
+ public:
+  // Throws `not_found` if there is no such directory.
+  explicit Landing(const Path& directory);
+
+  // Throws `invalid` if `name` cannot be that of a file below. All functions do.
+  static void check(std::string_view name);
+  bool has(const std::string& name) const;
+  // `mark` is what tells this content from another of the same name: what an earlier try left counts only if it had the
+  // same.
+  Arrival begin(const std::string& name, const std::string& mark) const;
+  void make_directory(const std::string& name) const;
+  void make_symlink(const std::string& name, const std::string& target) const;
+  // `target` is the name of a file here.
+  void make_hard_link(const std::string& name, const std::string& target) const;
+
+  // Files and links below `directory` ("" is all), but for what is still on its way.
+  void each_file(const std::string& directory, const std::function<void(const std::string& name)>& visit) const;
+  // With the directories that it leaves empty.
+  void remove(const std::string& name) const;
+  // To another landing on the same file system, replacing what is there.
+  void move(const std::string& name, const Landing& target) const;
+
+  const Path& path() const { return path_; }
+  // All that has arrived is durable.
+  void sync() const;
+
+ private:
+  enum class Missing { make, leave };
+  // The directory of `name`; nothing if there is none.
+  std::optional<Fd> open_parent(const std::string& name, Missing missing) const;
+
+  Path path_;
+  Fd directory_;
+};
+
+}  // namespace volary

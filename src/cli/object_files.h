@@ -1,0 +1,33 @@
+// cli/object_files.h: the files that are to be uploaded, and what each shall be called.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/object_names.h"
+#include "core/clock.h"
+#include "core/file.h"
+
+namespace volary {
+
+struct ObjectFile {
+  std::string name;  // Of the object.
+  Path path;
+  uint64_t size = 0;
+  Time modified;
+  bool is_executable = false;
+};
+
+struct ObjectFiles {
+  std::vector<ObjectFile> files;        // By name.
+  std::vector<std::string> scopes;     // What the names of all that lies in each directory begin with.
+  std::vector<std::string> left_out;   // A line each: what is neither file nor directory, and links to directories.
+};
+
+// Directories with all below, without what .ovhaiignore in them, or in the working directory, says. Links to files
+// count as the files. Throws `not_found`, and `invalid` if two files would get one name, or one gets no name or none in
+// UTF-8.
+ObjectFiles find_object_files(const std::vector<std::string>& paths, const Renaming& renaming);
+
+}  // namespace volary

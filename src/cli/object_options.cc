@@ -1,0 +1,33 @@
+// cli/object_options.cc: words and counts of cli/object_options.h.
+#include "cli/object_options.h"
+
+namespace volary {
+
+size_t workers_of(const std::optional<std::string>& text) {
+  if (!text) return workers_default;
+  const uint64_t count = parse_count(*text, "--workers", 1);
+  if (count > workers_max)
+    throw Error(Errc::invalid, "'{}' is no value for --workers: expected at most {}", *text, workers_max);
+  return count;
+}
+
+std::string objects_text(uint64_t count) { return fmt::format("{} object{}", count, count == 1 ? "" : "s"); }
+
+std::string in_older_words(std::string_view example) {
+  constexpr std::string_view words = "bucket object ";
+  std::string older;
+  while (!example.empty()) {
+    const size_t end = std::min(example.find('\n'), example.size());
+    std::string line(example.substr(0, end));
+    example.remove_prefix(std::min(end + 1, example.size()));
+    line.replace(line.find(words), words.size(), "data ");
+    const size_t at = line.find('@');
+    const size_t start = line.rfind(' ', at) + 1;
+    const size_t stop = std::min(line.find(' ', at), line.size());
+    line.replace(start, stop - start, line.substr(at + 1, stop - at - 1) + " " + line.substr(start, at - start));
+    older += (older.empty() ? "" : "\n") + line;
+  }
+  return older;
+}
+
+}  // namespace volary

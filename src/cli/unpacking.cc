@@ -1,0 +1,99 @@
+// cli/unpacking.cc: entries of an archive as files, each checked by name and by where it points.
+//
+// A link's target may begin with as many ".." as there are directories above the link, and have no others: behind a
+// name that is itself a link, ".." would lead elsewhere than its text says.
+#include "cli/unpacking.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "core/tree_path.h"
+
+namespace volary {
+
+Unpacking::Unpacking(const Landing& landing)
+    : landing_(landing), hidden_path_(landing.path() / (".volary-unpacking-" + random_hex(8))) {
+  volary::make_directory(hidden_path_, 0700);
+  hidden_ = std::make_unique<Landing>(hidden_path_);
+}
+
+Unpacking::~Unpacking() {
+  arrival_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(hidden_path_, ignored);  // Removes links, follows none.
+}
+
+// "./a/b/" is "a/b"; "." is "".
+std::string Unpacking::checked_name(std::string name) const {
+  if (name.starts_with('/'))
+    throw Error(Errc::invalid, "the archive's '{}' is absolute: it would be outside of the directory", printable(name));
+  while (name.starts_with("./")) name.erase(0, name.find_first_not_of('/', 1));
+  while (name.ends_with('/')) name.pop_back();
+  if (name == ".") name.clear();
+  if (!name.empty())
+    during("unpacking '" + printable(name) + "'", [&] { Landing::check(name); });
+  return name;
+}
+
+void Unpacking::check_target(const std::string& name, const std::string& target) const {
+  const auto depth = static_cast<size_t>(std::count(name.begin(), name.end(), '/'));
+  std::string_view left = target;
+  size_t ups = 0;
+  while (left == ".." || left.starts_with("../")) {
+    left.remove_prefix(std::min<size_t>(3, left.size()));
+    ++ups;
+  }
+  const std::string rest = "/" + std::string(left) + "/";
+  if (target.empty() || target.starts_with('/') || ups > depth || rest.find("/../") != std::string::npos)
+    throw Error(Errc::invalid, "the archive's link '{}' points to '{}', which may be outside of the directory",
+                printable(name), printable(target));
+}
+
+void Unpacking::begin(const ArchiveEntry& entry) {
+  const std::string name = checked_name(entry.name);
+  is_executable_ = entry.is_executable;
+  if (name.empty()) {
+    if (entry.kind != EntryKind::directory) throw Error(Errc::invalid, "the archive has a file without a name");
+    return;
+  }
+  switch (entry.kind) {
+    case EntryKind::directory:
+      hidden_->make_directory(name);
+      directories_.push_back(name);
+      return;
+    case EntryKind::symlink:
+      check_target(name, entry.target);
+      hidden_->remove(name);
+      hidden_->make_symlink(name, entry.target);
+      return;
+    case EntryKind::hard_link:
+      hidden_->make_hard_link(name, checked_name(entry.target));
+      return;
+    case EntryKind::file:
+      arrival_ = std::make_unique<Arrival>(hidden_->begin(name, ""));
+      return;
+  }
+}
+
+void Unpacking::end() {
+  if (!arrival_) return;
+  arrival_->finish(is_executable_);
+  arrival_.reset();
+}
+
+uint64_t Unpacking::finish(Overwrite overwrite) {
+  reader_.finish();
+  std::vector<std::string> names;
+  hidden_->each_file("", [&](const std::string& name) { names.push_back(name); });
+  for (const std::string& name : directories_) landing_.make_directory(name);
+  uint64_t moved = 0;
+  for (const std::string& name : names) {
+    if (overwrite == Overwrite::no && landing_.has(name)) continue;
+    hidden_->move(name, landing_);
+    ++moved;
+  }
+  return moved;
+}
+
+}  // namespace volary
