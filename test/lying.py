@@ -16,6 +16,7 @@ import http.server
 import re
 import socket
 import struct
+import sys
 import threading
 import time
 import urllib.parse
@@ -117,8 +118,14 @@ class LyingS3:
             def log_message(self, *_):
                 pass
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                if not isinstance(sys.exc_info()[1], ConnectionError):  # Clients are killed, too.
+                    super().handle_error(*_)
+
+        server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return server
 
@@ -131,6 +138,9 @@ class LyingS3:
         bucket, _, key = urllib.parse.unquote(url.path[1:], errors="surrogateescape").partition("/")
         headers = {name.lower(): value for name, value in http_request.headers.items()}
         body = http_request.rfile.read(int(headers.get("content-length", 0)))
+        if len(body) < int(headers.get("content-length", 0)):  # Whoever sent it has died: nothing is done.
+            http_request.close_connection = True
+            return
         query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         request = Request(http_request.command, bucket, key, query, headers, body)
         with self.lock:

@@ -2,7 +2,7 @@
 the invariants. A run counts only if its fault really happened: the tracer says so, and the exit status proves it.
 
 A machine point is the n-th call by which an act changes files (test/fault/tracer.cc lists them), or one of its
-acknowledgements.
+acknowledgements. A network point is the n-th request to the server of objects, before or after it is carried out.
 """
 import ctypes
 import dataclasses
@@ -12,15 +12,33 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test"))
+
+import lying  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("VOLARY_PROGRAM", ROOT / "build/dev/volary")).parent
 WORKLOAD, TRACER = BUILD / "volary_workload", BUILD / "volary_tracer"
 ACTS = subprocess.run([WORKLOAD, "acts"], capture_output=True, text=True, check=True).stdout.split()
+FILE_ACTS = [act for act in ACTS if act not in ("fetch", "send")]
+BUCKET_ACTS = [act for act in ACTS if act not in FILE_ACTS]
+THREADED = ["import", "export", "fetch", "send", "snapshot"]
 KILLED = 137
 SECONDS_MAX = 120
+
+
+TALLY: dict[str, tuple[int, int]] = {}
+
+
+def tally(what: str, happened: int, wanted: int) -> None:
+    """For what is said at the end (conftest.py): how many of the faults that were wanted happened."""
+    before = TALLY.get(what, (0, 0))
+    TALLY[what] = before[0] + happened, before[1] + wanted
 
 
 @dataclasses.dataclass
@@ -61,8 +79,20 @@ class Bench:
         self.templates = {}
         self.number = 0
         run([WORKLOAD, "inputs", self.inputs])
+        large = self.inputs / "large"
+        self.rounds = {path.relative_to(large).as_posix(): path.read_bytes() for path in large.rglob("*") if path.is_file()}
+        self.server = lying.LyingS3(page=8)
+        self.server.buckets["source"] = dict(self.rounds)
+        self.fill_target()
+        self.env = {**os.environ, "VOLARY_WORKLOAD_S3": self.server.url}
+
+    def fill_target(self):
+        """As it is before anybody exports: the first round."""
+        self.server.buckets["target"] = {name[2:]: file for name, file in self.rounds.items() if name.startswith("1/")}
+        self.server.uploads.clear()
 
     def close(self):
+        self.server.end()
         self.own.cleanup()
 
     def __enter__(self):
@@ -75,7 +105,7 @@ class Bench:
         """A data directory for `act` and what its making acknowledged. None: the act makes its own."""
         if act not in self.templates:
             data = self.root / f"prepared-{act}"
-            said = run([WORKLOAD, "prepare", act, data, self.inputs])
+            said = run([WORKLOAD, "prepare", act, data, self.inputs], self.env)
             self.templates[act] = (data if data.exists() else None, said)
         return self.templates[act]
 
@@ -85,12 +115,14 @@ class Bench:
         data = self.at / str(self.number)
         if template:
             run(["cp", "-a", template, data])
+        if act in BUCKET_ACTS:
+            self.fill_target()
         return data, said
 
     def points(self, act: str, calls: str = "all") -> int:
         """How many there are of a class. Threads make the number vary a little: the least of three counts."""
         counts = []
-        for _ in range(3 if act in ("import", "export", "snapshot") else 1):
+        for _ in range(3 if act in THREADED else 1):
             data, _ = self.fresh(act)
             outcome = self.perform(act, data, "", ["--act", "count", "--class", calls])
             assert outcome.exit == 0, outcome.said
@@ -106,7 +138,7 @@ class Bench:
             result = subprocess.run([TRACER, "--below", below or data, *options, "--at", str(at), "--",
                                      WORKLOAD, "perform", act, data, self.inputs],
                                     stdout=out, stderr=subprocess.PIPE, text=True, timeout=SECONDS_MAX,
-                                    env={**os.environ, "VOLARY_PLANTED": self.planted})
+                                    env={**self.env, "VOLARY_PLANTED": self.planted})
         assert result.returncode == 0, result.stderr
         *said, report = result.stderr.splitlines()
         report, text = json.loads(report), acknowledged.read_text()
@@ -115,12 +147,12 @@ class Bench:
 
     def check(self, data: pathlib.Path, acknowledged: str) -> list[str]:
         if self.planted:
-            subprocess.run([WORKLOAD, "recover", data], env={**os.environ, "VOLARY_PLANTED": self.planted},
+            subprocess.run([WORKLOAD, "recover", data], env={**self.env, "VOLARY_PLANTED": self.planted},
                            stderr=subprocess.DEVNULL, timeout=SECONDS_MAX)
         acked = self.root / "acked"
         acked.write_text(acknowledged)
         result = subprocess.run([WORKLOAD, "check", data, self.inputs, acked], capture_output=True, text=True,
-                                timeout=SECONDS_MAX)
+                                timeout=SECONDS_MAX, env=self.env)
         if result.returncode == 0:
             return []
         return result.stdout.splitlines() or [f"the check ended with {result.returncode}: {result.stderr}"]
@@ -137,6 +169,33 @@ class Bench:
         """The `at`-th call of a class fails."""
         return self.under(act, at, ["--act", "fail", "--errno", str(errno), "--class", calls, *options], "failing\n")
 
+    def requests(self, act: str) -> int:
+        """How many an act makes: the least of three counts."""
+        return min(self.kill_at_request(act, 0).calls for _ in range(3))
+
+    def kill_at_request(self, act: str, at: int, is_done: bool = False) -> Outcome:
+        """SIGKILL when the `at`-th request comes, which is carried out or not; nobody learns of it."""
+        data, before = self.fresh(act)
+        said = self.root / "said"
+        requests = Requests(at, is_done)
+        self.server.faults.append(requests)
+        with open(self.root / "acknowledged", "w+") as out, open(said, "w") as err:
+            out.write(before)
+            out.flush()
+            with self.server.lock:  # No request comes before it is known whom to kill.
+                process = subprocess.Popen([WORKLOAD, "perform", act, data, self.inputs], stdout=out, stderr=err,
+                                           env={**self.env, "VOLARY_PLANTED": self.planted})
+                requests.process = process
+            status = process.wait(timeout=SECONDS_MAX)
+            self.server.faults.remove(requests)
+            out.seek(0)
+            text = out.read()
+        outcome = Outcome(act, at, requests.calls, requests.fired, 0, [], requests.call, requests.path,
+                          status if status >= 0 else 128 - status, text, said.read_text(), [])
+        outcome.wrong = self.check(data, text)
+        shutil.rmtree(data)
+        return outcome
+
     def under(self, act: str, at: int, options: list[str], said: str = "") -> Outcome:
         data, before = self.fresh(act)
         before += said
@@ -144,6 +203,28 @@ class Bench:
         outcome.wrong = self.check(data, outcome.acknowledged)
         shutil.rmtree(data)
         return outcome
+
+
+class Requests:
+    """Of one run, counted; at one of them the process dies. Stands among the faults of the server of objects."""
+
+    def __init__(self, at: int, is_done: bool):
+        self.at, self.is_done, self.calls, self.fired, self.call, self.path = at, is_done, 0, 0, "", ""
+        self.process = None
+        after = lambda _server, _request, _answer: self.kill()
+        self.act = after if is_done else lying.at("instead", lambda _server, _request: self.kill())
+
+    def takes(self, request: lying.Request) -> bool:
+        self.calls += 1
+        if self.calls != self.at:
+            return False
+        self.call, self.path = request.kind, request.key
+        return True
+
+    def kill(self) -> lying.Answer:
+        self.fired += 1
+        self.process.send_signal(signal.SIGKILL)
+        return lying.Answer(lost=True)
 
 
 @functools.cache
@@ -201,8 +282,8 @@ class Disk:
 
 
 
-def run(words) -> str:
-    result = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=SECONDS_MAX)
+def run(words, env: dict[str, str] | None = None) -> str:
+    result = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=SECONDS_MAX, env=env)
     assert result.returncode == 0, f"{' '.join(map(str, words))}: {result.returncode}\n{result.stdout}{result.stderr}"
     return result.stdout
 

@@ -6,6 +6,8 @@
 //   harvest  what jobs wrote becomes versions of a volume
 //   import   a datastore's directories become versions of a volume, by Transfers and its workers
 //   export   versions of a volume go into a directory, one after the other, each in the place of the one before
+//   fetch    the same from a bucket, a file that travels in parts among them
+//   send     the same into a bucket
 //   snapshot directories of the machine become versions, in the same way
 //   sweep    all but the newest version go, then what nothing refers to any more, at once; commits come between
 //   books    volumes are made, tagged, changed and deleted
@@ -52,13 +54,17 @@ void take_lease(Place& place, const std::string& volume, const Holder& holder) {
 
 Holder holder_of(int round) { return {"job", fmt::format("job-{}", round)}; }
 
-void commit_round(Place& place, const Path& inputs, int round) {
+void commit_directory(Place& place, const Path& directory, int round, const std::string& message) {
   take_lease(place, "v", holder_of(round));
   const auto commit = place.store->begin_commit();
   Progress progress;
-  const TreeSummary tree = add_directory(*commit, input_of(inputs, round), progress, 1).summary;
+  const TreeSummary tree = add_directory(*commit, directory, progress, 1).summary;
   commit->publish();
-  acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), fmt::format("round {}", round)));
+  acknowledge_version(place, "v", commit_tree(place, "v", tree, holder_of(round), message));
+}
+
+void commit_round(Place& place, const Path& inputs, int round) {
+  commit_directory(place, input_of(inputs, round), round, fmt::format("round {}", round));
 }
 
 // --- first
@@ -71,11 +77,13 @@ void perform_first(const Path& data, const Path&) {
 
 // --- commit
 
-void prepare_volume(const Path& data, const Path&) {
+void prepare_volume_of(const Path& data, uint64_t quota) {
   Place place(data);
-  place.volumes.create(alice, {"v", {}, {}, 10 << 20, {}});
+  place.volumes.create(alice, {"v", {}, {}, quota, {}});
   acknowledge("volume v");
 }
+
+void prepare_volume(const Path& data, const Path&) { prepare_volume_of(data, 10 << 20); }
 
 void perform_commit(const Path& data, const Path& inputs) {
   Place place(data);
@@ -127,15 +135,28 @@ void finish_transfer(Place& place, const std::string& id) {
   acknowledge_version(place, "v", wait_for_transfer(place, id).version);
 }
 
-void perform_import(const Path& data, const Path&) {
+void import_rounds(const Path& data, std::string_view kind) {
   Place place(data);
   place.transfers.start();
   for (int round = 1; round <= rounds; ++round) {
-    NewTransfer wanted{"here", std::to_string(round), {}, Strategy::mirror, {}, fmt::format("round {}", round), {}};
+    NewTransfer wanted{"here", std::to_string(round), {}, Strategy::mirror, {}, fmt::format("{} {}", kind, round), {}};
     wanted.confirmed = true;
     finish_transfer(place, place.transfers.create(alice, TransferKind::import, "v", wanted).id);
   }
 }
+
+void perform_import(const Path& data, const Path&) { import_rounds(data, "round"); }
+
+// --- fetch
+
+constexpr uint64_t large_quota = 30 << 20;
+
+void prepare_fetch(const Path& data, const Path&) {
+  prepare_volume_of(data, large_quota);
+  Place(data).datastores.create(alice, bucket_named("here", "source"));
+}
+
+void perform_fetch(const Path& data, const Path&) { import_rounds(data, "large"); }
 
 // --- export
 
@@ -144,6 +165,16 @@ void prepare_export(const Path& data, const Path& inputs) {
   Place place(data);
   for (int round = 1; round <= rounds; ++round) commit_round(place, inputs, round);
   prepare_target(data, inputs);
+}
+
+// --- send
+
+void prepare_send(const Path& data, const Path& inputs) {
+  prepare_volume_of(data, large_quota);
+  Place place(data);
+  for (int round = 1; round <= rounds; ++round)
+    commit_directory(place, large_input_of(inputs, round), round, fmt::format("large {}", round));
+  place.datastores.create(alice, bucket_named("there", "target"));
 }
 
 // --- snapshot
@@ -225,6 +256,8 @@ const std::map<std::string, Act>& acts() {
       {"harvest", {prepare_harvest, perform_harvest}},
       {"import", {prepare_import, perform_import}},
       {"export", {prepare_export, perform_export}},
+      {"fetch", {prepare_fetch, perform_fetch}},
+      {"send", {prepare_send, perform_send}},
       {"snapshot", {prepare_volume, perform_snapshot}},
       {"sweep", {prepare_sweep, perform_sweep}},
       {"books", {prepare_books, perform_books}},

@@ -108,17 +108,17 @@ class Check {
     }
   }
 
-  // What `message`, "round K", must hold.
+  // What a version of `message`, "round K", must hold.
   std::string checksum_of_round(const std::string& message) {
     auto& known = checksums_[message];
-    if (known.empty() && message.starts_with("round ")) {
+    const auto from = [&](std::string_view word, auto input) {
+      if (!known.empty() || !message.starts_with(word)) return;
       Progress progress;
-      known = checksum_of_directory(input_of(inputs_, std::stoi(message.substr(6))), progress, 1).checksum.hex();
-    }
-    if (known.empty() && message.starts_with("linked ")) {
-      Progress progress;
-      known = checksum_of_directory(linked_input_of(inputs_, std::stoi(message.substr(7))), progress, 1).checksum.hex();
-    }
+      known = checksum_of_directory(input(inputs_, std::stoi(message.substr(word.size()))), progress, 1).checksum.hex();
+    };
+    from("round ", input_of);
+    from("linked ", linked_input_of);
+    from("large ", large_input_of);
     return known;
   }
 

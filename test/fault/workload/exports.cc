@@ -1,5 +1,6 @@
-// workload/exports.cc: the act that exports version after version into a directory, and what that directory may hold after
-// whatever happened: every object whole, of some version; and when all has ended, exactly the last one that was exported.
+// workload/exports.cc: the acts that export version after version into a directory or a bucket, and what that may hold
+// after whatever happened: every object whole, of some version; and when all has ended, exactly the last one that was
+// exported.
 #include <algorithm>
 #include <map>
 
@@ -9,23 +10,33 @@
 namespace volary {
 namespace {
 
-std::map<std::string, std::string> objects_of(const Path& directory) {
-  std::map<std::string, std::string> objects;
-  const auto remote = open_directory_remote(directory);
-  remote->list("", [&](const RemoteObject& object) { objects[object.key] = read_file(directory / object.key); });
+using Objects = std::map<std::string, std::string>;
+
+Objects objects_of(Remote& remote) {
+  Objects objects;
+  remote.list("", [&](const RemoteObject& object) { objects[object.key]; });
+  for (auto& [key, bytes] : objects) {
+    StringSink sink;
+    remote.get(key, {}, sink);
+    bytes = std::move(sink.text);
+  }
   return objects;
 }
 
-}  // namespace
+// Where the versions go, and what they are made of.
+struct Target {
+  std::unique_ptr<Remote> remote;
+  Path (*input)(const Path& inputs, int round);
+};
 
-// The target holds the first version already, so that there is something to replace and to delete.
-void prepare_target(const Path& data, const Path& inputs) {
-  std::filesystem::copy(input_of(inputs, 1), data / target_name, std::filesystem::copy_options::recursive);
+std::optional<Target> target_of(Place& place) {
+  if (const Path target = place.root / target_name; is_present(target)) return Target{open_directory_remote(target), input_of};
+  for (const Datastore& store : place.datastores.list(alice))
+    if (store.name == "there") return Target{place.datastores.open(store), large_input_of};
+  return std::nullopt;
 }
 
-void perform_export(const Path& data, const Path&) {
-  Place place(data);
-  place.datastores.create(alice, directory_named("there", place.root / target_name));
+void export_rounds(Place& place) {
   place.transfers.start();
   for (int round = 2; round <= rounds; ++round) {
     NewTransfer wanted;
@@ -38,13 +49,32 @@ void perform_export(const Path& data, const Path&) {
   }
 }
 
+}  // namespace
+
+// The target holds the first version already, so that there is something to replace and to delete.
+void prepare_target(const Path& data, const Path& inputs) {
+  std::filesystem::copy(input_of(inputs, 1), data / target_name, std::filesystem::copy_options::recursive);
+}
+
+void perform_export(const Path& data, const Path&) {
+  Place place(data);
+  place.datastores.create(alice, directory_named("there", place.root / target_name));
+  export_rounds(place);
+}
+
+void perform_send(const Path& data, const Path&) {
+  Place place(data);
+  export_rounds(place);
+}
+
 std::vector<std::string> flaws_of_target(Place& place, const Path& inputs) {
-  const Path target = place.root / target_name;
-  if (!is_present(target)) return {};
+  const auto target = target_of(place);
+  if (!target) return {};
   std::vector<std::string> flaws;
-  const auto found = objects_of(target);
-  std::vector<std::map<std::string, std::string>> versions;
-  for (int round = 1; round <= rounds; ++round) versions.push_back(objects_of(input_of(inputs, round)));
+  const Objects found = objects_of(*target->remote);
+  std::vector<Objects> versions;
+  for (int round = 1; round <= rounds; ++round)
+    versions.push_back(objects_of(*open_directory_remote(target->input(inputs, round))));
   for (const auto& object : found)
     if (std::none_of(versions.begin(), versions.end(), [&](const auto& version) {
           const auto at = version.find(object.first);

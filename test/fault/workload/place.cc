@@ -10,6 +10,8 @@
 namespace volary {
 namespace {
 
+constexpr size_t large_bytes = (17 << 20) + 1;  // More than goes in one request.
+
 void write_new(const Path& path, std::string_view bytes) {
   make_directories(path.parent_path());
   const Fd fd = create_file(path);
@@ -48,6 +50,17 @@ NewDatastore directory_named(const std::string& name, const Path& path) {
   return store;
 }
 
+NewDatastore bucket_named(const std::string& name, const std::string& bucket) {
+  const char* url = std::getenv("VOLARY_WORKLOAD_S3");
+  if (!url) throw Error(Errc::invalid, "VOLARY_WORKLOAD_S3 names no server of objects");
+  NewDatastore store;
+  store.name = name;
+  store.kind = DatastoreKind::s3;
+  store.endpoint = url;
+  store.bucket = bucket;
+  return store;
+}
+
 VolumeChange quota_of(uint64_t bytes) {
   VolumeChange change;
   change.quota_bytes = bytes;
@@ -74,6 +87,10 @@ void make_inputs(const Path& inputs) {
     make_directories(linked.parent_path());
     std::filesystem::copy(at, linked, std::filesystem::copy_options::recursive);
     if (round > 1) make_symlink("../../../../../../../etc/passwd", linked / "outside");
+    const Path large = large_input_of(inputs, round);
+    make_directories(large.parent_path());
+    std::filesystem::copy(at, large, std::filesystem::copy_options::recursive);
+    if (round == 2) write_new(large / "large", std::string(large_bytes, 'L'));
   }
 }
 

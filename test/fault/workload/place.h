@@ -49,6 +49,8 @@ void acknowledge(fmt::format_string<Args...> text, Args&&... args) {
 
 // Requests, each with one thing asked for.
 NewDatastore directory_named(const std::string& name, const Path& path);
+// At the server of objects that the harness runs ($VOLARY_WORKLOAD_S3).
+NewDatastore bucket_named(const std::string& name, const std::string& bucket);
 VolumeChange quota_of(uint64_t bytes);
 VolumeChange tags_of(std::vector<std::string> tags);
 
@@ -57,6 +59,8 @@ constexpr int rounds = 3;
 void make_inputs(const Path& inputs);
 inline Path input_of(const Path& inputs, int round) { return inputs / std::to_string(round); }
 inline Path linked_input_of(const Path& inputs, int round) { return inputs / "linked" / std::to_string(round); }
+// With a file that travels in parts.
+inline Path large_input_of(const Path& inputs, int round) { return inputs / "large" / std::to_string(round); }
 // Makes `upper` an overlay's upper directory that turns `before` into `after`.
 void make_upper(const Path& before, const Path& after, const Path& upper);
 
@@ -68,10 +72,11 @@ std::vector<std::string> names_of_acts();
 // Waits for a transfer that was accepted, and acknowledges that; throws if it fails. (acts.cc)
 Transfer wait_for_transfer(Place& place, const std::string& id);
 
-// --- exports (exports.cc): into a directory below the data directory.
+// --- exports (exports.cc): into a directory below the data directory, or into a bucket.
 inline constexpr const char* target_name = "target";
 void prepare_target(const Path& data, const Path& inputs);
 void perform_export(const Path& data, const Path& inputs);
+void perform_send(const Path& data, const Path& inputs);
 std::vector<std::string> flaws_of_target(Place& place, const Path& inputs);
 
 // --- books (books.cc): the many small changes of the database alone, each acknowledged by its number.
