@@ -117,6 +117,7 @@ class Side:
     after: object = lambda: None
     is_ours: bool = False
     is_server: bool = False  # Its memory is that of our server.
+    is_bound: bool = False   # No peer, but what none can be much better than.
 
 
 @dataclasses.dataclass
@@ -124,17 +125,22 @@ class Row:
     name: str
     title: str
     note: str = ""
+    bytes: int = 0  # That each side moves: their CPU is printed for each GiB of it.
+    asked: float = 0  # So many times as fast as the fastest peer at least …
+    aim: str = ""     # … and what would be good.
 
 
 class Volary:
     """The program with a server of its own in `data`."""
 
-    def __init__(self, program: pathlib.Path, data: pathlib.Path):
+    def __init__(self, program: pathlib.Path, data: pathlib.Path, place: list[str] = []):
+        """`place` begins the server's command: the network it is in."""
         self.program, self.data = program, data
         self.env = {"VOLARY_DATA_DIR": str(data)}
         data.mkdir(parents=True)
-        self.server = subprocess.Popen([str(program), "server", "--data-dir", str(data)], stdin=subprocess.DEVNULL,
-                                       env=ENVIRONMENT, stdout=open(data / "bench.log", "w"), stderr=subprocess.STDOUT)
+        self.server = subprocess.Popen([*place, str(program), "server", "--data-dir", str(data)], env=ENVIRONMENT,
+                                       stdin=subprocess.DEVNULL, stdout=open(data / "bench.log", "w"),
+                                       stderr=subprocess.STDOUT)
         while not (data / "volary.sock").exists():
             if self.server.poll() is not None:
                 sys.exit("bench: the server ended at once:\n" + (data / "bench.log").read_text())
@@ -185,11 +191,16 @@ class Rotation:
         self.options = options
         self.runs = options.runs or (3 if options.quick else 5)
         self.results = []
+        self.made = []     # Programs compiled for this run,
+        self.running = []  # and processes that must not outlive it.
+        self.found = []  # Lines of the table at the end, as bench/RESULTS.md has them.
         place = options.disk or "/dev/shm"
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="volary-bench-", dir=place))
 
-    def volary(self, name: str = "data") -> Volary:
-        return Volary(self.options.program, self.scratch / name)
+    def volary(self, name: str = "data", place: list[str] = []) -> Volary:
+        volary = Volary(self.options.program, self.scratch / name, place)
+        self.running.append(volary.server)
+        return volary
 
     def quiet_row(self, row: Row) -> None:
         end = time.monotonic() + self.options.patience
@@ -211,13 +222,15 @@ class Rotation:
     def print_row(self, row: Row, sides: list[Side], samples: dict[str, list[Sample]]) -> None:
         median = lambda side, what: statistics.median(getattr(one, what) for one in samples[side.name])  # noqa: E731
         ours = median(next(side for side in sides if side.is_ours), "seconds")
-        print(f"  {'':44} {'median s':>9} {'min–max':>15} {'peer/ours':>9} {'CPU s':>7} {'RSS MiB':>8} {'load':>6}")
+        print(f"  {'':44} {'median s':>9} {'min–max':>15} {'peer/ours':>9} {'CPU s':>7} {'RSS MiB':>8} {'load':>6}"
+              + (f" {'CPU s/GiB':>9}" if row.bytes else ""))
         for side in sides:
             every = [one.seconds for one in samples[side.name]]
             ratio = "" if side.is_ours else f"{statistics.median(every) / ours:.2f}"
             print(f"  {side.name:44} {statistics.median(every):9.3f} {f'{min(every):.3f}–{max(every):.3f}':>15} "
                   f"{ratio:>9} {median(side, 'cpu'):7.2f} {max(one.rss_mib for one in samples[side.name]):8.0f} "
-                  f"{max(one.load for one in samples[side.name]):6.1f}")
+                  f"{max(one.load for one in samples[side.name]):6.1f}"
+                  + (f" {median(side, 'cpu') * (1 << 30) / row.bytes:9.2f}" if row.bytes else ""))
             others = [one.others for one in samples[side.name] if one.wall >= SECONDS_TO_JUDGE]
             if others and max(others) > OTHERS_SHARE_MAX:
                 print(f"    warning: other processes used up to {100 * max(others):.0f}% of the cores meanwhile")
@@ -225,10 +238,34 @@ class Rotation:
                                  "samples": [dataclasses.asdict(one) for one in samples[side.name]]})
         if row.note:
             print(f"  {row.note}")
+        if row.asked:
+            self.found.append(self.found_line(row, sides, samples))
         sys.stdout.flush()
 
+    @staticmethod
+    def found_line(row: Row, sides: list[Side], samples: dict[str, list[Sample]]) -> str:
+        seconds = {side.name: statistics.median(one.seconds for one in samples[side.name]) for side in sides}
+        ours = next(side for side in sides if side.is_ours)
+        fastest = min((side for side in sides if not side.is_ours and not side.is_bound), key=lambda one: seconds[one.name])
+        ratio = seconds[fastest.name] / seconds[ours.name]
+        bound = next((f"{seconds[ours.name] / seconds[side.name]:.2f} ×" for side in sides if side.is_bound), "")
+        memory = max(one.rss_mib for one in samples[ours.name])
+        found = f"{ratio:.2f} ×" if ratio >= row.asked else f"**{ratio:.2f} ×: missed**"
+        return f"| {row.title} | {fastest.name} | {row.asked:g} × | {row.aim} | {found} | {bound} | {memory:.0f} MiB |"
+
+    def print_found(self) -> None:
+        if self.found:
+            print("\n| work | fastest peer | at least | aim | found | time of the bound | memory |\n|---|---|---|---|---|---|---|")
+            print("\n".join(self.found), flush=True)
+
     def end(self) -> None:
+        for process in self.running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         remove(self.scratch)
+        for program in self.made:
+            program.unlink()
 
 
 def arguments(description: str, rows: list[str]) -> argparse.ArgumentParser:
@@ -263,6 +300,7 @@ def run_rows(options, make_bench, rows: list[str], where: str) -> None:
     try:
         for name in options.only or rows:
             getattr(bench, name)()
+        bench.print_found()
     finally:
         bench.end()
         if options.json:
@@ -270,4 +308,7 @@ def run_rows(options, make_bench, rows: list[str], where: str) -> None:
 
 
 def size_text(size: int) -> str:
-    return f"{size >> 30} GiB" if size % (1 << 30) == 0 else f"{size >> 20} MiB"
+    for shift, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >= 1 << shift:
+            return f"{size / (1 << shift):.3g} {unit}"
+    return f"{size} bytes"

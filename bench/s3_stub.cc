@@ -1,11 +1,13 @@
-// bench/s3_stub.cc: an S3 server that is never the bottleneck, for bench/run alone.
+// bench/s3_stub.cc: an S3 server that is never the bottleneck, for bench/import alone.
 //
-//   s3_stub BUCKET:OBJECTS:BYTES…     prints "http://127.0.0.1:PORT", then serves until it is killed
+//   s3_stub ADDRESS BUCKET:OBJECTS:BYTES…     prints "http://ADDRESS:PORT", then serves until it is killed
 //
 // Each bucket holds OBJECTS objects of BYTES each, named d000/f0000.bin and so on, a thousand to a directory. Every
 // object is a stretch of the same random bytes, each from another offset, so no two are equal, and a GET is one
 // sendfile(). It answers listings (version 2, with delimiter), HEAD and GET with ranges and If-Match, one thread a
-// connection. It checks no signature and keeps nothing: correctness is tested against real servers, not here.
+// connection. POST /BUCKET?change=N gives every Nth object other bytes of the same size, and the date of that moment. It
+// checks no signature and keeps nothing: correctness is tested against real servers, not here.
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -20,8 +22,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <map>
+#include <mutex>
 #include <random>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -31,20 +36,34 @@ namespace {
 
 constexpr uint64_t pool_bytes = 64 << 20;       // The random bytes that all objects are stretches of.
 constexpr uint64_t parted_bytes_min = 16 << 20;  // From here on, etags look like those of multipart uploads: no MD5.
-constexpr const char* modified = "2024-01-01T00:00:00.000Z";
-constexpr const char* modified_http = "Mon, 01 Jan 2024 00:00:00 GMT";
+constexpr time_t first_date = 1'704'067'200;     // 2024-01-01.
+
+// A moment as listings and as headers write it.
+struct Date {
+  explicit Date(time_t seconds) {
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::array<char, 64> text;
+    iso.assign(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.000Z", &parts));
+    http.assign(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts));
+  }
+  std::string iso;
+  std::string http;
+};
 
 struct Object {
   std::string key;
   uint64_t size = 0;
   uint64_t offset = 0;  // Into the pool; it goes on at the pool's beginning.
   std::string etag;
+  const Date* modified = nullptr;
 };
 
 using Bucket = std::vector<Object>;  // By key.
 using Words = std::map<std::string, std::string, std::less<>>;
 
 std::map<std::string, Bucket, std::less<>> buckets;
+std::shared_mutex changing;  // Alone: to change objects.
 int pool_fd = -1;
 const char* pool = nullptr;
 
@@ -85,7 +104,12 @@ std::string md5_of(uint64_t offset, uint64_t size) {
   return hex;
 }
 
+std::string etag_of(uint64_t offset, uint64_t size) {
+  return size < parted_bytes_min ? md5_of(offset, size) : md5_of(offset, 64) + "-256";
+}
+
 Bucket make_bucket(uint64_t count, uint64_t size) {
+  static const Date date(first_date);
   Bucket bucket(count);
   uint64_t step = 4096;  // Whole pages while they suffice for offsets that all differ.
   while (step > 8 && step * count > pool_bytes) step /= 2;
@@ -93,10 +117,23 @@ Bucket make_bucket(uint64_t count, uint64_t size) {
     std::array<char, 32> key{};
     std::snprintf(key.data(), key.size(), "d%03lu/f%04lu.bin", i / 1000, i % 1000);
     const uint64_t offset = i * step % pool_bytes;
-    std::string etag = size < parted_bytes_min ? md5_of(offset, size) : md5_of(offset, 64) + "-256";
-    bucket[i] = {key.data(), size, offset, std::move(etag)};
+    bucket[i] = {key.data(), size, offset, etag_of(offset, size), &date};
   }
   return bucket;
+}
+
+// Other offsets than any object had before: bytes that nobody has seen.
+void change(Bucket& bucket, uint64_t every) {
+  static uint64_t changes = 0;
+  const auto* date = new Date(std::time(nullptr));  // Kept: old objects point to theirs.
+  const std::lock_guard alone(changing);
+  ++changes;
+  for (uint64_t i = changes % every; i < bucket.size(); i += every) {
+    Object& object = bucket[i];
+    object.offset = (object.offset + 8 * changes + 8) % pool_bytes;
+    object.etag = etag_of(object.offset, object.size);
+    object.modified = date;
+  }
 }
 
 std::string percent_decode(std::string_view text) {
@@ -186,13 +223,20 @@ class Connection {
     const size_t slash = std::min(path_.find('/'), path_.size());
     const auto bucket = buckets.find(std::string_view(path_).substr(0, slash));
     const std::string key = path_.substr(std::min(slash + 1, path_.size()));
-    if (method_ != "GET" && method_ != "HEAD") return send_error(501, "NotImplemented");
     if (bucket == buckets.end()) return send_error(404, "NoSuchBucket");
+    if (const std::string every = word(query_, "change"); method_ == "POST" && !every.empty()) {
+      change(bucket->second, std::max(std::stoull(every), 1ull));
+      return send_text("200 OK", "", "");
+    }
+    if (method_ != "GET" && method_ != "HEAD") return send_error(501, "NotImplemented");
+    std::shared_lock unchanged(changing);
     if (key.empty()) return method_ == "HEAD" ? send_text("200 OK", "", "") : send_listing(bucket->second);
     const auto object = std::lower_bound(bucket->second.begin(), bucket->second.end(), key,
                                          [](const Object& one, const std::string& k) { return one.key < k; });
     if (object == bucket->second.end() || object->key != key) return send_error(404, "NoSuchKey");
-    return send_object(*object);
+    const Object found = *object;
+    unchanged.unlock();
+    return send_object(found);
   }
 
   bool send_object(const Object& object) {
@@ -207,7 +251,7 @@ class Connection {
     if (numbers >= 1) first = from;
     if (numbers == 2) end = std::min<uint64_t>(end, last + 1);
     if (first >= end && object.size > 0) return send_error(416, "InvalidRange");
-    std::string fields = "ETag: \"" + object.etag + "\"\r\nLast-Modified: " + modified_http +
+    std::string fields = "ETag: \"" + object.etag + "\"\r\nLast-Modified: " + object.modified->http +
                          "\r\nAccept-Ranges: bytes\r\nContent-Type: application/octet-stream\r\n";
     if (numbers >= 1)
       fields += "Content-Range: bytes " + std::to_string(first) + "-" + std::to_string(end - 1) + "/" +
@@ -242,7 +286,7 @@ class Connection {
     for (; at != bucket.end() && at->key.starts_with(prefix) && count < keys_max; ++count) {
       const size_t cut = delimiter.empty() ? std::string::npos : at->key.find(delimiter, prefix.size());
       if (cut == std::string::npos) {
-        items += "<Contents><Key>" + at->key + "</Key><LastModified>" + modified + "</LastModified><ETag>&quot;" +
+        items += "<Contents><Key>" + at->key + "</Key><LastModified>" + at->modified->iso + "</LastModified><ETag>&quot;" +
                  at->etag + "&quot;</ETag><Size>" + std::to_string(at->size) +
                  "</Size><StorageClass>STANDARD</StorageClass></Contents>";
         ++at;
@@ -294,17 +338,16 @@ class Connection {
   Words headers_;  // Names in lower case.
 };
 
-int listen_on_loopback() {
+int listen_on(const char* where) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 ||
-      ::listen(listener, 1024) < 0)
+  if (listener < 0 || ::inet_pton(AF_INET, where, &address.sin_addr) != 1 ||
+      ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 || ::listen(listener, 1024) < 0)
     fail("cannot listen");
   socklen_t size = sizeof address;
   ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-  std::printf("http://127.0.0.1:%d\n", ntohs(address.sin_port));
+  std::printf("http://%s:%d\n", where, ntohs(address.sin_port));
   std::fflush(stdout);
   return listener;
 }
@@ -313,8 +356,12 @@ int listen_on_loopback() {
 
 int main(int count, char** words) {
   std::signal(SIGPIPE, SIG_IGN);  // Of sendfile().
+  if (count < 3) {
+    std::fprintf(stderr, "s3_stub: expected ADDRESS BUCKET:OBJECTS:BYTES…\n");
+    return 2;
+  }
   make_pool();
-  for (int i = 1; i < count; ++i) {
+  for (int i = 2; i < count; ++i) {
     std::array<char, 64> name{};
     unsigned long objects = 0;
     unsigned long bytes = 0;
@@ -324,7 +371,7 @@ int main(int count, char** words) {
     }
     buckets[name.data()] = make_bucket(objects, bytes);
   }
-  for (const int listener = listen_on_loopback();;) {
+  for (const int listener = listen_on(words[1]);;) {
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
     const int on = 1;
