@@ -273,6 +273,15 @@ json::value Client::put_bytes(const std::string& path, const Query& query, Sourc
   return answer(send(wanted));
 }
 
+void Client::post_stream(const std::string& path, const json::value& body, Sink& sink) {
+  HttpRequest asked = request("POST", path, {});
+  asked.body = print_json(body);
+  asked.headers.emplace_back("content-type", "application/json");
+  asked.stall_seconds = seconds_endless;
+  const HttpResponse response = send(asked, &sink);
+  if (response.status / 100 != 2) throw error_of(response);
+}
+
 void Client::stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers) {
   HttpRequest asked = request("GET", path, query);
   asked.headers.insert(asked.headers.end(), headers.begin(), headers.end());

@@ -81,6 +81,8 @@ class Client {
   // A stream of bytes into `sink`, once; with these headers besides.
   using Headers = std::vector<std::pair<std::string, std::string>>;
   void stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers = {});
+  // The answer to a post as a stream of bytes into `sink`, once.
+  void post_stream(const std::string& path, const json::value& body, Sink& sink);
   // Gives each event's record to `seen` until that says Ended::yes. Connects again when the connection breaks, for up
   // to a minute without any event; calls `lost` each time that the server begins not to answer.
   void follow(const std::string& path, const std::function<Ended(const json::value&)>& seen,

@@ -45,6 +45,7 @@ struct CommandField {
   Need need = Need::optional;
   std::vector<std::string> choices = {};  // If not empty, nothing else is accepted.
   Words words = Words::anything;
+  bool value_may_lack = false;  // Of an option with a text: "--plan" alone is "".
 
   bool is_option() const { return name.starts_with("-"); }
 };
@@ -90,6 +91,7 @@ std::vector<Command> prune_commands();       // prune_commands.cc
 std::vector<Command> file_commands();        // file_commands.cc
 std::vector<Command> snapshot_commands();    // snapshot_command.cc
 std::vector<Command> mount_commands();       // mount_commands.cc
+std::vector<Command> move_commands();        // move_commands.cc
 std::vector<Command> transfer_commands();    // transfer_commands.cc
 std::vector<Command> project_commands();     // project_commands.cc
 std::vector<Command> datastore_commands();   // datastore_commands.cc

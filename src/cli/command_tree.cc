@@ -9,10 +9,11 @@ namespace volary {
 std::vector<Command> all_commands() {
   std::vector<Command> all;
   for (const auto noun : {volume_commands, version_commands, diff_commands, prune_commands, file_commands,
-                          snapshot_commands, mount_commands, transfer_commands, datastore_commands, bucket_commands,
-                          object_commands, object_upload_commands, object_download_commands, secret_commands,
-                          job_run_commands, job_commands, cache_commands, project_commands, token_commands,
-                          store_commands, backup_commands, server_commands, checksum_commands, completion_commands})
+                          snapshot_commands, mount_commands, move_commands, transfer_commands, datastore_commands,
+                          bucket_commands, object_commands, object_upload_commands, object_download_commands,
+                          secret_commands, job_run_commands, job_commands, cache_commands, project_commands,
+                          token_commands, store_commands, backup_commands, server_commands, checksum_commands,
+                          completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }

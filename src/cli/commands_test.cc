@@ -172,11 +172,19 @@ TEST_F(CommandsOn, AFailedImportFailsAsItDid) {
 TEST_F(CommandsOn, APlanMovesNothing) {
   api_.on("POST /api/v1/volumes/digits/imports/plan", 200,
           R"({"strategy":"mirror","copies":1,"copyBytes":10,"skips":2,"deletes":1,"deleteBytes":5,
-              "items":[{"act":"copy","path":"a","size":10,"reason":"new"},
-                       {"act":"delete_","path":"b","size":5,"reason":"only in target"}]})");
+              "stays":0,"targetFiles":3,"needsConfirmation":false,"conflicts":1,"caseOnly":1,
+              "conflictItems":[{"kind":"name","path":"c","reason":"it is too long"},
+                               {"kind":"case_only","path":"B","reason":"differs from 'b' only in the case of letters"}],
+              "sides":{"version":1,"tree":"","objects":4,"listing":""},
+              "items":[{"act":"copy","path":"a","size":10,"reason":"new","etag":"1"},
+                       {"act":"delete_","path":"b","size":5,"reason":"only in target","etag":""}]})");
   const Ran ran = volary({"volume", "import", "digits", "--from", "mine:", "--strategy", "mirror", "--dry-run"});
   EXPECT_EQ(ran.out, "PATH  ACT     SIZE  REASON\na     copy    10 B  new\nb     delete  5 B   only in target\n");
-  EXPECT_EQ(ran.err, "(2 more are not shown)\nwould copy 1 (10 B), skip 2, delete 1 (5 B)\n");
+  EXPECT_EQ(ran.err, "(2 more are not shown)\n"
+                     "cannot be copied: c: it is too long\n"
+                     "beware: B: differs from 'b' only in the case of letters\n"
+                     "1 cannot be copied for their names: nothing begins without --skip-conflicts\n"
+                     "would copy 1 (10 B), skip 2, delete 1 (5 B)\n");
 }
 
 TEST_F(CommandsOn, JobRunEndsWithTheJobsExitCode) {

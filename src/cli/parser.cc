@@ -49,6 +49,7 @@ void add_field(CLI::App& app, const CommandField& field) {
                  },
                  field.target);
   if (field.need == Need::required) option->required();
+  if (field.value_may_lack) option->expected(0, 1);
 }
 
 // "volary job run -- COMMAND…": everything after its options is somebody else's.

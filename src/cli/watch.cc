@@ -99,11 +99,22 @@ json::value watch_transfer(Session& session, const std::string& id) {
   return last;
 }
 
+void show_failures(Session& session, const Transfer& transfer) {
+  for (const TransferFailure& failure : transfer.failures)
+    session.note(fmt::format("{}: {}: {}", failure.outcome == FileOutcome::skipped ? "left out" : "failed",
+                             failure.path, failure.reason.substr(0, failure.reason.find('\n'))));
+  if (transfer.failures.size() >= 10)
+    session.note(fmt::format("to see all of them:  volary transfer failures {}", transfer.id));
+}
+
 int transfer_result(Session& session, const Transfer& transfer) {
   const TransferCounts& counts = transfer.counts;
+  show_failures(session, transfer);
   if (transfer.state == TransferState::failed) throw error_of(transfer);
   if (transfer.state == TransferState::cancelled) {
-    session.note(fmt::format("transfer {} was cancelled: nothing of it is visible", transfer.id));
+    session.note(fmt::format("transfer {} was cancelled{}", transfer.id,
+                             transfer.kind == TransferKind::export_ ? "" : ": nothing of it is visible"));
+    session.note("to take it up again:  volary transfer resume " + transfer.id);
     return exit_interrupted;
   }
   std::string line =
@@ -114,6 +125,7 @@ int transfer_result(Session& session, const Transfer& transfer) {
   if (transfer.started_at && transfer.ended_at)
     line += ", in " + seconds_text((transfer.ended_at->micros - transfer.started_at->micros + 500'000) / 1'000'000);
   session.note(line);
+  if (!transfer.verified.empty()) session.note("verified: " + transfer.verified);
   for (const std::string& path : transfer.left_out)
     session.note("left out, for it is neither file, directory nor link: " + path);
   if (transfer.kind != TransferKind::export_ && transfer.version == 0)

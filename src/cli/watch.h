@@ -12,6 +12,8 @@ namespace volary {
 
 // Shows the progress until the transfer is terminal; the record as it is then. Ctrl-C says how to go on watching.
 json::value watch_transfer(Session& session, const std::string& id);
+// The files that it did not copy for reasons of their own, on stderr; the first ten.
+void show_failures(Session& session, const Transfer& transfer);
 // Says on stderr how it ended. A failed one is thrown as the Error it failed with; a cancelled one is exit code 130.
 int transfer_result(Session& session, const Transfer& transfer);
 // The same, and prints what it made, "wiki@3" or "corpora:wiki", or the record if one was asked for.

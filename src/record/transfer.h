@@ -100,12 +100,13 @@ struct Transfer {
   bool skip_conflicts = false;
   std::optional<PlanSides> expected;
   std::string verified;  // export: how what arrived was held against what was sent; "" if it was not.
+  std::string retry_of;  // The id of a transfer that ended before all was done, which this one repeats; "": none.
   std::vector<TransferFailure> failures;  // The first 10, of one transfer that was asked for by its id.
 };
 BOOST_DESCRIBE_STRUCT(Transfer, (), (id, project, kind, volume, version, datastore, source_directory,
                                      destination_directory, strategy, state, counts, error, created_at, started_at,
                                      ended_at, created_by, left_out, waits_for, include, exclude, trash, confirmed,
-                                     skip_conflicts, expected, verified, failures))
+                                     skip_conflicts, expected, verified, retry_of, failures))
 
 // POST /volumes/{name}/imports and …/exports
 struct NewTransfer {
@@ -119,7 +120,7 @@ struct NewTransfer {
   std::optional<uint64_t> wait_seconds = {};
   std::vector<std::string> include = {};  // Patterns as of sync/filter.h: only what one of these matches; none: all …
   std::vector<std::string> exclude = {};  // … but nothing that one of these matches. What is left out is not deleted.
-  // export: a directory of the datastore that keeps what is replaced or deleted, under the transfer's id
+  // A directory of the target's datastore or volume that keeps what is replaced or deleted, under the transfer's id.
   std::optional<std::string> trash = {};
   bool confirmed = false;       // mirror: may delete more than half of the target's files
   bool skip_conflicts = false;  // Files that cannot be copied for their names are left out, instead of refusing all.

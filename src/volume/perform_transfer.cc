@@ -12,6 +12,7 @@
 #include "sync/absence.h"
 #include "sync/fetch.h"
 #include "sync/send.h"
+#include "sync/trash.h"
 #include "volume/ledger.h"
 #include "volume/planned.h"
 #include "volume/transfer_rows.h"
@@ -28,8 +29,8 @@ TransferCounts finished(TransferCounts counts, const Plan& plan, const Progress&
   return counts;
 }
 
-uint64_t growth_of(const Plan& plan) {
-  const uint64_t goes = plan.replaced_bytes + plan.delete_bytes;
+uint64_t growth_of(const Plan& plan, const std::string& trash) {
+  const uint64_t goes = trash.empty() ? plan.replaced_bytes + plan.delete_bytes : 0;
   return plan.copy_bytes > goes ? plan.copy_bytes - goes : 0;
 }
 
@@ -46,6 +47,19 @@ std::vector<TreeChange> changes_of(const Plan& plan, const std::vector<Listed>& 
     entry.digest = one.blob.digest;
     changes.push_back({directory / source[one.source].path, std::move(entry)});
   }
+  return changes;
+}
+
+// What the plan replaces or deletes in `tree`, under the same paths below `trash`.
+std::vector<TreeChange> kept_in_trash(const Store& store, const Digest& tree, const Plan& plan,
+                                      const std::vector<Listed>& target, const TreePath& directory,
+                                      const TreePath& trash) {
+  std::vector<size_t> goes = plan.deletes;
+  for (const PlannedCopy& copy : plan.copies)
+    if (copy.replaces) goes.push_back(*copy.replaces);
+  std::vector<TreeChange> changes;
+  for (const size_t index : goes)
+    changes.push_back({trash / target[index].path, find_entry(store, tree, directory / target[index].path)});
   return changes;
 }
 
@@ -134,7 +148,12 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, R
     forget_failures(transaction, transfer.id);  // Of a run before this one.
     note_failures(transaction, transfer.id, left_out);
   });
-  check_agreed(planned, wanted, transfer, remote.description());
+  Transfer agreed = transfer;
+  if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; })) {
+    agreed.expected.reset();
+    agreed.confirmed = true;
+  }
+  check_agreed(planned, wanted, agreed, remote.description());
   live.progress.files_total = planned.plan.copies.size();
   live.progress.bytes_total = planned.plan.copy_bytes;
   return planned;
@@ -159,7 +178,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   check_absence(*remote, wanted.source, plan, sides.target);
   const TransferCounts counts = counts_of(sides, transfer.kind);
   database_.write([&](Transaction& transaction) {
-    reserve_growth(transaction, transfer.id, growth_of(plan), counts);
+    reserve_growth(transaction, transfer.id, growth_of(plan, transfer.trash), counts);
   });
   fault::point("import.planned");
 
@@ -168,7 +187,13 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
                              live.stop.get_token());
   std::optional<TreeSummary> made;
   if (!plan.changes_nothing()) {
-    made = apply_changes(store_, *commit, base, changes_of(plan, source, sides.target, fetched, into));
+    auto changes = changes_of(plan, source, sides.target, fetched, into);
+    if (!transfer.trash.empty()) {
+      const TreePath trash = TreePath::parse(transfer.trash) / TreePath::parse(transfer.id);
+      for (TreeChange& change : kept_in_trash(store_, base, plan, sides.target, into, trash))
+        changes.push_back(std::move(change));
+    }
+    made = apply_changes(store_, *commit, base, changes);
     if (!fault::planted("import.row_first")) commit->publish();
   }
   fault::point("import.published");
@@ -209,9 +234,13 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Planned sides = planned(transfer, wanted, *remote, live);
   const TransferCounts counts = counts_of(sides, transfer.kind);
   database_.write([&](Transaction& transaction) {
-    transaction.run("UPDATE transfer SET state = 'running', counts = $2 WHERE id = $1", transfer.id, counts);
+    transaction.run("UPDATE transfer SET state = 'running', agreed = 1, counts = $2 WHERE id = $1", transfer.id,
+                    counts);
   });
   fault::point("export.planned");
+  if (!transfer.trash.empty())
+    keep_in_trash(sides.plan, sides.target, TreePath::parse(transfer.trash) / TreePath::parse(transfer.id), *remote,
+                  live.stop.get_token());
   send(sides.plan, sides.source, sides.target, to, *remote, store_, database_, datastore.id, live.progress,
        live.stop.get_token());
   fault::point("export.sent");

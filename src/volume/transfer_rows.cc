@@ -40,19 +40,27 @@ void note_failures(Transaction& transaction, const std::string& transfer_id,
   }
 }
 
+void take_journal(Transaction& transaction, const std::string& from, const std::string& to) {
+  transaction.run(
+      "INSERT INTO transfer_item (transfer, path, etag, size, digest) SELECT $1, path, etag, size, digest FROM "
+      "transfer_item WHERE transfer = $2",
+      to, from);
+}
+
 void forget_failures(Transaction& transaction, const std::string& transfer_id) {
   transaction.run("DELETE FROM transfer_failure WHERE transfer = $1", transfer_id);
 }
 
-std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t limit) {
+std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t first,
+                                         size_t limit) {
   return transaction.all<TransferFailure>(
-      "SELECT path, reason, outcome FROM transfer_failure WHERE transfer = $1 ORDER BY number LIMIT $2", transfer_id,
-      limit);
+      "SELECT path, reason, outcome FROM transfer_failure WHERE transfer = $1 ORDER BY number LIMIT $2 OFFSET $3",
+      transfer_id, limit, first);
 }
 
 TransferInside inside_of(Transaction& transaction, const std::string& id) {
   return *transaction.find<TransferInside>(
-      "SELECT volume, tenant, message, reserved_bytes, cancel_requested FROM transfer WHERE id = $1", id);
+      "SELECT volume, tenant, message, reserved_bytes, cancel_requested, agreed FROM transfer WHERE id = $1", id);
 }
 
 void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts) {
@@ -73,7 +81,10 @@ void end_transfer(Transaction& transaction, const std::string& id, TransferState
       "UPDATE transfer SET state = $2, version = $3, counts = $4, error = $5, reserved_bytes = 0, ended_at = $6 "
       "WHERE id = $1",
       id, state, version, counts, error, now);
-  transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
+  if (state == TransferState::done) transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
+  constexpr int64_t day_micros = 86'400'000'000;
+  transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE ended_at < $1)",
+                  now.micros - journal_days * day_micros);
   if (!fault::planted("transfer.lease_kept")) release_leases(transaction, {"transfer", id});
 }
 

@@ -17,7 +17,7 @@ constexpr std::string_view select_transfer =
     "transfer.source_directory, transfer.destination_directory, transfer.strategy, transfer.state, transfer.counts, "
     "transfer.error, transfer.created_at, transfer.started_at, transfer.ended_at, transfer.created_by, "
     "transfer.left_out, '', transfer.include, transfer.exclude, transfer.trash, transfer.confirmed, "
-    "transfer.skip_conflicts, transfer.expected, transfer.verified, '[]' "
+    "transfer.skip_conflicts, transfer.expected, transfer.verified, transfer.retry_of, '[]' "
     "FROM transfer JOIN volume ON volume.id = transfer.volume ";
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id);
@@ -27,10 +27,14 @@ TransferCounts given_up(TransferCounts counts);
 
 // Adds to what is written down of files that were not copied. Of a transfer's the first transfer_failures_max are kept.
 constexpr size_t transfer_failures_max = 1000;
+constexpr int64_t journal_days = 7;
 void note_failures(Transaction& transaction, const std::string& transfer_id,
                    const std::vector<TransferFailure>& failures);
+// Gives one transfer what the journal of another has.
+void take_journal(Transaction& transaction, const std::string& from, const std::string& to);
 void forget_failures(Transaction& transaction, const std::string& transfer_id);
-std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t limit);
+std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t first,
+                                         size_t limit);
 
 // Of the row, what people are not shown.
 struct TransferInside {
@@ -39,8 +43,9 @@ struct TransferInside {
   std::string message;
   uint64_t reserved_bytes = 0;
   bool cancel_requested = false;
+  bool agreed = false;  // export: it began once, so that the target may differ from what was expected by its own work.
 };
-BOOST_DESCRIBE_STRUCT(TransferInside, (), (volume_id, tenant, message, reserved_bytes, cancel_requested))
+BOOST_DESCRIBE_STRUCT(TransferInside, (), (volume_id, tenant, message, reserved_bytes, cancel_requested, agreed))
 
 TransferInside inside_of(Transaction& transaction, const std::string& id);
 
@@ -48,7 +53,8 @@ TransferInside inside_of(Transaction& transaction, const std::string& id);
 // transfer runs from now on.
 void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts);
 
-// Writes the end of a transfer: its journal and leases go. What it had reserved is for the caller to give back or use.
+// Writes the end of a transfer: its leases go, and its journal, unless it can be taken up again; then that goes after
+// journal_days. What it had reserved is for the caller to give back or use.
 // Throws `internal` unless the counts say of every file what became of it.
 void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
                   TransferCounts counts, const std::string& error, Time now);

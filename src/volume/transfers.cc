@@ -17,7 +17,6 @@ namespace volary {
 namespace {
 
 constexpr size_t transfer_workers = 4;
-constexpr size_t failures_shown_max = 10;  // With the transfer itself; all that are kept have a list of their own.
 
 struct NewRow {
   TransferKind kind{};
@@ -29,6 +28,7 @@ struct NewRow {
   Strategy strategy{};
   std::string message;
   NewTransfer asked = {};  // What is kept as it was asked for.
+  std::string retry_of = {};
 };
 
 void insert_transfer(Transaction& transaction, const Caller& caller, const std::string& id, const NewRow& row,
@@ -36,12 +36,22 @@ void insert_transfer(Transaction& transaction, const Caller& caller, const std::
   transaction.run(
       "INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
       "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, created_at, "
-      "created_by, include, exclude, trash, confirmed, skip_conflicts, expected) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-      "$8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14, $15, $16, $17, $18, $19, $20)",
+      "created_by, include, exclude, trash, confirmed, skip_conflicts, expected, retry_of) VALUES ($1, $2, $3, $4, $5, "
+      "$6, $7, $8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
       id, caller.tenant, caller.project, row.kind, row.volume_id, row.version, row.datastore, row.source_directory,
       row.destination_directory, row.strategy, row.message, TransferCounts{}, now, caller.name, row.asked.include,
       row.asked.exclude, row.asked.trash.value_or(""), row.asked.confirmed, row.asked.skip_conflicts,
-      row.asked.expected);
+      row.asked.expected, row.retry_of);
+}
+
+// What a transfer keeps must not lie where the next one would take it for files of the target.
+void check_trash(const std::string& trash, const TreePath& target, const Filter& filter) {
+  const TreePath directory = TreePath::parse(trash);
+  if (!directory.is_within(target)) return;
+  if (directory == target || filter.takes(directory.relative_to(target).text() + "/any"))
+    throw Error(Errc::invalid,
+                "the trash '{}' lies inside the target '{}': expected it elsewhere, or left out by an exclude pattern "
+                "such as '/{}/'", directory.text(), target.text(), directory.relative_to(target).text());
 }
 
 // Whether a worker has something to do for a queued transfer.
@@ -74,12 +84,18 @@ bool begin(Transaction& transaction, const std::string& id, Time now) {
 
 Transfer Transfers::create(const Caller& caller, TransferKind kind, const std::string& volume_name,
                            const NewTransfer& request) {
+  return accept(caller, kind, volume_name, request, "");
+}
+
+Transfer Transfers::accept(const Caller& caller, TransferKind kind, const std::string& volume_name,
+                           const NewTransfer& request, const std::string& retry_of) {
   const TreePath from = TreePath::parse_directory(request.source_directory.value_or(""));
   const TreePath to = TreePath::parse_directory(request.destination_directory.value_or(""));
   const Datastore datastore = datastores_.get(caller, request.datastore);
   if (kind == TransferKind::import && request.version)
     throw Error(Errc::invalid, "an import makes a new version: expected no 'version'");
-  Filter(request.include, request.exclude);  // What is wrong with a pattern is said at once.
+  const Filter filter(request.include, request.exclude);  // What is wrong with a pattern is said at once.
+  if (request.trash) check_trash(*request.trash, to, filter);
   if (kind == TransferKind::export_ && request.message)
     throw Error(Errc::invalid, "an export makes no version: expected no 'message'");
   const std::string id = new_id("xfer");
@@ -99,8 +115,10 @@ Transfer Transfers::create(const Caller& caller, TransferKind kind, const std::s
     insert_transfer(transaction, caller, id,
                     {kind, volume.id, number, datastore.name, from.text(), to.text(),
                      request.strategy.value_or(Strategy::overwrite),
-                     request.message.value_or(fmt::format("import from {}:{}", datastore.name, from.text())), request},
+                     request.message.value_or(fmt::format("import from {}:{}", datastore.name, from.text())), request,
+                     retry_of},
                     now);
+    if (!retry_of.empty()) take_journal(transaction, retry_of, id);
   });
   fault::point("transfer.accepted");
   wake();
@@ -132,50 +150,6 @@ Transfer Transfers::create_snapshot(const Caller& caller, const std::string& vol
 void Transfers::wake() {
   ++*wakeups_.lock();
   wake_.notify_one();
-}
-
-std::vector<Transfer> Transfers::list(const Caller& caller, const std::string& volume) {
-  auto transfers = database_.read([&](Transaction& transaction) {
-    auto found = transaction.all<Transfer>(
-        std::string(select_transfer) +
-            "WHERE transfer.project = $1 AND ($2 = '' OR volume.name = $3) ORDER BY transfer.created_at DESC",
-        caller.project, volume, volume);
-    for (Transfer& one : found) {
-      count_processed(one.counts);
-      if (one.state == TransferState::queued) one = *find_transfer(transaction, one.id);
-    }
-    return found;
-  });
-  for (Transfer& transfer : transfers) add_live_counts(transfer);
-  return transfers;
-}
-
-Transfer Transfers::get(const Caller& caller, const std::string& id) {
-  auto transfer = database_.read([&](Transaction& transaction) {
-    auto found = find_transfer(transaction, id);
-    if (found) found->failures = failures_of(transaction, id, failures_shown_max);
-    return found;
-  });
-  if (!transfer || transfer->project != caller.project)
-    throw Error(Errc::not_found, "there is no transfer '{}' in this project", printable(id));
-  add_live_counts(*transfer);
-  return *transfer;
-}
-
-void Transfers::cancel(const Caller& caller, const std::string& id) {
-  const Transfer transfer = get(caller, id);
-  if (is_terminal(transfer.state))
-    throw Error(Errc::conflict, "transfer {} is {} already: expected one under way", id, name_of_value(transfer.state));
-  database_.write([&](Transaction& transaction) {
-    transaction.run("UPDATE transfer SET cancel_requested = 1 WHERE id = $1", id);
-    const auto now = find_transfer(transaction, id);
-    if (now->state != TransferState::queued) return;  // The worker that has it ends it.
-    const TransferInside inside = inside_of(transaction, id);
-    release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
-    end_transfer(transaction, id, TransferState::cancelled, 0, given_up(now->counts), "", clock_.now());
-  });
-  auto live = live_.lock();
-  if (const auto found = live->find(id); found != live->end()) found->second->stop.request_stop();
 }
 
 void Transfers::add_live_counts(Transfer& transfer) {

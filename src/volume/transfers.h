@@ -36,6 +36,13 @@ struct WholePlan {
   PlanView view;  // Without items.
 };
 
+struct TransferQuery {
+  std::string volume = {};                // Its name; "" is all volumes.
+  std::vector<TransferState> states = {};  // None: all.
+  std::string after = {};                 // An id: those older than that transfer.
+  uint64_t limit = INT64_MAX;
+};
+
 class Transfers {
  public:
   using Log = std::function<void(std::string_view line)>;  // For the operator: what failed and is tried again.
@@ -62,10 +69,18 @@ class Transfers {
   Transfer create_snapshot(const Caller& caller, const std::string& volume, const NewSnapshot& request,
                            std::optional<uint32_t> peer_uid);
 
-  std::vector<Transfer> list(const Caller& caller, const std::string& volume);  // Newest first; "" is all volumes.
+  std::vector<Transfer> list(const Caller& caller, const TransferQuery& query = {});  // Newest first.
   Transfer get(const Caller& caller, const std::string& id);  // With the counts of this moment.
+  // The files that were not copied for reasons of their own, from the `first`, from 0.
+  std::vector<TransferFailure> failures(const Caller& caller, const std::string& id, size_t first, size_t limit);
   // Asks a transfer to end; it does so soon. Ended ones: `conflict`.
   void cancel(const Caller& caller, const std::string& id);
+  // Puts one that failed or was cancelled back into the queue. What its journal has is not moved again. Throws
+  // `conflict` for one in another state, or if the volume has a writer by now.
+  Transfer resume(const Caller& caller, const std::string& id);
+  // A new import or export that does what was asked of one that failed or was cancelled, as both sides are now; what
+  // that one had moved is not moved again. Throws as resume() and create().
+  Transfer retry(const Caller& caller, const std::string& id);
 
  private:
   struct Live {  // A transfer under way in this process.
@@ -73,6 +88,8 @@ class Transfers {
     std::stop_source stop;
   };
 
+  Transfer accept(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request,
+                  const std::string& retry_of);
   void work(const std::stop_token& stop);
   bool take_one(const std::stop_token& stop);  // Whether there was one.
   void pause(const std::stop_token& stop, int seen);  // Until there were other wakeups than `seen`, or a while.

@@ -11,6 +11,8 @@ ALTER TABLE transfer ADD COLUMN confirmed BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE transfer ADD COLUMN skip_conflicts BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE transfer ADD COLUMN expected TEXT;                                -- JSON PlanSides.
 ALTER TABLE transfer ADD COLUMN verified TEXT NOT NULL DEFAULT '';
+ALTER TABLE transfer ADD COLUMN agreed BIGINT NOT NULL DEFAULT 0;             -- Of an export: see format-database.md.
+ALTER TABLE transfer ADD COLUMN retry_of TEXT NOT NULL DEFAULT '';            -- Id of a transfer.
 
 -- TransferCounts has two fields more. How many are processed is computed from the others where counts are read.
 UPDATE transfer SET counts = replace(counts, '"completed":', '"processed":0,"transferredBytes":0,"completed":');

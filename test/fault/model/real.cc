@@ -198,7 +198,7 @@ void Real::see(ModelVolume& to, const Volume& volume) {
 }
 
 Model Real::seen() {
-  const auto all = [&] { return place_->transfers.list(alice, ""); };
+  const auto all = [&] { return place_->transfers.list(alice); };
   const auto busy = [&] {
     for (const Transfer& one : all())
       if (!is_terminal(one.state)) return true;

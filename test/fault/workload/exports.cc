@@ -81,7 +81,7 @@ std::vector<std::string> flaws_of_target(Place& place, const Path& inputs) {
           return at != version.end() && at->second == object.second;
         }))
       flaws.push_back(fmt::format("'{}' has {} bytes that no version has", object.first, object.second.size()));
-  const auto transfers = place.transfers.list(alice, "");  // Newest first.
+  const auto transfers = place.transfers.list(alice);  // Newest first.
   const auto last = std::find_if(transfers.begin(), transfers.end(), [](const Transfer& one) { return is_terminal(one.state); });
   const bool is_last = last != transfers.end() && last == transfers.begin() && last->state == TransferState::done;
   if (is_last && found != versions.at(last->version - 1))

@@ -1,0 +1,129 @@
+// volume/transfer_life.cc: transfers looked at, cancelled and taken up again, for volume/transfers.h.
+#include "core/error.h"
+#include "core/fault.h"
+#include "volume/ledger.h"
+#include "volume/transfer_rows.h"
+#include "volume/transfers.h"
+
+namespace volary {
+namespace {
+
+constexpr size_t failures_shown_max = 10;  // With the transfer itself; all that are kept have a list of their own.
+
+// " AND transfer.state IN ('done', 'failed')"
+std::string in_states(const std::vector<TransferState>& states) {
+  std::string words;
+  for (const TransferState state : states)
+    words += fmt::format("{}'{}'", words.empty() ? "" : ", ", name_of_value(state));
+  return words.empty() ? "" : " AND transfer.state IN (" + words + ")";
+}
+
+void check_ended_early(const Transfer& transfer) {
+  if (transfer.state != TransferState::failed && transfer.state != TransferState::cancelled)
+    throw Error(Errc::conflict, "transfer {} is {}: expected one that failed or was cancelled", transfer.id,
+                name_of_value(transfer.state));
+}
+
+}  // namespace
+
+std::vector<Transfer> Transfers::list(const Caller& caller, const TransferQuery& query) {
+  if (!query.after.empty()) get(caller, query.after);  // A cursor that means nothing is an error, not the end.
+  auto transfers = database_.read([&](Transaction& transaction) {
+    auto found = transaction.all<Transfer>(
+        std::string(select_transfer) +
+            "WHERE transfer.project = $1 AND ($2 = '' OR volume.name = $3) AND ($4 = '' OR (transfer.created_at, "
+            "transfer.id) < (SELECT created_at, id FROM transfer AS last WHERE last.id = $5))" +
+            in_states(query.states) + " ORDER BY transfer.created_at DESC, transfer.id DESC LIMIT $6",
+        caller.project, query.volume, query.volume, query.after, query.after, query.limit);
+    for (Transfer& one : found) {
+      count_processed(one.counts);
+      if (one.state == TransferState::queued) one = *find_transfer(transaction, one.id);
+    }
+    return found;
+  });
+  for (Transfer& transfer : transfers) add_live_counts(transfer);
+  return transfers;
+}
+
+Transfer Transfers::get(const Caller& caller, const std::string& id) {
+  auto transfer = database_.read([&](Transaction& transaction) {
+    auto found = find_transfer(transaction, id);
+    if (found) found->failures = failures_of(transaction, id, 0, failures_shown_max);
+    return found;
+  });
+  if (!transfer || transfer->project != caller.project)
+    throw Error(Errc::not_found, "there is no transfer '{}' in this project", printable(id));
+  add_live_counts(*transfer);
+  return *transfer;
+}
+
+std::vector<TransferFailure> Transfers::failures(const Caller& caller, const std::string& id, size_t first,
+                                                 size_t limit) {
+  get(caller, id);
+  return database_.read([&](Transaction& transaction) { return failures_of(transaction, id, first, limit); });
+}
+
+void Transfers::cancel(const Caller& caller, const std::string& id) {
+  const Transfer transfer = get(caller, id);
+  if (is_terminal(transfer.state))
+    throw Error(Errc::conflict, "transfer {} is {} already: expected one under way", id, name_of_value(transfer.state));
+  database_.write([&](Transaction& transaction) {
+    transaction.run("UPDATE transfer SET cancel_requested = 1 WHERE id = $1", id);
+    const auto now = find_transfer(transaction, id);
+    if (now->state != TransferState::queued) return;  // The worker that has it ends it.
+    const TransferInside inside = inside_of(transaction, id);
+    release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+    end_transfer(transaction, id, TransferState::cancelled, 0, given_up(now->counts), "", clock_.now());
+  });
+  auto live = live_.lock();
+  if (const auto found = live->find(id); found != live->end()) found->second->stop.request_stop();
+}
+
+Transfer Transfers::resume(const Caller& caller, const std::string& id) {
+  get(caller, id);
+  database_.write([&](Transaction& transaction) {
+    const Transfer transfer = *find_transfer(transaction, id);
+    check_ended_early(transfer);
+    const Time now = clock_.now();
+    const Volume volume = get_volume(transaction, caller, transfer.volume);
+    uint64_t version = volume.head;
+    if (transfer.kind == TransferKind::export_) {
+      version = get_version(transaction, volume, std::to_string(transfer.version)).number;
+      take_reader(transaction, volume.id, version, {"transfer", id}, now);
+    } else {
+      take_writers(transaction, {{volume.id, volume.name, volume.head}}, {"transfer", id}, {}, now);
+    }
+    forget_failures(transaction, id);
+    transaction.run(
+        "UPDATE transfer SET state = 'queued', version = $2, counts = $3, error = '', cancel_requested = 0, "
+        "started_at = NULL, ended_at = NULL WHERE id = $1",
+        id, version, TransferCounts{});
+  });
+  fault::point("transfer.resumed");
+  wake();
+  return get(caller, id);
+}
+
+Transfer Transfers::retry(const Caller& caller, const std::string& id) {
+  const Transfer transfer = get(caller, id);
+  check_ended_early(transfer);
+  if (transfer.kind == TransferKind::snapshot)
+    throw Error(Errc::invalid,
+                "transfer {} is a snapshot, which reads '{}' as it is now anyway: expected an import or export; take "
+                "another snapshot", id, transfer.source_directory);
+  NewTransfer asked;
+  asked.datastore = transfer.datastore;
+  asked.source_directory = transfer.source_directory;
+  asked.destination_directory = transfer.destination_directory;
+  asked.strategy = transfer.strategy;
+  asked.include = transfer.include;
+  asked.exclude = transfer.exclude;
+  asked.confirmed = transfer.confirmed;
+  asked.skip_conflicts = transfer.skip_conflicts;
+  if (!transfer.trash.empty()) asked.trash = transfer.trash;
+  if (transfer.kind == TransferKind::export_) asked.version = std::to_string(transfer.version);
+  else asked.message = database_.read([&](Transaction& transaction) { return inside_of(transaction, id).message; });
+  return accept(caller, transfer.kind, transfer.volume, asked, id);
+}
+
+}  // namespace volary
