@@ -59,12 +59,15 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
+Column<BucketView> created_column() {
+  return {"CREATED", [](const BucketView& b) { return time_text(b.created_at.value_or(Time{})); }};
+}
+
 std::vector<Column<BucketView>> columns_of(const std::optional<std::string>& fields) {
   const Column<BucketView> name{"NAME", [](const BucketView& b) { return b.name; }};
   const Column<BucketView> objects{"OBJECTS", [](const BucketView& b) { return count_text(b.objects); }};
   const Column<BucketView> size{"SIZE", [](const BucketView& b) { return b.bytes ? bytes_text(*b.bytes) : "-"; }};
-  if (!fields)
-    return {name, {"CREATED", [](const BucketView& b) { return time_text(b.created_at.value_or(Time{})); }}};
+  if (!fields) return {name, created_column()};
   std::vector<Column<BucketView>> columns;
   for (const std::string& word : words_of(*fields)) {
     if (word == "name") columns.push_back(name);
@@ -85,6 +88,29 @@ int list(Session& session, const ListOptions& o) {
   const json::value answer = session.client().get(buckets_path(lower_case(o.alias)), query, Patience::endless);
   session.output().list<BucketView>(answer.at("items").as_array(), columns);
   return 0;
+}
+
+// --- get
+
+std::vector<CommandField> get_fields(CreateOptions& o) {
+  return {alias_field(o.alias), {.name = "NAME", .target = &o.name, .help = "which bucket", .need = Need::required}};
+}
+
+int get(Session& session, const CreateOptions& o) {
+  const std::string alias = lower_case(o.alias);
+  const json::value answer = session.client().get(buckets_path(alias), {{"prefix", o.name}});
+  for (const json::value& one : answer.at("items").as_array()) {
+    BucketView view = typed<BucketView>(one);
+    if (view.name != o.name) continue;
+    const ListingEnd end = BucketClient(session.client(), alias, o.name).list("", [](const BucketObject&) {});
+    view.objects = end.objects + end.left_out;
+    view.bytes = end.bytes;
+    std::vector<Column<BucketView>> columns = columns_of("name,objects,size");
+    columns.push_back(created_column());
+    session.output().record<BucketView>(to_json(view), columns);
+    return 0;
+  }
+  throw Error(Errc::not_found, "there is no bucket '{}' in datastore '{}'", o.name, alias);
 }
 
 // --- rm
@@ -169,6 +195,10 @@ std::vector<Command> bucket_commands() {
                                  .example = "volary bucket ls gra\n"
                                             "volary bucket ls gra --prefix train -f objects,size,name -o json"},
                                 list_fields, list),
+      make_command<CreateOptions>({.path = {"bucket", "get"},
+                                   .summary = "show a bucket, with how much lies in it",
+                                   .example = "volary bucket get gra training-data"},
+                                  get_fields, get),
       make_command<RemoveOptions>({.path = {"bucket", "rm"}, .aliases = {"delete"},
                                    .summary = "delete buckets with all that lies in them",
                                    .example = "volary bucket rm gra old-data\n"

@@ -3,11 +3,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <ctime>
 
 #include "core/error.h"
 #include "core/tree_path.h"
@@ -20,6 +23,15 @@ constexpr size_t part_digits = 24;
 
 bool is_part(std::string_view name) {
   return name.starts_with(part_prefix) && name.size() == part_prefix.size() + part_digits;
+}
+
+// Of this machine.
+int64_t started_at_seconds() {
+  struct timespec now {};
+  struct timespec since_start {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  ::clock_gettime(CLOCK_BOOTTIME, &since_start);
+  return now.tv_sec - since_start.tv_sec;
 }
 
 std::vector<std::string> parts_of(std::string_view name) {
@@ -38,12 +50,36 @@ int open_at(int parent, const std::string& name, int flags, mode_t mode = 0) {
 
 std::string last_of(const std::string& name) { return name.substr(name.rfind('/') + 1); }
 
+// Opens the file of that name for this process alone, made if absent.
+Fd open_locked(int parent, const std::string& part, const Path& shown) {
+  while (true) {
+    Fd file(open_at(parent, part, O_RDWR | O_CREAT, 0666));
+    if (!file) throw error_from_errno(errno, "create a file beside", shown.native());
+    const struct stat opened = stat_of(file.get(), shown);
+    if (!S_ISREG(opened.st_mode))
+      throw Error(Errc::conflict, "there is something else than a file where '{}' arrives", printable(shown.native()));
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) {
+      if (errno != EWOULDBLOCK) throw error_from_errno(errno, "lock a file beside", shown.native());
+      throw Error(Errc::conflict, "'{}' is being received by another process", printable(shown.native()));
+    }
+    struct stat named {};
+    const bool is_there = ::fstatat(parent, part.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0;
+    if (is_there && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) return file;
+  }  // Its last owner finished between our two steps, and it has its final name by now.
+}
+
 }  // namespace
+
+bool is_unfinished(std::string_view name) { return is_part(name) || name.starts_with(unpacking_prefix); }
 
 Arrival::Arrival(Fd parent, Fd file, std::string part_name, std::string name, Path shown)
     : parent_(std::move(parent)), file_(std::move(file)), part_name_(std::move(part_name)), name_(std::move(name)),
       shown_(std::move(shown)) {
   bytes_ = static_cast<uint64_t>(stat_of(file_.get(), shown_).st_size);
+}
+
+Arrival::~Arrival() {
+  if (file_ && bytes_ == 0) ::unlinkat(parent_.get(), part_name_.c_str(), 0);
 }
 
 void Arrival::write(std::string_view bytes) {
@@ -61,9 +97,11 @@ void Arrival::finish(bool is_executable) {
     const mode_t mode = stat_of(file_.get(), shown_).st_mode & 0777;
     ::fchmod(file_.get(), mode | ((mode & 0444) >> 2));  // Who may read it may run it.
   }
-  if (::renameat(parent_.get(), part_name_.c_str(), parent_.get(), name_.c_str()) == 0) return;
-  if (errno == EISDIR)
+  if (::renameat(parent_.get(), part_name_.c_str(), parent_.get(), name_.c_str()) == 0) return file_.close();
+  if (errno == EISDIR) {
+    bytes_ = 0;  // It will never have a place.
     throw Error(Errc::conflict, "there is a directory where '{}' would be", printable(shown_.native()));
+  }
   throw error_from_errno(errno, "rename to", shown_.native());
 }
 
@@ -75,6 +113,9 @@ Landing::Landing(const Path& directory) : path_(directory) {
 }
 
 void Landing::check(std::string_view name) {
+  if (name.size() >= PATH_MAX)
+    throw Error(Errc::invalid, "'{}' cannot be a file's name here: it has more than {} bytes",
+                printable(name.substr(0, 100)) + "…", PATH_MAX - 1);
   for (const std::string& part : parts_of(name)) {
     const bool is_wrong =
         part.empty() || part == "." || part == ".." || part.find('\0') != std::string::npos || is_part(part);
@@ -121,11 +162,11 @@ Arrival Landing::begin(const std::string& name, const std::string& mark) const {
   Fd parent = *open_parent(name, Missing::make);
   const std::string part =
       std::string(part_prefix) + Digest::of(name + '\0' + mark).hex().substr(0, part_digits);
-  Fd file(open_at(parent.get(), part, O_RDWR | O_CREAT, 0666));
-  if (!file) throw error_from_errno(errno, "create a file beside", (path_ / name).native());
-  if (!S_ISREG(stat_of(file.get(), path_ / name).st_mode))
-    throw Error(Errc::conflict, "there is something else than a file where '{}' arrives", printable(name));
-  return {std::move(parent), std::move(file), part, last_of(name), path_ / name};
+  Fd file = open_locked(parent.get(), part, path_ / name);
+  const bool is_of_earlier_start = stat_of(file.get(), path_ / name).st_mtim.tv_sec <= started_at_seconds();
+  Arrival arrival(std::move(parent), std::move(file), part, last_of(name), path_ / name);
+  if (is_of_earlier_start) arrival.begin_anew();
+  return arrival;
 }
 
 void Landing::make_directory(const std::string& name) const { open_parent(name + "/x", Missing::make); }
@@ -177,6 +218,9 @@ void Landing::move(const std::string& name, const Landing& target) const {
   if (::renameat(from->get(), last_of(name).c_str(), to.get(), last_of(name).c_str()) == 0) return;
   if (errno == EISDIR)
     throw Error(Errc::conflict, "there is a directory where '{}' would be", printable((target.path_ / name).native()));
+  if (errno == EXDEV)
+    throw Error(Errc::invalid, "'{}' is on another file system than '{}': expected the same",
+                printable(target.path_.native()), printable(path_.native()));
   throw error_from_errno(errno, "move to", (target.path_ / name).native());
 }
 

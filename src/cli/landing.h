@@ -14,10 +14,16 @@
 
 namespace volary {
 
-// A file on its way. One thread.
+// Whether this is the name, without directories, of what a landing or an unpacking has not finished.
+bool is_unfinished(std::string_view name);
+constexpr std::string_view unpacking_prefix = ".volary-unpacking-";
+
+// A file on its way, which nobody else receives meanwhile. One thread.
 class Arrival final : public Sink {
  public:
   Arrival(Fd parent, Fd file, std::string part_name, std::string name, Path shown);
+  Arrival(Arrival&&) = default;
+  ~Arrival() override;  // What has come stays for the next try, but for nothing at all.
   // What is there already, of an earlier try.
   uint64_t bytes() const { return bytes_; }
   void write(std::string_view bytes) override;
@@ -45,7 +51,8 @@ class Landing {
   static void check(std::string_view name);
   bool has(const std::string& name) const;
   // `mark` is what tells this content from another of the same name: what an earlier try left counts only if it had the
-  // same.
+  // same, and the machine has not stopped since, which may cost what was not synced. Throws `conflict` if somebody else
+  // is receiving it.
   Arrival begin(const std::string& name, const std::string& mark) const;
   void make_directory(const std::string& name) const;
   void make_symlink(const std::string& name, const std::string& target) const;
@@ -56,7 +63,7 @@ class Landing {
   void each_file(const std::string& directory, const std::function<void(const std::string& name)>& visit) const;
   // With the directories that it leaves empty.
   void remove(const std::string& name) const;
-  // To another landing on the same file system, replacing what is there.
+  // To another landing, replacing what is there. Throws `invalid` if that is on another file system.
   void move(const std::string& name, const Landing& target) const;
 
   const Path& path() const { return path_; }

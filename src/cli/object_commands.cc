@@ -76,6 +76,30 @@ int list(Session& session, const ListOptions& o) {
   return 0;
 }
 
+// --- get
+
+struct GetOptions {
+  std::string place;
+  std::string object;
+};
+
+std::vector<CommandField> get_fields(GetOptions& o) {
+  return {place_field(o.place),
+          {.name = "OBJECT", .target = &o.object, .help = "which object, by its whole name", .need = Need::required}};
+}
+
+int get(Session& session, const GetOptions& o) {
+  const ContainerPlace place = parse_container_place(o.place);
+  const BucketObject object = bucket_of(session, place).get(place.prefix + o.object);
+  session.output().record<BucketObject>(
+      to_json(object), {{"NAME", [](const BucketObject& one) { return printable(one.key); }},
+                        {"BYTES", [](const BucketObject& one) { return std::to_string(one.size); }},
+                        {"DATE", [](const BucketObject& one) { return time_text(one.modified); }},
+                        {"DESCRIPTION", [](const BucketObject& one) { return description_of(one); }},
+                        {"ETAG", [](const BucketObject& one) { return or_dash(one.etag); }}});
+  return 0;
+}
+
 // --- rm
 
 struct RemoveOptions {
@@ -107,7 +131,7 @@ void remove_keys(const BucketClient& bucket, const std::vector<BucketObject>& ob
     const size_t last = std::min(first + batch_keys, objects.size());
     for (size_t i = first; i < last; ++i) keys.push_back(objects[i].key);
     std::optional<DeletedObjects> done;
-    tally.attempt(keys.front(), [&] { done = bucket.remove(keys, when_absent); });
+    tally.attempt(keys, [&] { done = bucket.remove(keys, when_absent); });
     if (!done) return;
     for (const ObjectFailure& failure : done->failures)
       tally.attempt(failure.key, [&] { throw Error(errc_named(failure.code), Error::Text{failure.detail}); });
@@ -190,6 +214,19 @@ std::vector<Pair> pairs_of(const BucketClient& bucket, const std::string& source
   return pairs;
 }
 
+// All happens at once, so what is read must not be written: "a" to "aa" and "aa" to "aaa" has no right outcome.
+void check_pairs(const std::vector<Pair>& pairs, const std::string& bucket) {
+  std::vector<std::string_view> sources;  // In byte order, as they were listed.
+  for (const Pair& pair : pairs) sources.push_back(pair.source.key);
+  for (const Pair& pair : pairs) {
+    if (pair.source.key == pair.destination)
+      throw Error(Errc::invalid, "'{}' is already called so in '{}'", printable(pair.destination), bucket);
+    if (std::binary_search(sources.begin(), sources.end(), pair.destination))
+      throw Error(Errc::invalid, "'{}' would become '{}', which is to be read too: do it in two steps",
+                  printable(pair.source.key), printable(pair.destination));
+  }
+}
+
 // How many of the pairs would replace something.
 uint64_t replaced_by(const BucketClient& target, const std::vector<Pair>& pairs) {
   std::vector<std::string> wanted;
@@ -213,6 +250,7 @@ int transfer(Session& session, const CopyOptions& o, CopyAct act) {
   if (!o.destination && target.bucket() == bucket.bucket())
     throw Error(Errc::invalid, "expected a DESTINATION, or another bucket by --container");
   const std::vector<Pair> pairs = pairs_of(bucket, place.prefix + o.source, o);
+  if (target.bucket() == bucket.bucket()) check_pairs(pairs, bucket.bucket());
   const std::string done = act == CopyAct::copy ? "copied" : "moved";
   Tally tally(session, std::string(name_of_value(act)), o.dry_run ? Run::dry : Run::real, session.output().format());
   for (const Pair& pair : pairs) tally.expect(1, pair.source.size);
@@ -247,6 +285,10 @@ std::vector<Command> object_commands() {
                                    .example = "volary bucket object ls data@gra\n"
                                               "volary bucket object ls data@gra --prefix train/ -o json"},
                                   list_fields, list));
+  add(both_spellings<GetOptions>({.path = {"bucket", "object", "get"},
+                                  .summary = "show what is known of an object",
+                                  .example = "volary bucket object get data@gra train/a.txt"},
+                                 get_fields, get));
   add(both_spellings<RemoveOptions>({.path = {"bucket", "object", "rm"}, .aliases = {"delete"},
                                      .summary = "delete objects of a bucket",
                                      .example = "volary bucket object rm data@gra train/a.txt train/b.txt\n"

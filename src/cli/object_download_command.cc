@@ -48,18 +48,24 @@ std::vector<CommandField> download_fields(DownloadOptions& o) {
           workers_field(o.workers), yes_field(o.yes)};
 }
 
-// Counts what arrives for the progress.
+// Counts what arrives for the progress; what is not kept counts as not arrived in the end.
 class CountedArrival final : public Sink {
  public:
-  CountedArrival(Sink& next, Tally& tally) : next_(next), tally_(tally) {}
+  CountedArrival(Sink& next, Tally& tally, uint64_t bytes) : next_(next), tally_(tally), bytes_(bytes) {
+    tally_.moved(bytes);
+  }
+  ~CountedArrival() override { tally_.unmoved(bytes_); }
   void write(std::string_view bytes) override {
     next_.write(bytes);
+    bytes_ += bytes.size();
     tally_.moved(bytes.size());
   }
+  void keep() { bytes_ = 0; }
 
  private:
   Sink& next_;
   Tally& tally_;
+  uint64_t bytes_;
 };
 
 class Download {
@@ -81,7 +87,7 @@ class Download {
     const Path directory = o_.output.value_or("./");
     std::vector<BucketObject> objects = wanted_objects();
     if (o_.create && !o_.dry_run) make_directories(directory);
-    if (!o_.dry_run || is_present(directory)) landing_.emplace(directory);
+    if (is_present(directory)) landing_.emplace(directory);
     else if (!o_.create)
       throw Error(Errc::not_found, "there is no directory '{}': --create makes it", directory.native());
     find_extra(objects);
@@ -130,20 +136,21 @@ class Download {
   void receive(const BucketObject& object, const std::string& name) {
     Arrival arrival = landing_->begin(name, fmt::format("{} {}", object.etag, object.size));
     if (arrival.bytes() > object.size || object.etag.empty()) arrival.begin_anew();
-    CountedArrival counted(arrival, tally_);
-    tally_.moved(arrival.bytes());
+    CountedArrival counted(arrival, tally_, arrival.bytes());
     bucket_.read(object, arrival.bytes(), counted);
     if (arrival.bytes() != object.size)
       throw Error(Errc::unavailable, "{} bytes came of {}", arrival.bytes(), object.size);
     arrival.finish(false);
+    counted.keep();
   }
 
   void unpack(const BucketObject& object) {
     if (!tally_.is_dry()) {
       Unpacking unpacking(*landing_);
-      CountedArrival counted(unpacking.sink(), tally_);
+      CountedArrival counted(unpacking.sink(), tally_, 0);
       bucket_.read(object, 0, counted);
       unpacking.finish(o_.no_overwrite ? Overwrite::no : Overwrite::yes);
+      counted.keep();
     }
     tally_.add({object.key, "unpacked", object.size, shown(""), {}});
   }

@@ -6,6 +6,7 @@
 #include <dirent.h>
 
 #include "cli/ignore_rules.h"
+#include "cli/landing.h"
 #include "core/error.h"
 #include "core/tree_path.h"
 
@@ -24,9 +25,13 @@ class Walk {
     const std::string name = object_name_of(given);
     if (!S_ISDIR(status->st_mode)) return add_file(given, name, *status);
     std::string scope = name.empty() || name.ends_with('/') ? name : name + "/";
-    const bool is_here = name.empty() && !given.starts_with("/") && given.find("..") == std::string::npos;
+    const std::string normal = Path(given).lexically_normal().native();
+    const bool is_elsewhere = normal.starts_with("/") || normal == ".." || normal.starts_with("../");
+    const bool is_here = name.empty() && !is_elsewhere;
     const auto text = is_here ? std::nullopt : try_read_file(Path(given) / ignore_file_name);
-    enter(given, scope, "", IgnoreRules(text.value_or("")), given.starts_with("/") ? "" : scope);
+    Directory directory{IgnoreRules(text.value_or("")), std::nullopt};
+    if (!is_elsewhere) directory.above = scope;
+    enter(given, scope, "", directory);
     found_.scopes.push_back(renamed(scope, renaming_));
   }
 
@@ -47,13 +52,9 @@ class Walk {
 
  private:
   void add_file(const Path& path, const std::string& name, const struct stat& status) {
-    if (!S_ISREG(status.st_mode)) {
-      found_.left_out.push_back(printable(path.native()) + " is neither a file nor a directory");
-      return;
-    }
+    if (!S_ISREG(status.st_mode)) return leave_out(path, name, "neither a file nor a directory");
     ObjectFile file{renamed(name, renaming_), path, static_cast<uint64_t>(status.st_size),
-                   Time{status.st_mtim.tv_sec * 1'000'000 + status.st_mtim.tv_nsec / 1000},
-                   (status.st_mode & 0100) != 0};
+                   modified_of(status), (status.st_mode & 0100) != 0};
     if (file.name.empty())
       throw Error(Errc::invalid, "nothing is left of the name of '{}' without '{}'", printable(path.native()),
                   renaming_.remove);
@@ -62,28 +63,38 @@ class Walk {
     found_.files.push_back(std::move(file));
   }
 
-  // `below` is relative to the directory that was given, `above` what stands before it for the rules of the working
-  // directory, if they apply.
-  void enter(const Path& directory, const std::string& name, const std::string& below, const IgnoreRules& rules,
-             const std::string& above) {
-    for (const DirectoryEntry& entry : list_directory(directory)) {
-      if (entry.name == ignore_file_name) continue;
-      const Path path = directory / entry.name;
+  // One that was given.
+  struct Directory {
+    IgnoreRules rules;
+    std::optional<std::string> above;  // Where it is in the working directory, if it is there.
+
+    bool ignores(const std::string& below, NodeKind kind, const IgnoreRules& here) const {
+      return rules.ignores(below, kind) || (above && here.ignores(*above + below, kind));
+    }
+  };
+
+  void leave_out(const Path& path, const std::string& name, std::string_view why) {
+    found_.left_out.push_back(printable(path.native()) + " is " + std::string(why));
+    keep(name);
+    keep(name + "/");
+  }
+  void keep(const std::string& name) { found_.kept.insert(renamed(name, renaming_)); }
+
+  // `below` is where that is in the directory that was given.
+  void enter(const Path& where, const std::string& name, const std::string& below, const Directory& given) {
+    for (const DirectoryEntry& entry : list_directory(where)) {
+      if (below.empty() && entry.name == ignore_file_name) continue;
+      const Path path = where / entry.name;
       const std::string relative = below + entry.name;
       const auto status = stat_of(path, Follow::yes);
-      if (!status) {
-        found_.left_out.push_back(printable(path.native()) + " is a link to nothing");
-        continue;
-      }
-      const NodeKind kind = S_ISDIR(status->st_mode) ? NodeKind::directory : NodeKind::file;
-      if (rules.ignores(relative, kind) || here_.ignores(above + relative, kind)) continue;
-      if (kind == NodeKind::file) {
-        add_file(path, name + entry.name, *status);
-      } else if (entry.type == DT_LNK) {
-        found_.left_out.push_back(printable(path.native()) + " is a link to a directory");
-      } else {
-        enter(path, name + entry.name + "/", relative + "/", rules, above);
-      }
+      const bool is_directory = status && S_ISDIR(status->st_mode);
+      if (given.ignores(relative, is_directory ? NodeKind::directory : NodeKind::file, here_))
+        keep(name + entry.name + (is_directory ? "/" : ""));
+      else if (!status) leave_out(path, name + entry.name, "a link to nothing");
+      else if (is_unfinished(entry.name)) leave_out(path, name + entry.name, "what an interrupted download left");
+      else if (!is_directory) add_file(path, name + entry.name, *status);
+      else if (entry.type == DT_LNK) leave_out(path, name + entry.name, "a link to a directory");
+      else enter(path, name + entry.name + "/", relative + "/", given);
     }
   }
 
@@ -93,6 +104,17 @@ class Walk {
 };
 
 }  // namespace
+
+Time modified_of(const struct stat& status) {
+  return {status.st_mtim.tv_sec * 1'000'000 + status.st_mtim.tv_nsec / 1000};
+}
+
+bool ObjectFiles::keeps(const std::string& name) const {
+  if (kept.empty()) return false;
+  for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
+    if (kept.contains(name.substr(0, slash + 1))) return true;
+  return kept.contains(name);
+}
 
 ObjectFiles find_object_files(const std::vector<std::string>& paths, const Renaming& renaming) {
   Walk walk(renaming);

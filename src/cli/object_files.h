@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "cli/object_names.h"
@@ -10,6 +11,8 @@
 #include "core/file.h"
 
 namespace volary {
+
+Time modified_of(const struct stat& status);
 
 struct ObjectFile {
   std::string name;  // Of the object.
@@ -23,6 +26,11 @@ struct ObjectFiles {
   std::vector<ObjectFile> files;        // By name.
   std::vector<std::string> scopes;     // What the names of all that lies in each directory begin with.
   std::vector<std::string> left_out;   // A line each: what is neither file nor directory, and links to directories.
+  // Names of what is here and is not sent, because it is ignored or left out; those of directories end in '/'.
+  std::unordered_set<std::string> kept;
+
+  // Whether an object of this name is one of `kept`, or below one.
+  bool keeps(const std::string& name) const;
 };
 
 // Directories with all below, without what .ovhaiignore in them, or in the working directory, says. Links to files

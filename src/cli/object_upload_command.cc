@@ -7,6 +7,7 @@
 #include "cli/object_files.h"
 #include "cli/object_options.h"
 #include "core/quantity.h"
+#include "core/tree_path.h"
 
 namespace volary {
 namespace {
@@ -92,9 +93,17 @@ class Upload {
       const BucketObject stored = bucket_.put(file.name, counted, file.size);
       if (stored.size != file.size)
         throw Error(Errc::corrupt, "{} bytes were stored of {}", stored.size, file.size);
+      check_unchanged(file);
       counted.keep();
     }
     tally_.add({file.name, "uploaded", file.size, shown(file), {}});
+  }
+
+  // What was sent of a file that changed meanwhile is neither its old content nor its new one.
+  static void check_unchanged(const ObjectFile& file) {
+    const auto status = stat_of(file.path, Follow::yes);
+    if (!status || static_cast<uint64_t>(status->st_size) != file.size || modified_of(*status) != file.modified)
+      throw Error(Errc::conflict, "'{}' changed while it was uploaded: upload it again", printable(file.path.native()));
   }
 
   int upload_archive() {
@@ -121,13 +130,15 @@ class Upload {
   void look_at_bucket() {
     std::unordered_set<std::string> names;
     for (const ObjectFile& file : local_.files) names.insert(file.name);
-    const bool is_in_trash_bucket = trash_ && trash_->container == place_.container && !trash_->directory.empty();
+    const auto is_in_trash = [&](const std::string& key) {
+      return trash_ && trash_->container == place_.container && !trash_->directory.empty() &&
+             key.starts_with(trash_->directory);
+    };
     std::set<std::string> seen;  // Scopes may lie in each other.
     const auto look = [&](const std::string& scope, bool may_delete) {
       in_scope_ += bucket_.list(scope, [&](const BucketObject& object) {
         if (names.contains(object.key)) present_.insert(object.key);
-        else if (may_delete && !(is_in_trash_bucket && object.key.starts_with(trash_->directory)) &&
-                 seen.insert(object.key).second)
+        else if (may_delete && !local_.keeps(object.key) && !is_in_trash(object.key) && seen.insert(object.key).second)
           extra_.push_back(object);
       }).objects;
     };

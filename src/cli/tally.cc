@@ -59,19 +59,18 @@ void Tally::add(ObjectResult result) {
     output_.line(fmt::format("would be {}: {}{} ({})", result.act, printable(result.key), path,
                              bytes_text(result.bytes)));
   } else if (format_ == Format::name && run_ == Run::real && result.act != "skipped") {
-    output_.line(result.key);
+    output_.line(printable(result.key));
   }
   if (output_.is_structured()) results_.push_back(std::move(result));
 }
 
-void Tally::attempt(const std::string& key, const std::function<void()>& work) {
+void Tally::attempt(const std::vector<std::string>& keys, const std::function<void()>& work) {
   for (int tries = 1;; ++tries) {
     try {
       return work();
     } catch (const Error& error) {
       if (error.code() != Errc::unavailable || tries == tries_max) {
-        ObjectResult result{key, failed_act, 0, std::nullopt, error.message()};
-        add(std::move(result));
+        for (const std::string& key : keys) add({key, failed_act, 0, std::nullopt, error.message()});
         const std::lock_guard guard(lock_);
         if (!first_) first_ = error;
         return;

@@ -40,7 +40,9 @@ class Tally {
   void add(ObjectResult result);
   // Runs `work`; if it throws, the object failed, which is said at once, and all others go on. Tries again up to three
   // times what was `unavailable`.
-  void attempt(const std::string& key, const std::function<void()>& work);
+  void attempt(const std::string& key, const std::function<void()>& work) { attempt(std::vector{key}, work); }
+  // The same for work on several objects at once.
+  void attempt(const std::vector<std::string>& keys, const std::function<void()>& work);
   bool has_failures() const { return failed_ > 0; }
 
   // Prints what was done. Throws, with the first failure's code, if there was one. Main thread; the last call.
@@ -62,7 +64,7 @@ class Tally {
   std::atomic<uint64_t> failed_{0};
 };
 
-// What passes through counts as moved; where it is given up, as not moved.
+// What passes through counts as moved; what is not kept counts as not moved in the end.
 class CountedSource final : public Source {
  public:
   CountedSource(Source& next, Tally& tally) : next_(next), tally_(tally) {}

@@ -13,7 +13,7 @@
 namespace volary {
 
 Unpacking::Unpacking(const Landing& landing)
-    : landing_(landing), hidden_path_(landing.path() / (".volary-unpacking-" + random_hex(8))) {
+    : landing_(landing), hidden_path_(landing.path() / (std::string(unpacking_prefix) + random_hex(8))) {
   volary::make_directory(hidden_path_, 0700);
   hidden_ = std::make_unique<Landing>(hidden_path_);
 }
@@ -57,6 +57,8 @@ void Unpacking::begin(const ArchiveEntry& entry) {
     if (entry.kind != EntryKind::directory) throw Error(Errc::invalid, "the archive has a file without a name");
     return;
   }
+  if (entry.kind != EntryKind::directory && !names_.insert(name).second)
+    throw Error(Errc::invalid, "the archive has '{}' twice: expected each name once", printable(name));
   switch (entry.kind) {
     case EntryKind::directory:
       hidden_->make_directory(name);
@@ -64,7 +66,6 @@ void Unpacking::begin(const ArchiveEntry& entry) {
       return;
     case EntryKind::symlink:
       check_target(name, entry.target);
-      hidden_->remove(name);
       hidden_->make_symlink(name, entry.target);
       return;
     case EntryKind::hard_link:

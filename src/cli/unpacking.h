@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "cli/archive.h"
@@ -40,6 +41,7 @@ class Unpacking final : private ArchiveVisitor {
   ArchiveReader reader_{*this};
   std::unique_ptr<Arrival> arrival_;
   bool is_executable_ = false;
+  std::unordered_set<std::string> names_;  // Of all but directories.
   std::vector<std::string> directories_;  // That stand in the archive themselves.
 };
 
