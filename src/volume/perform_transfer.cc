@@ -142,11 +142,13 @@ void Transfers::fail(const Transfer& transfer, const Error& error, const Live& l
 // What is to be done, if it is what was agreed to; what is in its way is written down file by file either way.
 Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, Remote& remote, Live& live) {
   Planned planned = compare(wanted, remote, store_, database_);
-  const auto left_out = left_out_of(planned, wanted.kind,
-                                    transfer.skip_conflicts ? FileOutcome::skipped : FileOutcome::failed);
+  const FileOutcome outcome = transfer.skip_conflicts ? FileOutcome::skipped : FileOutcome::failed;
+  const auto left_out = left_out_of(planned, wanted.kind, outcome);
+  planned.counts = counts_of(planned, wanted.kind, outcome);
   database_.write([&](Transaction& transaction) {
     forget_failures(transaction, transfer.id);  // Of a run before this one.
     note_failures(transaction, transfer.id, left_out);
+    transaction.run("UPDATE transfer SET counts = $2 WHERE id = $1", transfer.id, planned.counts);
   });
   Transfer agreed = transfer;
   if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; })) {
@@ -176,7 +178,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Plan& plan = sides.plan;
   const std::vector<Listed>& source = sides.source;
   check_absence(*remote, wanted.source, plan, sides.target);
-  const TransferCounts counts = counts_of(sides, transfer.kind);
+  const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {
     reserve_growth(transaction, transfer.id, growth_of(plan, transfer.trash), counts);
   });
@@ -232,7 +234,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
                           TreePath::parse_directory(transfer.source_directory), to, transfer.strategy,
                           Filter(transfer.include, transfer.exclude)};
   const Planned sides = planned(transfer, wanted, *remote, live);
-  const TransferCounts counts = counts_of(sides, transfer.kind);
+  const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET state = 'running', agreed = 1, counts = $2 WHERE id = $1", transfer.id,
                     counts);

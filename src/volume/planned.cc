@@ -97,11 +97,12 @@ std::vector<TransferFailure> left_out_of(const Planned& planned, TransferKind ki
   return all;
 }
 
-TransferCounts counts_of(const Planned& planned, TransferKind kind) {
+TransferCounts counts_of(const Planned& planned, TransferKind kind, FileOutcome conflicts) {
   TransferCounts counts;
   const uint64_t odd = kind == TransferKind::import ? planned.odd.size() : 0;
   counts.total = planned.source.size() + odd + planned.beside;
-  counts.skipped = planned.plan.skips.size() + planned.plan.conflicts.size() + odd + planned.beside;
+  counts.skipped = planned.plan.skips.size() + planned.beside;
+  if (conflicts == FileOutcome::skipped) counts.skipped += planned.conflicts(kind);
   counts.bytes_total = planned.plan.copy_bytes;
   return counts;
 }

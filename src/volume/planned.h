@@ -33,6 +33,7 @@ struct Planned {
   std::vector<OddObject> odd;  // Of the datastore, those that the filter takes.
   Plan plan;
   PlanSides sides;
+  TransferCounts counts = {};  // As of counts_of(), once it is known what becomes of conflicts.
   uint64_t beside = 0;  // Directory markers or symbolic links of the source: counted as skipped.
 
   // Source files that keep the transfer from beginning.
@@ -53,8 +54,8 @@ void check_agreed(const Planned& planned, const Comparison& wanted, const Transf
 // Why each file that was left out was not copied, the first transfer_failures_max.
 std::vector<TransferFailure> left_out_of(const Planned& planned, TransferKind kind, FileOutcome outcome);
 
-// The counts before anything has moved.
-TransferCounts counts_of(const Planned& planned, TransferKind kind);
+// The counts before anything has moved. `conflicts` is what becomes of them.
+TransferCounts counts_of(const Planned& planned, TransferKind kind, FileOutcome conflicts);
 
 // With at most `items_max` items and conflicts_shown_max conflicts.
 constexpr size_t conflicts_shown_max = 100;
