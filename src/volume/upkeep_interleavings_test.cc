@@ -105,59 +105,14 @@ class Others {
   uint64_t entered_ = 0;
 };
 
-// The store as the sweep sees it: between any two of its questions, others did something.
-class BusyStore final : public Store {
- public:
-  BusyStore(Store& store, Others& others) : store_(store), others_(others) {}
-  const Path& root() const override { return store_.root(); }
-  Path blob_path(const Digest& blob) const override { return store_.blob_path(blob); }
-  Path tree_path(const Digest& tree) const override { return store_.tree_path(tree); }
-  std::optional<uint64_t> blob_size(const Digest& blob) const override { return store_.blob_size(blob); }
-  void read_blob(const Digest& blob, Sink& sink) const override { store_.read_blob(blob, sink); }
-  bool has_tree(const Digest& tree) const override { return store_.has_tree(tree); }
-  Tree read_tree(const Digest& tree) const override { return store_.read_tree(tree); }
-  std::unique_ptr<Commit> begin_commit() override { return store_.begin_commit(); }
-  std::optional<std::string> read_only_reason() const override {
-    others_.do_some(Others::Rows::allowed);
-    return store_.read_only_reason();
-  }
-  Recovery recovery() const override { return store_.recovery(); }
-  void each_object(ObjectKind kind, const std::function<void(const StoredObject&)>& visit) const override {
-    others_.do_some(Others::Rows::allowed);
-    store_.each_object(kind, [&](const StoredObject& object) {
-      others_.do_some(Others::Rows::allowed);
-      visit(object);
-    });
-    others_.do_some(Others::Rows::allowed);
-  }
-  Time oldest_commit() const override {
-    others_.do_some(Others::Rows::allowed);
-    const Time oldest = store_.oldest_commit();
-    others_.do_some(Others::Rows::allowed);
-    return oldest;
-  }
-  bool quarantine(ObjectKind kind, const Digest& digest, Time unused_since) override {
-    others_.do_some(Others::Rows::locked);
-    const bool moved = store_.quarantine(kind, digest, unused_since);
-    moved_ += moved;
-    others_.do_some(Others::Rows::locked);
-    return moved;
-  }
-  bool bring_back(ObjectKind kind, const Digest& digest) override { return store_.bring_back(kind, digest); }
-  uint64_t moved() const { return moved_; }
-
- private:
-  Store& store_;
-  Others& others_;
-  uint64_t moved_ = 0;
-};
-
 TEST(SweepAmongCommits, never_takes_what_a_version_refers_to_and_leaves_nothing_else) {
   uint64_t moved = 0, entered = 0, unlinked = 0;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     UpkeepWorld world;
     Others others(world, seed);
-    BusyStore busy(*world.store, others);
+    // Between any two of the sweep's questions, others did something.
+    WatchedStore busy(*world.store, [&] { others.do_some(Others::Rows::allowed); },
+                      [&] { others.do_some(Others::Rows::locked); });
     for (int step = 0; step < 40; ++step) {
       for (int i = 0; i < 4; ++i) others.do_something(Others::Rows::allowed);
       if (others.pick(2) == 0) world.pass(static_cast<int64_t>(others.pick(12)) * world.hour);

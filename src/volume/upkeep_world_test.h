@@ -17,6 +17,56 @@
 
 namespace volary {
 
+// The store as a sweep sees it, where something happens between any two of its questions: `between`, or `locked` where
+// the sweep holds the database's writer lock.
+class WatchedStore final : public Store {
+ public:
+  WatchedStore(Store& store, std::function<void()> between, std::function<void()> locked)
+      : store_(store), between_(std::move(between)), locked_(std::move(locked)) {}
+  const Path& root() const override { return store_.root(); }
+  Path blob_path(const Digest& blob) const override { return store_.blob_path(blob); }
+  Path tree_path(const Digest& tree) const override { return store_.tree_path(tree); }
+  std::optional<uint64_t> blob_size(const Digest& blob) const override { return store_.blob_size(blob); }
+  void read_blob(const Digest& blob, Sink& sink) const override { store_.read_blob(blob, sink); }
+  bool has_tree(const Digest& tree) const override { return store_.has_tree(tree); }
+  Tree read_tree(const Digest& tree) const override { return store_.read_tree(tree); }
+  std::unique_ptr<Commit> begin_commit() override { return store_.begin_commit(); }
+  std::optional<std::string> read_only_reason() const override {
+    between_();
+    return store_.read_only_reason();
+  }
+  Recovery recovery() const override { return store_.recovery(); }
+  void each_object(ObjectKind kind, const std::function<void(const StoredObject&)>& visit) const override {
+    between_();
+    store_.each_object(kind, [&](const StoredObject& object) {
+      between_();
+      visit(object);
+    });
+    between_();
+  }
+  Time oldest_commit() const override {
+    between_();
+    const Time oldest = store_.oldest_commit();
+    between_();
+    return oldest;
+  }
+  bool quarantine(ObjectKind kind, const Digest& digest, Time unused_since) override {
+    locked_();
+    const bool moved = store_.quarantine(kind, digest, unused_since);
+    moved_ += moved;
+    locked_();
+    return moved;
+  }
+  bool bring_back(ObjectKind kind, const Digest& digest) override { return store_.bring_back(kind, digest); }
+  uint64_t moved() const { return moved_; }
+
+ private:
+  Store& store_;
+  const std::function<void()> between_;
+  const std::function<void()> locked_;
+  uint64_t moved_ = 0;
+};
+
 struct UpkeepWorld {
   static constexpr int64_t hour = 3600;
 

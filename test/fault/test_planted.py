@@ -32,6 +32,9 @@ PLANTED = [
     ("harvest.follows_links", "plain", "harvest"),      # A job's link into the host is read as the file it leads to.
     ("sweep.forgets_transfers", "volume_test", "Sweep.keeps*"),  # What an import has fetched already is nobody's.
     ("sweep.ignores_age", "volume_test", "Sweep.spares*"),       # What is just being written is as good as old.
+    ("sweep.one_mark", "volume_test", "Sweep.takes*"),           # What one mark does not reach goes at once.
+    ("sweep.no_second_look", "volume_test", "Sweep.looks*"),     # What became a version's since the mark goes.
+    ("sweep.no_third_look", "volume_test", "Sweep.looks*"),      # The same, out of quarantine for good.
     ("scrub.skips_trees", "store_test", "Scrub*"),      # Directories are not read.
     ("s3.any_order", "lying", "mirror: a page twice"),                 # Listings are taken in any order.
     ("s3.a_lost_token_is_the_end", "lying", "mirror: a token lost"),   # A listing that goes on, but not where, is whole.
