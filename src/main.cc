@@ -48,6 +48,7 @@
 #include "volume/snapshot_sources.h"
 #include "volume/transfers.h"
 #include "volume/upkeep.h"
+#include "volume/uploads.h"
 #include "volume/volumes.h"
 
 namespace volary {
@@ -97,6 +98,10 @@ void keep_reserve(DiskReserve& reserve) {
   }
 }
 
+void end_idle(Uploads& uploads) {
+  for (const std::string& line : uploads.expire()) log(line);
+}
+
 FileLock lock_data(const Path& root) {
   make_directories(root, 0700);
   auto lock = FileLock::try_take(root / "lock");
@@ -137,6 +142,11 @@ struct Ground {
   const SandboxReport sandbox = describe_sandbox();
 };
 
+ServerStatus status_of(const Ground& ground) {
+  return {VOLARY_VERSION, ground.root.native(), std::string(name_of_value(ground.ways.read_only)),
+          std::string(name_of_value(ground.ways.writable)), ground.sandbox.used, 0};
+}
+
 // What the machine gives, as `volary doctor` shows it.
 std::vector<Finding> findings_of(const Ground& ground) {
   const MountWays& ways = ground.ways;
@@ -162,6 +172,7 @@ int serve(const ServerConfig& config) {
   Volumes volumes(database, store, clock);
   Projects projects(database);
   Transfers transfers(database, store, datastores, SnapshotSources(config.snapshot_from, root), clock, log);
+  Uploads uploads(database, store, clock);
   Bookkeeping bookkeeping(database, volumes, clock, log);
   Jobs jobs(database, *ground.runner, root / "jobs", clock);
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock);
@@ -174,15 +185,13 @@ int serve(const ServerConfig& config) {
                 log);
   keep_admin_token(access, root / "admin.token");
 
-  Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, jobs, upkeep, mounts,
-                    cache,
-                    {VOLARY_VERSION, root.native(), std::string(name_of_value(ground.ways.read_only)),
-                     std::string(name_of_value(ground.ways.writable)), ground.sandbox.used, 0},
-                    findings_of(ground)};
+  Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, upkeep,
+                    mounts, cache, status_of(ground), findings_of(ground)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
 
   bookkeeping.correct();
+  uploads.start();
   mounts.start();
   transfers.start();
   reconciler.start();
@@ -190,6 +199,7 @@ int serve(const ServerConfig& config) {
   Timetable timetable(log);
   timetable.add("the disk's reserve", seconds(1), seconds(1), [&](const auto&) { keep_reserve(ground.reserve); });
   timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
+  timetable.add("ending idle uploads", minutes(1), minutes(1), [&](const auto&) { end_idle(uploads); });
   timetable.add("looking after mounts", minutes(1), minutes(1), [&](const auto&) { mounts.look_after(); });
   timetable.add("tidying the cache", minutes(1), minutes(1), [&](const auto&) { cache.tidy(); });
   ServerOptions listening{.unix_socket = config.socket, .host = config.host, .port = config.port};

@@ -16,6 +16,7 @@
 #include "volume/projects.h"
 #include "volume/transfers.h"
 #include "volume/upkeep.h"
+#include "volume/uploads.h"
 #include "volume/volumes.h"
 
 namespace volary {
@@ -30,6 +31,7 @@ struct Services {
   Objects& objects;
   Volumes& volumes;
   Transfers& transfers;
+  Uploads& uploads;
   Jobs& jobs;
   Upkeep& upkeep;
   Mounts& mounts;
@@ -49,6 +51,7 @@ void add_object_routes(std::vector<Route>& routes, Services& services);
 void add_volume_routes(std::vector<Route>& routes, Services& services);
 void add_version_routes(std::vector<Route>& routes, Services& services);
 void add_transfer_routes(std::vector<Route>& routes, Services& services);
+void add_upload_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
 void add_store_routes(std::vector<Route>& routes, Services& services);
 void add_mount_routes(std::vector<Route>& routes, Services& services);

@@ -165,8 +165,8 @@ std::optional<json::value> Client::get_soon(const std::string& path) {
   }
 }
 
-std::optional<json::value> Client::find(const std::string& path) {
-  const HttpResponse response = send(request("GET", path, {}));
+std::optional<json::value> Client::find(const std::string& path, const Query& query) {
+  const HttpResponse response = send(request("GET", path, query));
   if (response.status == 404) return std::nullopt;
   return answer(response);
 }
@@ -262,6 +262,54 @@ json::array Client::list(const std::string& path, const Query& query, uint64_t l
   json::array all;
   each_page(path, query, [&](const json::array& part) { all.insert(all.end(), part.begin(), part.end()); }, limit);
   return all;
+}
+
+json::value Client::send_bytes(std::string_view method, const std::string& path, const Query& query,
+                               std::string bytes) {
+  HttpRequest asked = request(method, path, query);
+  asked.headers.emplace_back("content-type", "application/octet-stream");
+  asked.body = std::move(bytes);
+  return send_repeatedly(std::move(asked));
+}
+
+json::value Client::send_json(std::string_view method, const std::string& path, const Query& query,
+                              const json::value& body) {
+  return send_repeatedly(body.is_null() ? request(method, path, query)
+                                        : with_body(request(method, path, query), body));
+}
+
+json::value Client::send_repeatedly(HttpRequest asked) {
+  asked.stall_seconds = seconds_endless;
+  json::value answered;
+  keep_trying(
+      [&] {
+        answered = answer(send(asked));
+        return Ended::yes;
+      },
+      [] { return uint64_t{0}; }, [] {});
+  return answered;
+}
+
+void Client::stream_file(const std::string& path, const Query& query, uint64_t offset, const std::string& digest,
+                         Sink& sink) {
+  CountingSink counting(sink);
+  keep_trying(
+      [&] {
+        HttpRequest asked = request("GET", path, query);
+        const uint64_t from = offset + counting.count();
+        const std::string tag = "\"" + digest + "\"";
+        if (from > 0) asked.headers.emplace_back("range", fmt::format("bytes={}-", from));
+        asked.on_headers = [&](const HttpResponse& response) {
+          if (response.status / 100 != 2) return;
+          if (response.header("etag") != tag || response.status != (from > 0 ? 206 : 200))
+            throw Error(Errc::conflict, "{} answered with other content than was asked for: expected the digest {}",
+                        endpoint_.name, digest);
+        };
+        const HttpResponse response = send(asked, &counting);
+        if (response.status / 100 != 2) throw error_of(response);
+        return Ended::yes;
+      },
+      [&] { return counting.count(); }, [] {});
 }
 
 json::value Client::put_bytes(const std::string& path, const Query& query, Source& source, uint64_t bytes) {

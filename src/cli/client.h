@@ -58,7 +58,7 @@ class Client {
   Client(HttpClient& http, Endpoint endpoint) : http_(http), endpoint_(std::move(endpoint)) {}
 
   json::value get(const std::string& path, const Query& query = {}, Patience patience = Patience::usual);
-  std::optional<json::value> find(const std::string& path);  // Nothing for not_found.
+  std::optional<json::value> find(const std::string& path, const Query& query = {});  // Nothing for not_found.
   std::optional<json::value> get_soon(const std::string& path);  // Nothing for whatever is no answer in two seconds.
   json::value post(const std::string& path, const json::value& body, const Query& query = {},
                    Patience patience = Patience::usual);
@@ -77,6 +77,12 @@ class Client {
   void each_page(const std::string& path, Query query, const std::function<void(const json::array&)>& seen,
                  uint64_t limit = UINT64_MAX);
   json::array list(const std::string& path, const Query& query = {}, uint64_t limit = UINT64_MAX);
+
+  // Sends bytes, again and again while the server does not answer, for up to a minute: what is sent so may come twice.
+  json::value send_bytes(std::string_view method, const std::string& path, const Query& query, std::string bytes);
+  json::value send_json(std::string_view method, const std::string& path, const Query& query, const json::value& body);
+  // The bytes of a file from `offset` on into `sink`, as send_bytes. Throws `conflict` if its digest is not `digest`.
+  void stream_file(const std::string& path, const Query& query, uint64_t offset, const std::string& digest, Sink& sink);
 
   // A stream of bytes into `sink`, once; with these headers besides.
   using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -100,6 +106,7 @@ class Client {
  private:
   HttpRequest request(std::string_view method, const std::string& path, const Query& query) const;
   HttpResponse send(const HttpRequest& request, Sink* sink = nullptr);
+  json::value send_repeatedly(HttpRequest asked);
   json::value answer(const HttpResponse& response) const;
   Error error_of(const HttpResponse& response) const;
   void keep_trying(const std::function<Ended()>& attempt, const std::function<uint64_t()>& received,

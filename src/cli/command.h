@@ -29,6 +29,7 @@ enum class Words {
   secrets,
   tokens,
   projects,
+  uploads,
 };
 
 enum class Need { optional, required };
@@ -89,6 +90,9 @@ std::vector<Command> version_commands();     // version_commands.cc
 std::vector<Command> diff_commands();        // diff_command.cc
 std::vector<Command> prune_commands();       // prune_commands.cc
 std::vector<Command> file_commands();        // file_commands.cc
+std::vector<Command> put_commands();         // put_command.cc
+std::vector<Command> download_commands();    // download_command.cc
+std::vector<Command> upload_commands();      // upload_commands.cc
 std::vector<Command> snapshot_commands();    // snapshot_command.cc
 std::vector<Command> mount_commands();       // mount_commands.cc
 std::vector<Command> move_commands();        // move_commands.cc

@@ -8,18 +8,18 @@ namespace volary {
 
 std::vector<Command> all_commands() {
   std::vector<Command> all;
-  for (const auto noun : {volume_commands, version_commands, diff_commands, prune_commands, file_commands,
-                          snapshot_commands, mount_commands, move_commands, transfer_commands, datastore_commands,
-                          bucket_commands, object_commands, object_upload_commands, object_download_commands,
-                          secret_commands, job_run_commands, job_commands, cache_commands, project_commands,
-                          token_commands, store_commands, backup_commands, server_commands, checksum_commands,
-                          completion_commands})
+  for (const auto noun :
+       {volume_commands, version_commands, diff_commands, prune_commands, file_commands, put_commands,
+        download_commands, upload_commands, snapshot_commands, mount_commands, move_commands, transfer_commands,
+        datastore_commands, bucket_commands, object_commands, object_upload_commands, object_download_commands,
+        secret_commands, job_run_commands, job_commands, cache_commands, project_commands, token_commands,
+        store_commands, backup_commands, server_commands, checksum_commands, completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }
 
 std::string group_summary(const std::string& group) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> summaries = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> summaries = {{
       {"volume", "named sets of files, each a history of immutable versions"},
       {"datastore", "named places elsewhere that volumes are imported from and exported to"},
       {"datastore add", "name a directory or a bucket"},
@@ -27,6 +27,7 @@ std::string group_summary(const std::string& group) {
       {"bucket object", "upload, download, list, copy, move and delete objects"},
       {"data", "the older words for 'bucket object'"},
       {"secret", "credentials, written once and never shown again"},
+      {"upload", "files on their way into volumes, to be resumed or ended"},
       {"transfer", "imports, exports and snapshots, running and past"},
       {"project", "who owns volumes, and how much they may hold"},
       {"job", "run programs on volumes"},

@@ -286,6 +286,11 @@ uint64_t free_bytes(const Path& path) {
 
 TempFile::TempFile(const Path& directory, mode_t mode)
     : path_(directory / (".volary-" + random_hex(12))), fd_(create_file(path_, mode)) {}
+TempFile::TempFile(const Path& directory, const Path& file) : fd_(open_to_read(file)) {
+  const Path name = directory / (".volary-" + random_hex(12));
+  make_link(file, name);
+  path_ = name;
+}
 TempFile::TempFile(TempFile&& other) noexcept : path_(std::move(other.path_)), fd_(std::move(other.fd_)) {
   other.path_.clear();
 }

@@ -90,6 +90,8 @@ uint64_t free_bytes(const Path& path);
 class TempFile final : public Sink {
  public:
   explicit TempFile(const Path& directory, mode_t mode = 0644);
+  // The file `file`, under a fresh name of its own in `directory` (a hard link); its first name stays.
+  TempFile(const Path& directory, const Path& file);
   ~TempFile() override;
   TempFile(TempFile&& other) noexcept;
   TempFile& operator=(TempFile&&) = delete;

@@ -56,12 +56,18 @@ void SegmentedHash::add(uint64_t index, std::string_view bytes) {
     tail_ = bytes;
     return;
   }
+  pairs_[index] = pair_of(offset_of(index), bytes);
+}
+
+SegmentedHash::Pair SegmentedHash::pair_of(uint64_t offset, std::string_view bytes) {
   blake3_hasher hasher;
   blake3_hasher_init(&hasher);
-  hasher.chunk.chunk_counter = offset_of(index) / chunk_bytes;
+  hasher.chunk.chunk_counter = offset / chunk_bytes;
   blake3_hasher_update(&hasher, bytes.data(), bytes.size());
   if (hasher.cv_stack_len != 2) throw Error(Errc::internal, "BLAKE3 left {} values for a part", hasher.cv_stack_len);
-  std::memcpy(pairs_[index].data(), hasher.cv_stack, 64);
+  Pair pair;
+  std::memcpy(pair.data(), hasher.cv_stack, pair.size());
+  return pair;
 }
 
 Digest SegmentedHash::finish() const {

@@ -25,14 +25,18 @@ class SegmentedHash {
   uint64_t offset_of(uint64_t index) const { return index * segment_bytes_; }
   uint64_t size_of(uint64_t index) const;
 
+  using Pair = std::array<uint8_t, 64>;  // The two chaining values below the root of a part.
+
   // Hashes part `index`, given whole. Different parts may be given by different threads at once.
   void add(uint64_t index, std::string_view bytes);
+  // All that is needed of a part but the last, to be given to set() later, in another process even. `bytes`: a power of
+  // two, at least 2 KiB; `offset`: a multiple of it.
+  static Pair pair_of(uint64_t offset, std::string_view bytes);
+  void set(uint64_t index, const Pair& pair) { pairs_.at(index) = pair; }
   // The digest, after every part was given once. One thread.
   Digest finish() const;
 
  private:
-  using Pair = std::array<uint8_t, 64>;  // The two chaining values below the root of a part.
-
   uint64_t total_bytes_;
   uint64_t segment_bytes_;
   uint64_t segments_;

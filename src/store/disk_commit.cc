@@ -51,6 +51,14 @@ void DiskCommit::keep_blob(const Blob& blob, TempFile& draft) {
   fault::point("store.blob_added");
 }
 
+void DiskCommit::take_file(const Path& file, const Blob& blob) {
+  shelves_.mark.before_write();
+  change_mode(file, object_mode);
+  TempFile draft(shelves_.layout.tmp, file);
+  fault::point("store.file_linked");
+  keep_blob(blob, draft);
+}
+
 bool DiskCommit::reuse_blob(const Blob& blob) {
   const auto found = shelves_.blobs.reuse(blob.digest, blob.size);
   if (found) took(found);

@@ -18,6 +18,7 @@ class DiskCommit final : public Commit {
   std::unique_ptr<BlobWriter> new_blob() override;
   std::unique_ptr<PartWriter> new_blob_in_parts(uint64_t size) override;
   std::unique_ptr<BlobClone> clone_blob(int fd, const Path& name) override;
+  void take_file(const Path& file, const Blob& blob) override;
   bool reuse_blob(const Blob& blob) override;
   TreeSummary add_tree(const Tree& tree) override;
   Tree read_tree(const Digest& tree) const override { return store_.read_tree(tree); }

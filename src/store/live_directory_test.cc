@@ -158,6 +158,7 @@ class MeddlingCommit final : public Commit {
     if (clone) meanwhile();
     return clone;
   }
+  void take_file(const Path& file, const Blob& blob) override { commit_.take_file(file, blob); }
   bool reuse_blob(const Blob& blob) override { return commit_.reuse_blob(blob); }
   TreeSummary add_tree(const Tree& tree) override { return commit_.add_tree(tree); }
   Tree read_tree(const Digest& tree) const override { return commit_.read_tree(tree); }

@@ -78,6 +78,9 @@ class Commit {
   // A blob with the bytes that the open file `fd` has at this moment, however it changes later. Nothing if the file
   // system cannot share them.
   virtual std::unique_ptr<BlobClone> clone_blob(int fd, const Path& name) = 0;
+  // A blob that is the file `file`, on the store's file system: its bytes are not copied. The caller knows that they
+  // are `blob`, removes `file` when it needs it no more, and never writes to it again. What fails leaves it as it is.
+  virtual void take_file(const Path& file, const Blob& blob) = 0;
   // Whether the blob is in the store, as if it had been added now: instead of asking the Store, which promises nothing
   // about what a sweep may do next.
   virtual bool reuse_blob(const Blob& blob) = 0;

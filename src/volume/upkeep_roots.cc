@@ -14,7 +14,8 @@ void UpkeepLive::check_stop() const {
 
 Roots roots_of(Transaction& transaction) {
   return {transaction.all<Digest>("SELECT DISTINCT tree FROM version"),
-          transaction.all<Digest>("SELECT DISTINCT digest FROM transfer_item")};
+          transaction.all<Digest>("SELECT digest FROM transfer_item UNION "
+                                  "SELECT digest FROM upload_file WHERE digest <> ''")};
 }
 
 std::string VersionRow::name() const {

@@ -232,7 +232,7 @@ TEST(Roots, are_all_columns_that_hold_digests_of_objects_or_known_not_to) {
           columns.push_back(table + "." + column);
   });
   EXPECT_THAT(columns, testing::UnorderedElementsAre(
-                           "version.tree", "transfer_item.digest",  // Roots: roots_of().
+                           "version.tree", "transfer_item.digest", "upload_file.digest",  // Roots: roots_of().
                            "seen_object.digest",                    // No root: upkeep_roots.cc says why.
                            "sweep_candidate.digest", "quarantined.digest", "damage.digest",
                            "schema_version.digest"));

@@ -53,12 +53,14 @@ Retention changed_retention(Retention retention, const Retention& change) {
 constexpr std::string_view holder_names =
     "COALESCE((SELECT name FROM job WHERE job.id = held.holder), "
     "(SELECT path FROM mount WHERE mount.id = held.holder), "
+    "(SELECT 'upload from ' || source FROM upload WHERE upload.id = held.holder), "
     "(SELECT CASE kind WHEN 'export_' THEN 'export to ' || datastore || ':' || destination_directory "
     "WHEN 'snapshot' THEN 'snapshot of ' || source_directory "
     "ELSE 'import from ' || datastore || ':' || source_directory END FROM transfer WHERE transfer.id = held.holder), "
     "''), "
     "COALESCE((SELECT subject FROM job WHERE job.id = held.holder), "
     "(SELECT created_by FROM mount WHERE mount.id = held.holder), "
+    "(SELECT created_by FROM upload WHERE upload.id = held.holder), "
     "(SELECT created_by FROM transfer WHERE transfer.id = held.holder), '') ";
 
 std::vector<Lease> leases_of(Transaction& transaction, const Volume& volume) {
@@ -174,7 +176,8 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
       transaction.run(
           fmt::format("DELETE FROM {} WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", table),
           volume.id);
-    for (const char* table : {"transfer", "job_attachment", "version_tag", "share", "version"})
+    transaction.run("DELETE FROM upload_file WHERE upload IN (SELECT id FROM upload WHERE volume = $1)", volume.id);
+    for (const char* table : {"transfer", "upload", "job_attachment", "version_tag", "share", "version"})
       transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), volume.id);
     transaction.run("DELETE FROM volume WHERE id = $1", volume.id);
   });

@@ -74,6 +74,8 @@ constexpr std::string_view holder_is_dead =
     "transfer.state NOT IN ('done', 'failed', 'cancelled'))) "
     "OR (holder_kind = 'job' AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = holder AND "
     "job.state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR'))) "
+    "OR (holder_kind = 'upload' AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.id = holder AND "
+    "upload.state = 'open')) "
     "OR (holder_kind = 'mount' AND NOT EXISTS (SELECT 1 FROM mount WHERE mount.id = holder))";
 
 struct Left {
@@ -98,7 +100,9 @@ constexpr std::string_view select_wrong_sums =
     "SELECT * FROM (SELECT volume.id, volume.name, volume.used_bytes, volume.reserved_bytes, "
     "COALESCE((SELECT bytes FROM version WHERE version.volume = volume.id AND number = volume.head), 0) AS used_now, "
     "COALESCE((SELECT SUM(transfer.reserved_bytes) FROM transfer WHERE transfer.volume = volume.id AND "
-    "transfer.state NOT IN ('done', 'failed', 'cancelled')), 0) AS reserved_now FROM volume) AS books "
+    "transfer.state NOT IN ('done', 'failed', 'cancelled')), 0) + "
+    "COALESCE((SELECT SUM(upload.reserved_bytes) FROM upload WHERE upload.volume = volume.id AND "
+    "upload.state = 'open'), 0) AS reserved_now FROM volume) AS books "
     "WHERE used_bytes <> used_now OR reserved_bytes <> reserved_now";
 
 }  // namespace

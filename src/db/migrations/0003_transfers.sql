@@ -33,4 +33,44 @@ CREATE TABLE transfer_failure (
 
 -- == Uploads
 
+-- Files on their way into a volume by many requests; it holds the volume's writer's lease while it is open.
+CREATE TABLE upload (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL REFERENCES tenant (id),
+  project TEXT NOT NULL REFERENCES project (id),
+  volume TEXT NOT NULL REFERENCES volume (id),
+  state TEXT NOT NULL,                         -- open, finished, aborted, expired
+  base BIGINT NOT NULL,                        -- The head when it began; the lease keeps it so.
+  version BIGINT NOT NULL,                     -- Made at the end; 0: none.
+  source TEXT NOT NULL,
+  directory TEXT NOT NULL,
+  message TEXT NOT NULL,
+  files BIGINT NOT NULL,                       -- Complete rows of upload_file.
+  bytes BIGINT NOT NULL,                       -- Of them.
+  growth BIGINT NOT NULL,                      -- By which the volume would grow: sizes less those of what is replaced.
+  reserved_bytes BIGINT NOT NULL,
+  staged BIGINT NOT NULL,                      -- Number of the newest staging file.
+  expire_seconds BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  touched_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  created_by TEXT NOT NULL
+);
+CREATE INDEX upload_volume ON upload (volume);
+
+-- What has come. A complete file's blob is durable in the store; another's bytes are in a staging file.
+CREATE TABLE upload_file (
+  upload TEXT NOT NULL REFERENCES upload (id),
+  path TEXT NOT NULL,
+  kind TEXT NOT NULL,                          -- file, directory, symlink
+  size BIGINT NOT NULL,
+  executable BIGINT NOT NULL,
+  digest TEXT NOT NULL,                        -- Of a complete file; "" otherwise.
+  target TEXT NOT NULL,
+  complete BIGINT NOT NULL,
+  staged BIGINT NOT NULL,                      -- Number of its staging file; 0: none.
+  replaced_bytes BIGINT NOT NULL,              -- Size of the file that it replaces in the base.
+  PRIMARY KEY (upload, path)
+);
+
 -- == Volumes kept in buckets (storage type obs)

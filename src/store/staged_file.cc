@@ -1,0 +1,163 @@
+// store/staged_file.cc: the records of store/staged_file.h, written after the bytes they speak of.
+//
+// A part that comes again first loses its record: a process that ends while it writes leaves a part that has not come,
+// never one whose record speaks of other bytes.
+#include "store/staged_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/fault.h"
+#include "core/segmented_hash.h"
+
+namespace volary {
+namespace {
+
+constexpr uint64_t parts_max = 1 << 24;  // 128 TiB.
+
+// One that a commit has taken already is read-only, and never written to again.
+Fd open_to_change(const Path& path) {
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd && errno == EACCES) return open_to_read(path);
+  if (!fd) throw error_from_errno(errno, "open", path.native());
+  return fd;
+}
+
+// What tells one start of the machine from the next.
+uint32_t start_of_machine() {
+  static const uint32_t start = [] {
+    const Digest digest = Digest::of(read_file("/proc/sys/kernel/random/boot_id"));
+    uint32_t number = 0;
+    std::memcpy(&number, digest.bytes().data(), sizeof number);
+    return number;
+  }();
+  return start;
+}
+
+SegmentedHash::Pair proof_of(uint64_t part, std::string_view bytes) {
+  if (bytes.size() == staged_part_bytes) return SegmentedHash::pair_of(part * staged_part_bytes, bytes);
+  SegmentedHash::Pair proof{};
+  const Digest digest = Digest::of(bytes);
+  std::memcpy(proof.data(), digest.bytes().data(), Digest::size);
+  return proof;
+}
+
+void read_whole(int fd, std::span<char> to, uint64_t offset, const Path& name) {
+  for (size_t done = 0; done < to.size();) {
+    const size_t more = read_some_at(fd, to.subspan(done), offset + done, name);
+    if (more == 0) {  // It ends before: as if zeros were there, which no record speaks of.
+      std::fill(to.begin() + static_cast<std::ptrdiff_t>(done), to.end(), '\0');
+      return;
+    }
+    done += more;
+  }
+}
+
+}  // namespace
+
+struct StagedFile::Record {
+  uint32_t bytes = 0;
+  uint32_t start = 0;
+  SegmentedHash::Pair proof{};
+
+  static constexpr size_t size = 72;
+};
+
+StagedFile::StagedFile(Path path)
+    : path_(std::move(path)),
+      records_path_(path_.native() + ".parts"),
+      bytes_(open_to_change(path_)),
+      records_(open_to_change(records_path_)) {}
+
+StagedFile::Record StagedFile::record_of(uint64_t part) const {
+  std::array<char, Record::size> raw{};
+  read_whole(records_.get(), raw, part * Record::size, records_path_);
+  Record record;
+  std::memcpy(&record.bytes, raw.data(), 4);
+  std::memcpy(&record.start, raw.data() + 4, 4);
+  std::memcpy(record.proof.data(), raw.data() + 8, record.proof.size());
+  if (record.bytes > staged_part_bytes) return {};
+  return record;
+}
+
+void StagedFile::set_record(uint64_t part, const Record& record) const {
+  std::array<char, Record::size> raw{};
+  std::memcpy(raw.data(), &record.bytes, 4);
+  std::memcpy(raw.data() + 4, &record.start, 4);
+  std::memcpy(raw.data() + 8, record.proof.data(), record.proof.size());
+  write_all_at(records_.get(), {raw.data(), raw.size()}, part * Record::size, records_path_);
+}
+
+void StagedFile::write(uint64_t part, std::string_view bytes) {
+  if (part >= parts_max || bytes.empty() || bytes.size() > staged_part_bytes)
+    throw Error(Errc::invalid, "part {} of {} bytes cannot be kept: expected 1 to {} bytes, and at most {} parts", part,
+                bytes.size(), staged_part_bytes, parts_max);
+  if (stat_of(bytes_.get(), path_).st_nlink > 1)
+    throw Error(Errc::conflict, "all parts of this file have come, and the store has it: expected no more of them");
+  const Record record{static_cast<uint32_t>(bytes.size()), start_of_machine(), proof_of(part, bytes)};
+  const std::lock_guard guard(writing_[part % writing_.size()]);
+  if (record_of(part).bytes != 0) set_record(part, {});
+  write_all_at(bytes_.get(), bytes, part * staged_part_bytes, path_);
+  fault::point("staging.written");
+  set_record(part, record);
+  fault::point("staging.recorded");
+}
+
+std::vector<StagedRange> StagedFile::received() const {
+  std::vector<StagedRange> ranges;
+  const uint64_t parts = static_cast<uint64_t>(stat_of(records_.get(), records_path_).st_size) / Record::size;
+  for (uint64_t part = 0; part < parts; ++part) {
+    const Record record = record_of(part);
+    if (record.bytes == 0) continue;
+    const uint64_t offset = part * staged_part_bytes;
+    if (!ranges.empty() && ranges.back().offset + ranges.back().size == offset) ranges.back().size += record.bytes;
+    else ranges.push_back({offset, record.bytes});
+  }
+  return ranges;
+}
+
+bool StagedFile::survived(uint64_t part, const Record& record, std::string& bytes) const {
+  if (record.start == start_of_machine()) return true;
+  bytes.resize(record.bytes);
+  read_whole(bytes_.get(), bytes, part * staged_part_bytes, path_);
+  return proof_of(part, bytes) == record.proof;
+}
+
+std::optional<Digest> StagedFile::finish(uint64_t size) {
+  SegmentedHash hash(size, staged_part_bytes);
+  std::string bytes;
+  bool is_whole = true;
+  for (uint64_t part = 0; part < hash.segments(); ++part) {
+    const Record record = record_of(part);
+    if (record.bytes != hash.size_of(part)) {
+      is_whole = false;
+      continue;
+    }
+    if (record.bytes != 0 && !survived(part, record, bytes)) {
+      set_record(part, {});
+      is_whole = false;
+      continue;
+    }
+    if (part + 1 < hash.segments()) hash.set(part, record.proof);
+  }
+  if (!is_whole) return std::nullopt;
+  bytes.resize(hash.size_of(hash.segments() - 1));
+  read_whole(bytes_.get(), bytes, hash.offset_of(hash.segments() - 1), path_);
+  hash.add(hash.segments() - 1, bytes);
+  const bool is_longer = static_cast<uint64_t>(stat_of(bytes_.get(), path_).st_size) != size;
+  if (is_longer && ::ftruncate(bytes_.get(), static_cast<off_t>(size)) < 0)
+    throw error_from_errno(errno, "set the length of", path_.native());
+  return hash.finish();
+}
+
+void StagedFile::remove(const Path& path) {
+  remove_file(path);
+  remove_file(path.native() + ".parts");
+}
+
+}  // namespace volary
