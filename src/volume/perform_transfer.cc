@@ -6,6 +6,7 @@
 // was; the next start begins again with the journal.
 #include <chrono>
 #include <thread>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "core/fault.h"
@@ -50,13 +51,15 @@ std::vector<TreeChange> changes_of(const Plan& plan, const std::vector<Listed>& 
   return changes;
 }
 
-// What the plan replaces or deletes in `tree`, under the same paths below `trash`.
+// What the plan deletes in `tree`, or replaces by other bytes, under the same paths below `trash`.
 std::vector<TreeChange> kept_in_trash(const Store& store, const Digest& tree, const Plan& plan,
-                                      const std::vector<Listed>& target, const TreePath& directory,
-                                      const TreePath& trash) {
+                                      const std::vector<Listed>& target, const std::vector<Fetched>& fetched,
+                                      const TreePath& directory, const TreePath& trash) {
+  std::unordered_map<size_t, Digest> arrived;  // By index of the source.
+  for (const Fetched& one : fetched) arrived.emplace(one.source, one.blob.digest);
   std::vector<size_t> goes = plan.deletes;
   for (const PlannedCopy& copy : plan.copies)
-    if (copy.replaces) goes.push_back(*copy.replaces);
+    if (copy.replaces && target[*copy.replaces].digest != arrived.at(copy.source)) goes.push_back(*copy.replaces);
   std::vector<TreeChange> changes;
   for (const size_t index : goes)
     changes.push_back({trash / target[index].path, find_entry(store, tree, directory / target[index].path)});
@@ -192,7 +195,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
     auto changes = changes_of(plan, source, sides.target, fetched, into);
     if (!transfer.trash.empty()) {
       const TreePath trash = TreePath::parse(transfer.trash) / TreePath::parse(transfer.id);
-      for (TreeChange& change : kept_in_trash(store_, base, plan, sides.target, into, trash))
+      for (TreeChange& change : kept_in_trash(store_, base, plan, sides.target, fetched, into, trash))
         changes.push_back(std::move(change));
     }
     made = apply_changes(store_, *commit, base, changes);
