@@ -34,19 +34,27 @@ class Place {
 class ProducedStream final : public Stream, private Sink {
  public:
   explicit ProducedStream(std::function<void(Sink&)> produce)
-      : work_([this, produce = std::move(produce)] { produce(*this); }), end_(work_.get_future()) {}
+      : work_([this, produce = std::move(produce)] { produce(*this); }),
+        end_(work_.get_future()),
+        thread_([this] { run(); }) {}
   ~ProducedStream() override {
     queue_.lock()->is_abandoned = true;
     changed_.notify_all();
   }
 
-  void call_when_ready(std::function<void()> ready) override {
-    ready_ = std::move(ready);
-    start();
+  // Throws what the producer threw, if it wrote nothing.
+  void wait_for_first_bytes() {
+    auto queue = queue_.lock();
+    queue.wait(changed_, [&] { return queue->is_over || !queue->pieces.empty(); });
+    const bool is_empty = queue->pieces.empty();
+    queue.unlock();
+    if (is_empty) end_.get();
+    is_end_taken_ = is_empty;
   }
 
+  void call_when_ready(std::function<void()> ready) override { queue_.lock()->ready = std::move(ready); }
+
   std::optional<std::string> poll() override {
-    start();
     auto queue = queue_.lock();
     if (!queue->pieces.empty()) {
       std::string piece = std::move(queue->pieces.front());
@@ -58,7 +66,7 @@ class ProducedStream final : public Stream, private Sink {
     }
     if (!queue->is_over) return "";
     queue.unlock();
-    end_.get();  // Throws what the producer threw.
+    if (!is_end_taken_) end_.get();  // Throws what the producer threw.
     return std::nullopt;
   }
 
@@ -68,15 +76,13 @@ class ProducedStream final : public Stream, private Sink {
     size_t bytes = 0;
     bool is_over = false;
     bool is_abandoned = false;
+    std::function<void()> ready;
   };
 
-  void start() {
-    if (std::exchange(is_started_, true)) return;
-    thread_ = std::jthread([this] {
-      work_();
-      queue_.lock()->is_over = true;
-      tell();
-    });
+  void run() {
+    work_();
+    queue_.lock()->is_over = true;
+    tell();
   }
 
   // Small writes are gathered, so that each is not a packet of its own.
@@ -93,23 +99,26 @@ class ProducedStream final : public Stream, private Sink {
   }
 
   void tell() {
-    if (ready_) ready_();
+    changed_.notify_all();
+    const std::function<void()> ready = queue_.lock()->ready;
+    if (ready) ready();
   }
 
   const Place place_;
   Synced<Queue> queue_;
   std::condition_variable changed_;
-  std::function<void()> ready_;
   std::packaged_task<void()> work_;
   std::future<void> end_;
-  bool is_started_ = false;
+  bool is_end_taken_ = false;
   std::jthread thread_;  // The last member: it is joined before anything that it uses goes.
 };
 
 }  // namespace
 
 std::unique_ptr<Stream> make_produced_stream(std::function<void(Sink&)> produce) {
-  return std::make_unique<ProducedStream>(std::move(produce));
+  auto stream = std::make_unique<ProducedStream>(std::move(produce));
+  stream->wait_for_first_bytes();
+  return stream;
 }
 
 }  // namespace volary

@@ -13,6 +13,7 @@
 #include <ctime>
 
 #include "core/error.h"
+#include "core/fault.h"
 #include "core/tree_path.h"
 
 namespace volary {
@@ -45,7 +46,8 @@ std::vector<std::string> parts_of(std::string_view name) {
 }
 
 int open_at(int parent, const std::string& name, int flags, mode_t mode = 0) {
-  return ::openat(parent, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode);
+  const int follow = fault::planted("landing.follows_links") ? 0 : O_NOFOLLOW;
+  return ::openat(parent, name.c_str(), flags | follow | O_CLOEXEC, mode);
 }
 
 std::string last_of(const std::string& name) { return name.substr(name.rfind('/') + 1); }
@@ -160,8 +162,8 @@ bool Landing::has(const std::string& name) const {
 
 Arrival Landing::begin(const std::string& name, const std::string& mark) const {
   Fd parent = *open_parent(name, Missing::make);
-  const std::string part =
-      std::string(part_prefix) + Digest::of(name + '\0' + mark).hex().substr(0, part_digits);
+  const std::string content = fault::planted("landing.any_part") ? name : name + '\0' + mark;
+  const std::string part = std::string(part_prefix) + Digest::of(content).hex().substr(0, part_digits);
   Fd file = open_locked(parent.get(), part, path_ / name);
   const bool is_of_earlier_start = stat_of(file.get(), path_ / name).st_mtim.tv_sec <= started_at_seconds();
   Arrival arrival(std::move(parent), std::move(file), part, last_of(name), path_ / name);

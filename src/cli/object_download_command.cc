@@ -174,8 +174,10 @@ class Download {
       if (!wanted.contains(name)) extra_.push_back(name);
     });
     if (extra_.size() * 2 > files && !o_.yes && !o_.dry_run)
-      session_.confirm(fmt::format("This {} {} of the {} files that are there, more than half.",
-                                   o_.trash ? "moves to the trash" : "deletes", extra_.size(), files), "--yes");
+      session_.confirm(fmt::format("This {} {} of the {} files that are there{}, more than half.",
+                                   o_.trash ? "moves" : "deletes", extra_.size(), files,
+                                   o_.trash ? " to the trash" : ""),
+                       "--yes");
   }
 
   void remove_extra() {

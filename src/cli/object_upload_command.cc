@@ -6,6 +6,7 @@
 #include "cli/archive.h"
 #include "cli/object_files.h"
 #include "cli/object_options.h"
+#include "core/fault.h"
 #include "core/quantity.h"
 #include "core/tree_path.h"
 
@@ -76,7 +77,7 @@ class Upload {
     for_each_index(wanted.size(), workers_, [&](size_t i) {
       tally_.attempt(wanted[i]->name, [&] { upload(*wanted[i]); });
     });
-    if (o_.with_deletion && tally_.has_failures() && !extra_.empty())
+    if (o_.with_deletion && tally_.has_failures() && !extra_.empty() && !fault::planted("upload.deletes_anyway"))
       session_.note("nothing was deleted, because not all was uploaded");
     else
       remove_extra();
@@ -160,8 +161,9 @@ class Upload {
   void confirm_deletion() {
     const bool is_most = extra_.size() * 2 > in_scope_;
     if (!is_most || extra_.empty() || o_.yes || o_.dry_run) return;
-    session_.confirm(fmt::format("This {} {} of the {} that are there, more than half.",
-                                 trash_ ? "moves to the trash" : "deletes", extra_.size(), objects_text(in_scope_)),
+    session_.confirm(fmt::format("This {} {} of the {} that are there{}, more than half.",
+                                 trash_ ? "moves" : "deletes", extra_.size(), objects_text(in_scope_),
+                                 trash_ ? " to the trash" : ""),
                      "--yes");
   }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/fault.h"
 #include "core/random.h"
 #include "core/tree_path.h"
 
@@ -45,6 +46,7 @@ void Unpacking::check_target(const std::string& name, const std::string& target)
     ++ups;
   }
   const std::string rest = "/" + std::string(left) + "/";
+  if (fault::planted("unpacking.any_target")) return;
   if (target.empty() || target.starts_with('/') || ups > depth || rest.find("/../") != std::string::npos)
     throw Error(Errc::invalid, "the archive's link '{}' points to '{}', which may be outside of the directory",
                 printable(name), printable(target));

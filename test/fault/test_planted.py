@@ -42,6 +42,9 @@ PLANTED = [
     ("import.trusts_listings", "lying", "mirror: a page left out"),    # What is not listed is not there.
     ("remote.any_etag", "lying", "object: changed, and If-Match not known"),  # Another one than was listed is as good.
     ("retry.begins_again", "lying", "once: truncated"),                # After half of the bytes all of them come.
+    ("landing.follows_links", "cli_test", "LandingIn.FollowsNoLinkBelow"),     # A download goes through a link out of its directory.
+    ("landing.any_part", "cli_test", "LandingIn.GoesOnWithTheSameContentOnly"),  # Another object's first half is gone on with.
+    ("unpacking.any_target", "cli_test", "Archives.ThatWouldLeadOutLeaveNothing"),  # An archive's links lead anywhere.
     ("s3.completes_anything", "lying", "parts: completion refused in a 200"),  # That is the end of an upload.
 ]
 LYING = {"mirror": "test_a_mirror_deletes_nothing_by_a_listing_that_is_not_whole",
