@@ -167,7 +167,7 @@ int serve(const ServerConfig& config) {
   Access access(database, clock);
   Audit audit(database, clock);
   Secrets secrets(database, root / "secret.key");
-  Datastores datastores(database, secrets, *ground.http, clock);
+  Datastores datastores(database, secrets, *ground.http, clock, {root / "datastores", config.redirects});
   Objects objects(datastores);
   Volumes volumes(database, store, clock);
   Projects projects(database);

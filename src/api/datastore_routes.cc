@@ -19,6 +19,15 @@ void add_datastore_routes(std::vector<Route>& routes, Services& services) {
                     [&services](const Call& call) {
                       return services.datastores.get(call.caller(), call.path("datastore"));
                     }});
+  routes.push_back({Method::post, "/api/v1/datastores/{datastore}/check", Permission::datastore_write,
+                    {.name = "check_datastore",
+                     .summary = "Tries to list, to read, to write a probe and to delete it",
+                     .query = {{.name = "readOnly", .description = "do not try to write",
+                                .kind = ParameterKind::flag}}},
+                    [&services](const Call& call) {
+                      return services.datastores.check(call.caller(), call.path("datastore"),
+                                                       call.flag("readOnly") ? CheckWrites::no : CheckWrites::yes);
+                    }});
   routes.push_back({Method::delete_, "/api/v1/datastores/{datastore}", Permission::datastore_write,
                     {.name = "delete_datastore", .summary = "Forgets the name; what lies in the store stays"},
                     [&services](const Call& call) {

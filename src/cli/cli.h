@@ -9,6 +9,7 @@
 
 #include "core/file.h"
 #include "core/progress.h"
+#include "net/http_client.h"
 #include "record/store.h"
 
 namespace volary {
@@ -29,6 +30,7 @@ struct ServerConfig {
   std::vector<std::string> snapshot_from;  // Directories of which anybody may take snapshots, with all below them.
   std::vector<Path> mount_below;            // Where others than the server's own user may have something mounted.
   uint64_t cache_bytes_max = 10ull << 30;   // Of images and link farms.
+  Redirects redirects = Redirects::guarded;  // Of datastores.
   UpkeepTimes upkeep;
 };
 

@@ -103,6 +103,7 @@ std::vector<Command> bucket_commands();      // bucket_commands.cc
 std::vector<Command> object_commands();      // object_commands.cc
 std::vector<Command> object_upload_commands();    // object_upload_command.cc
 std::vector<Command> object_download_commands();  // object_download_command.cc
+std::vector<Command> datastore_add_commands();   // datastore_add_commands.cc; part of the former
 std::vector<Command> secret_commands();      // secret_commands.cc
 std::vector<Command> job_run_commands();     // job_run_command.cc
 std::vector<Command> job_commands();         // job_commands.cc

@@ -32,7 +32,7 @@ std::map<std::string, std::string> values_of(Session& session, const CreateOptio
                                "machine can see; names of variables belong to --from-env", o.variables.front());
   if (o.from_env) return secret_values_of_environment(o.variables, real_surroundings().variable);
   if (o.file && *o.file != "-") return parse_secret_values(read_file(*o.file, secret_bytes_max), *o.file);
-  if (!o.file && session.can_ask()) return ask_secret_values();
+  if (!o.file && session.can_ask()) return ask_secret_values(s3_keys());
   return parse_secret_values(read_standard_input(), "the standard input");
 }
 

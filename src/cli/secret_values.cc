@@ -18,11 +18,15 @@
 namespace volary {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> known_names = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> known_names = {{
     {"AWS_ACCESS_KEY_ID", "access_key"},
     {"AWS_SECRET_ACCESS_KEY", "secret_key"},
     {"AWS_SESSION_TOKEN", "session_token"},
     {"HF_TOKEN", "token"},
+    {"OS_USERNAME", "username"},
+    {"OS_PASSWORD", "password"},
+    {"ST_USER", "user"},
+    {"ST_KEY", "key"},
 }};
 
 std::string stored_name(std::string name) {
@@ -124,15 +128,25 @@ SecretValues secret_values_of_environment(
   return values;
 }
 
-SecretValues ask_secret_values() {
+std::vector<AskedValue> s3_keys() {
+  return {{"access_key", Shown::yes}, {"secret_key"}, {"session_token", Shown::no, Need::optional}};
+}
+
+SecretValues ask_secret_values(const std::vector<AskedValue>& asked) {
   SecretValues values;
-  std::fputs("access_key: ", stderr);
-  std::getline(std::cin, values["access_key"]);
-  values["secret_key"] = read_without_echo("secret_key (not shown): ");
-  for (const auto& [key, value] : values)
-    if (value.empty()) throw Error(Errc::invalid, "'{}' is empty: nothing was kept", key);
-  const std::string session = read_without_echo("session_token (not shown; Enter for none): ");
-  if (!session.empty()) values["session_token"] = session;
+  for (const AskedValue& one : asked) {
+    const std::string hint = one.need == Need::optional ? "; Enter for none" : "";
+    std::string value;
+    if (one.shown == Shown::yes) {
+      std::fputs(fmt::format("{}{}: ", one.name, hint.empty() ? "" : " (Enter for none)").c_str(), stderr);
+      std::getline(std::cin, value);
+    } else {
+      value = read_without_echo(fmt::format("{} (not shown{}): ", one.name, hint));
+    }
+    if (value.empty() && one.need == Need::required)
+      throw Error(Errc::invalid, "'{}' is empty: nothing was kept", one.name);
+    if (!value.empty()) values.emplace(one.name, std::move(value));
+  }
   return values;
 }
 

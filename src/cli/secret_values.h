@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/command.h"
+
 namespace volary {
 
 using SecretValues = std::map<std::string, std::string>;
@@ -24,8 +26,16 @@ SecretValues secret_values_of_environment(
     const std::vector<std::string>& names,
     const std::function<std::optional<std::string>(const std::string&)>& variable);
 
-// Asks for the keys of S3 credentials, without an echo for the secret ones.
-SecretValues ask_secret_values();
+enum class Shown { no, yes };
+struct AskedValue {
+  std::string name;
+  Shown shown = Shown::no;  // While it is typed.
+  Need need = Need::required;
+};
+// access_key, secret_key and perhaps session_token.
+std::vector<AskedValue> s3_keys();
+// Asks for them on the terminal, one after another.
+SecretValues ask_secret_values(const std::vector<AskedValue>& asked);
 
 std::string read_standard_input();
 

@@ -21,6 +21,7 @@ struct ServeOptions {
   std::optional<std::string> scrub_every;
   std::vector<std::string> mount_below;
   std::optional<std::string> cache_limit;
+  bool allow_private_redirects = false;
 };
 
 std::vector<CommandField> serve_fields(ServeOptions& o) {
@@ -41,7 +42,9 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
            .help = "a directory below which others than this user may have volumes mounted; may be given again",
            .value = "DIR", .words = Words::directories},
           {.name = "--cache-limit", .target = &o.cache_limit,
-           .help = "how much disk the images for mounts may take; 10GiB unless told", .value = "SIZE"}};
+           .help = "how much disk the images for mounts may take; 10GiB unless told", .value = "SIZE"},
+          {.name = "--allow-private-redirects", .target = &o.allow_private_redirects,
+           .help = "let datastores lead to addresses nearer to this machine than where they were made for"}};
 }
 
 void set_time(int64_t& seconds, const std::optional<std::string>& text, std::string_view option) {
@@ -69,6 +72,7 @@ int serve(Session& session, const ServeOptions& o) {
     if (problem) throw error_from_errno(problem.value(), "find", directory);
   }
   if (o.cache_limit) config.cache_bytes_max = parse_bytes(*o.cache_limit, "the cache's limit");
+  if (o.allow_private_redirects) config.redirects = Redirects::anywhere;
   return session.program().serve(config);
 }
 

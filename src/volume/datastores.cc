@@ -5,13 +5,16 @@
 #include "core/name.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "remote/git_remote.h"
+#include "remote/http_remote.h"
+#include "remote/swift_remote.h"
 
 namespace volary {
 namespace {
 
 constexpr std::string_view select_datastore =
     "SELECT id, project, name, kind, path, endpoint, region, bucket, url_style, repository, "
-    "repository_type, revision, secret, created_at FROM datastore WHERE project = $1 ";
+    "repository_type, revision, secret, proxy, no_proxy, reach, created_at FROM datastore WHERE project = $1 ";
 
 void refuse_option(const std::optional<std::string>& option, std::string_view option_name, DatastoreKind kind) {
   if (option)
@@ -33,14 +36,6 @@ void check_directory(const std::string& path) {
     throw Error(Errc::not_found, "there is no directory '{}' on the server", printable(path));
 }
 
-void check_endpoint(const std::string& endpoint) {
-  const bool known = endpoint.starts_with("http://") || endpoint.starts_with("https://");
-  const size_t host = endpoint.find("://") + 3;
-  if (!known || host >= endpoint.size() || endpoint.find_first_of("/?#@ ", host) != std::string::npos)
-    throw Error(Errc::invalid, "'{}' is no endpoint: expected http://HOST[:PORT] or https://HOST[:PORT]",
-                printable(endpoint));
-}
-
 // What each kind does not have is refused, so that nobody believes that it has an effect.
 void refuse_foreign_options(const NewDatastore& request) {
   using enum DatastoreKind;
@@ -48,26 +43,69 @@ void refuse_foreign_options(const NewDatastore& request) {
   if (kind != directory) refuse_option(request.path, "path", kind);
   if (kind == directory) refuse_option(request.endpoint, "endpoint", kind);
   if (kind == directory) refuse_option(request.secret, "secret", kind);
-  if (kind != s3) refuse_option(request.region, "region", kind);
-  if (kind != s3) refuse_option(request.bucket, "bucket", kind);
+  if (kind == directory) refuse_option(request.proxy, "proxy", kind);
+  if (!request.proxy) refuse_option(request.no_proxy, "noProxy without a proxy", kind);
+  if (kind != s3 && kind != swift) refuse_option(request.region, "region", kind);
+  if (kind != s3 && kind != swift) refuse_option(request.bucket, "bucket", kind);
   if (kind != s3 && request.url_style) refuse_option("", "urlStyle", kind);
   if (kind != hugging_face) refuse_option(request.repository, "repository", kind);
   if (kind != hugging_face && request.repository_type) refuse_option("", "repositoryType", kind);
-  if (kind != hugging_face) refuse_option(request.revision, "revision", kind);
+  if (kind != hugging_face && kind != git) refuse_option(request.revision, "revision", kind);
 }
 
-std::string checked_endpoint(std::string endpoint) {
+std::string without_slashes(std::string endpoint) {
   while (endpoint.ends_with('/')) endpoint.pop_back();
-  check_endpoint(endpoint);
   return endpoint;
 }
 
+void check_origin(const std::string& endpoint, std::string_view what) {
+  const bool known = endpoint.starts_with("http://") || endpoint.starts_with("https://");
+  const size_t host = endpoint.find("://") + 3;
+  if (!known || host >= endpoint.size() || endpoint.find_first_of("/?#@ ", host) != std::string::npos)
+    throw Error(Errc::invalid, "'{}' is no {}: expected http://HOST[:PORT] or https://HOST[:PORT]",
+                printable(endpoint), what);
+}
+
+std::string checked_endpoint(const std::string& endpoint) {
+  const std::string checked = without_slashes(endpoint);
+  check_origin(checked, "endpoint");
+  return checked;
+}
+
+void set_git(Datastore& store, const NewDatastore& request) {
+  store.endpoint = required(request.endpoint, "endpoint", request.kind);
+  check_git_url(store.endpoint, GitProtocols::served);
+  store.revision = request.revision.value_or("HEAD");
+  check_git_revision(store.revision);
+  if (!store.secret.empty() && store.endpoint.starts_with("file:"))
+    throw Error(Errc::invalid, "'{}' wants no secret: expected none", printable(store.endpoint));
+}
+
+void set_hub(Datastore& store, const NewDatastore& request) {
+  store.endpoint = checked_endpoint(request.endpoint.value_or("https://huggingface.co"));
+  store.repository = required(request.repository, "repository", request.kind);
+  check_repository(store.repository);
+  store.repository_type = request.repository_type.value_or(RepositoryType::model);
+  store.revision = request.revision.value_or("main");
+  if (store.revision.empty()) throw Error(Errc::invalid, "the revision is empty: expected a branch, tag or commit");
+}
+
+void set_swift(Datastore& store, const NewDatastore& request, HttpClient& http) {
+  store.endpoint = without_slashes(required(request.endpoint, "endpoint", request.kind));
+  store.region = request.region.value_or("");
+  store.bucket = request.bucket.value_or("");
+  (void)open_swift_account({.auth_url = store.endpoint}, http);  // Throws what is wrong with it.
+}
+
 // The row that `request` asks for, without what only the database knows.
-Datastore checked(const NewDatastore& request) {
+Datastore checked(const NewDatastore& request, HttpClient& http) {
   refuse_foreign_options(request);
   Datastore store;
   store.kind = request.kind;
   store.secret = request.secret.value_or("");
+  store.proxy = without_slashes(request.proxy.value_or(""));
+  store.no_proxy = request.no_proxy.value_or("");
+  if (!store.proxy.empty()) check_origin(store.proxy, "proxy");
   switch (request.kind) {
     case DatastoreKind::directory:
       store.path = required(request.path, "path", request.kind);
@@ -79,14 +117,13 @@ Datastore checked(const NewDatastore& request) {
       store.region = request.region.value_or("us-east-1");
       store.url_style = request.url_style.value_or(UrlStyle::path);
       break;
-    case DatastoreKind::hugging_face:
-      store.endpoint = checked_endpoint(request.endpoint.value_or("https://huggingface.co"));
-      store.repository = required(request.repository, "repository", request.kind);
-      check_repository(store.repository);
-      store.repository_type = request.repository_type.value_or(RepositoryType::model);
-      store.revision = request.revision.value_or("main");
-      if (store.revision.empty()) throw Error(Errc::invalid, "the revision is empty: expected a branch, tag or commit");
+    case DatastoreKind::hugging_face: set_hub(store, request); break;
+    case DatastoreKind::http:
+      store.endpoint = required(request.endpoint, "endpoint", request.kind);
+      check_http_url(store.endpoint);
       break;
+    case DatastoreKind::git: set_git(store, request); break;
+    case DatastoreKind::swift: set_swift(store, request, http); break;
   }
   return store;
 }
@@ -95,7 +132,8 @@ Datastore checked(const NewDatastore& request) {
 
 Datastore Datastores::create(const Caller& caller, const NewDatastore& request) {
   const Name name = Name::parse(request.name, "datastore");
-  const Datastore store = checked(request);
+  Datastore store = checked(request, http_);
+  store.reach = reach_of(store);
   return database_.write([&](Transaction& transaction) {
     if (transaction.find<std::string>("SELECT id FROM datastore WHERE project = $1 AND name = $2", caller.project,
                                       name.text()))
@@ -106,11 +144,11 @@ Datastore Datastores::create(const Caller& caller, const NewDatastore& request) 
       throw Error(Errc::not_found, "there is no secret '{}' in this project", printable(store.secret));
     transaction.run(
         "INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, region, bucket, url_style, "
-        "repository, repository_type, revision, secret, created_at, created_by) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        "repository, repository_type, revision, secret, proxy, no_proxy, reach, created_at, created_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         new_id("ds"), caller.tenant, caller.project, name.text(), store.kind, store.path, store.endpoint, store.region,
         store.bucket, store.url_style, store.repository, store.repository_type, store.revision, store.secret,
-        clock_.now(), caller.name);
+        store.proxy, store.no_proxy, store.reach, clock_.now(), caller.name);
     return *transaction.find<Datastore>(std::string(select_datastore) + "AND name = $2", caller.project, name.text());
   });
 }
@@ -141,63 +179,7 @@ void Datastores::remove(const Caller& caller, const std::string& name) {
     transaction.run("DELETE FROM seen_object WHERE datastore = $1", store.id);
     transaction.run("DELETE FROM datastore WHERE id = $1", store.id);
   });
-}
-
-std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) {
-  switch (datastore.kind) {
-    case DatastoreKind::directory: return open_directory_remote(datastore.path);
-    case DatastoreKind::s3: return open_s3(datastore);
-    case DatastoreKind::hugging_face: return open_hub(datastore);
-  }
-  throw Error(Errc::internal, "a datastore of kind {}", static_cast<int>(datastore.kind));
-}
-
-std::map<std::string, std::string> Datastores::secret_of(const Datastore& datastore) {
-  if (datastore.secret.empty()) return {};
-  return secrets_.open(datastore.project, datastore.secret);
-}
-
-std::unique_ptr<Account> Datastores::open_account(const Datastore& datastore) {
-  if (datastore.kind == DatastoreKind::directory) return open_directory_account(datastore.path);
-  if (datastore.kind == DatastoreKind::s3) {
-    if (!datastore.bucket.empty()) return open_one_bucket_account(open_s3(datastore), datastore.bucket);
-    return open_s3_account(s3_options(datastore), http_, clock_);
-  }
-  throw Error(Errc::invalid, "datastore '{}' of kind '{}' has no buckets", datastore.name,
-              name_of_value(datastore.kind));
-}
-
-std::unique_ptr<Remote> Datastores::open_s3(const Datastore& datastore) {
-  if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
-  return with_retries(open_s3_remote(s3_options(datastore), http_, clock_));
-}
-
-S3Options Datastores::s3_options(const Datastore& datastore) {
-  S3Options options;
-  options.endpoint = datastore.endpoint;
-  options.region = datastore.region;
-  options.bucket = datastore.bucket;
-  options.virtual_host = datastore.url_style == UrlStyle::virtual_host;
-  auto values = secret_of(datastore);
-  options.access_key = values["access_key"];
-  options.secret_key = values["secret_key"];
-  options.session_token = values["session_token"];
-  if (!datastore.secret.empty() && (options.access_key.empty() || options.secret_key.empty()))
-    throw Error(Errc::invalid, "secret '{}' has no access_key and secret_key: datastore '{}' needs both",
-                datastore.secret, datastore.name);
-  return options;
-}
-
-std::unique_ptr<Remote> Datastores::open_hub(const Datastore& datastore) {
-  HuggingFaceOptions options;
-  options.endpoint = datastore.endpoint;
-  options.kind = value_named<HubRepository>(name_of_value(datastore.repository_type), "repository type");
-  options.repository = datastore.repository;
-  options.revision = datastore.revision;
-  options.token = secret_of(datastore)["token"];
-  if (!datastore.secret.empty() && options.token.empty())
-    throw Error(Errc::invalid, "secret '{}' has no token: datastore '{}' needs it", datastore.secret, datastore.name);
-  return open_hugging_face_remote(options, http_);
+  if (!options_.scratch.empty()) remove_file(options_.scratch / (store.id + ".listing"));
 }
 
 }  // namespace volary

@@ -1,6 +1,7 @@
 // volume/datastores.h: the named object stores of a project, and how to reach them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,10 +9,12 @@
 #include "access/caller.h"
 #include "access/secrets.h"
 #include "core/clock.h"
+#include "core/synced.h"
 #include "db/database.h"
 #include "record/datastore.h"
 #include "remote/account.h"
 #include "remote/remote.h"
+#include "remote/swift_remote.h"
 
 namespace volary {
 
@@ -21,11 +24,21 @@ struct DatastoreReference {
   std::string directory;  // "" is all of it.
 };
 
+// Throws `invalid` for a kind that can only be read.
+void check_writable(const Datastore& datastore);
+
+enum class CheckWrites { yes, no };
+
 // Any thread may call.
 class Datastores {
  public:
+  struct Options {
+    Path scratch{};  // A directory for what git fetches and for its last listings; "" is the system's for the former.
+    Redirects redirects = Redirects::guarded;
+  };
   Datastores(Database& database, Secrets& secrets, HttpClient& http, Clock& clock)
-      : database_(database), secrets_(secrets), http_(http), clock_(clock) {}
+      : Datastores(database, secrets, http, clock, Options()) {}
+  Datastores(Database& database, Secrets& secrets, HttpClient& http, Clock& clock, Options options);
 
   // Throws `exists`, `invalid` for options that do not belong to the kind, `not_found` for a secret or directory that
   // is not there.
@@ -35,6 +48,9 @@ class Datastores {
   // Throws `conflict` while a transfer uses it. What lies in the store stays.
   void remove(const Caller& caller, const std::string& name);
 
+  // Tries what it lets one do. A refusal is an answer, not an error.
+  DatastoreCheck check(const Caller& caller, const std::string& name, CheckWrites writes);
+
   // A connection, with retries. Opens the secret; no request is sent yet.
   std::unique_ptr<Remote> open(const Datastore& datastore);
   // Its buckets: of an endpoint, or the one that it is. Throws `invalid` for a kind that has none.
@@ -43,14 +59,23 @@ class Datastores {
  private:
   S3Options s3_options(const Datastore& datastore);
   std::unique_ptr<Remote> open_s3(const Datastore& datastore);
+  SwiftOptions swift_options(const Datastore& datastore);
+  std::unique_ptr<Remote> open_swift(const Datastore& datastore);
   std::unique_ptr<Remote> open_hub(const Datastore& datastore);
-  // Its values; none without a secret.
-  std::map<std::string, std::string> secret_of(const Datastore& datastore);
+  std::unique_ptr<Remote> open_web(const Datastore& datastore);
+  std::unique_ptr<Remote> open_git(const Datastore& datastore);
+  using Values = std::map<std::string, std::string>;
+  Values secret_of(const Datastore& datastore);  // None without a secret.
+  std::string reach_of(const Datastore& datastore) const;
+  // The client for its proxy and its kind of address.
+  HttpClient& http_of(const Datastore& datastore);
 
   Database& database_;
   Secrets& secrets_;
   HttpClient& http_;
   Clock& clock_;
+  const Options options_;
+  Synced<std::map<std::string, std::unique_ptr<HttpClient>>> clients_;  // Made when first wanted, kept to the end.
 };
 
 }  // namespace volary

@@ -92,6 +92,7 @@ Transfer Transfers::accept(const Caller& caller, TransferKind kind, const std::s
   const TreePath from = TreePath::parse_directory(request.source_directory.value_or(""));
   const TreePath to = TreePath::parse_directory(request.destination_directory.value_or(""));
   const Datastore datastore = datastores_.get(caller, request.datastore);
+  if (kind == TransferKind::export_) check_writable(datastore);
   if (kind == TransferKind::import && request.version)
     throw Error(Errc::invalid, "an import makes a new version: expected no 'version'");
   const Filter filter(request.include, request.exclude);  // What is wrong with a pattern is said at once.

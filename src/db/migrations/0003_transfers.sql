@@ -2,6 +2,10 @@
 
 -- == Datastores
 
+ALTER TABLE datastore ADD COLUMN proxy TEXT NOT NULL DEFAULT '';     -- "http://host:port" that its requests go through.
+ALTER TABLE datastore ADD COLUMN no_proxy TEXT NOT NULL DEFAULT '';  -- Hosts reached without it.
+ALTER TABLE datastore ADD COLUMN reach TEXT NOT NULL DEFAULT '';     -- open, private_network, this_machine, or any.
+
 -- == Transfers: what was asked, what failed
 
 ALTER TABLE transfer ADD COLUMN include TEXT NOT NULL DEFAULT '[]';           -- JSON list of patterns.

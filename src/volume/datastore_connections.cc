@@ -1,0 +1,191 @@
+// volume/datastore_connections.cc: from a row to the Remote or the Account that it names.
+#include <dirent.h>
+
+#include "core/error.h"
+#include "core/tree_path.h"
+#include "remote/git_remote.h"
+#include "remote/http_remote.h"
+#include "remote/swift_remote.h"
+#include "volume/datastores.h"
+
+namespace volary {
+namespace {
+
+std::optional<AddressKind> made_for(const Datastore& datastore) {
+  if (datastore.reach.empty()) return std::nullopt;
+  return value_named<AddressKind>(datastore.reach, "kind of address");
+}
+
+}  // namespace
+
+Datastores::Datastores(Database& database, Secrets& secrets, HttpClient& http, Clock& clock, Options options)
+    : database_(database), secrets_(secrets), http_(http), clock_(clock), options_(std::move(options)) {
+  if (options_.scratch.empty()) return;
+  make_directories(options_.scratch, 0700);
+  for (const DirectoryEntry& entry : list_directory(options_.scratch))  // Of a server that was killed.
+    if (entry.type == DT_DIR && entry.name.starts_with("git-")) remove_tree(options_.scratch / entry.name);
+}
+
+// Where its host's name leads today. What is behind a proxy can only be seen where the address stands in the URL.
+std::string Datastores::reach_of(const Datastore& datastore) const {
+  const std::string host = host_of_url(datastore.endpoint);
+  if (host.empty()) return "";
+  const bool uses_proxy = !datastore.proxy.empty() && !is_without_proxy(host, datastore.no_proxy);
+  const auto kind = uses_proxy ? kind_of_literal(host) : kind_of_name(host);
+  if (!kind) return "";
+  if (*kind == AddressKind::link_local && options_.redirects == Redirects::guarded)
+    throw Error(Errc::denied, "'{}' is an address of {}: expected one of a network, or a server that was started with "
+                "--allow-private-redirects", printable(host), words_of(*kind));
+  return std::string(name_of_value(*kind));
+}
+
+HttpClient& Datastores::http_of(const Datastore& datastore) {
+  if (datastore.proxy.empty() && datastore.reach.empty() && options_.redirects == Redirects::guarded) return http_;
+  auto clients = clients_.lock();
+  auto& client = (*clients)[datastore.proxy + "\n" + datastore.no_proxy + "\n" + datastore.reach];
+  if (!client) {
+    const bool is_guarded = options_.redirects == Redirects::guarded;
+    client = make_http_client({.proxy = datastore.proxy,
+                               .no_proxy = datastore.no_proxy,
+                               .made_for = is_guarded ? made_for(datastore) : std::nullopt,
+                               .redirects = options_.redirects});
+  }
+  return *client;
+}
+
+std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) {
+  switch (datastore.kind) {
+    case DatastoreKind::directory: return open_directory_remote(datastore.path);
+    case DatastoreKind::s3: return open_s3(datastore);
+    case DatastoreKind::hugging_face: return open_hub(datastore);
+    case DatastoreKind::http: return open_web(datastore);
+    case DatastoreKind::git: return open_git(datastore);
+    case DatastoreKind::swift: return open_swift(datastore);
+  }
+  throw Error(Errc::internal, "a datastore of kind {}", static_cast<int>(datastore.kind));
+}
+
+Datastores::Values Datastores::secret_of(const Datastore& datastore) {
+  if (datastore.secret.empty()) return {};
+  return secrets_.open(datastore.project, datastore.secret);
+}
+
+std::unique_ptr<Account> Datastores::open_account(const Datastore& datastore) {
+  const bool is_all = datastore.bucket.empty();
+  switch (datastore.kind) {
+    case DatastoreKind::directory: return open_directory_account(datastore.path);
+    case DatastoreKind::s3:
+      if (!is_all) return open_one_bucket_account(open_s3(datastore), datastore.bucket);
+      return open_s3_account(s3_options(datastore), http_of(datastore), clock_);
+    case DatastoreKind::swift:
+      if (!is_all) return open_one_bucket_account(open_swift(datastore), datastore.bucket);
+      return open_swift_account(swift_options(datastore), http_of(datastore));
+    default:
+      throw Error(Errc::invalid, "datastore '{}' of kind '{}' has no buckets", datastore.name,
+                  name_of_value(datastore.kind));
+  }
+}
+
+std::unique_ptr<Remote> Datastores::open_s3(const Datastore& datastore) {
+  if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
+  return with_retries(open_s3_remote(s3_options(datastore), http_of(datastore), clock_));
+}
+
+S3Options Datastores::s3_options(const Datastore& datastore) {
+  S3Options options;
+  options.endpoint = datastore.endpoint;
+  options.region = datastore.region;
+  options.bucket = datastore.bucket;
+  options.virtual_host = datastore.url_style == UrlStyle::virtual_host;
+  auto values = secret_of(datastore);
+  options.access_key = values["access_key"];
+  options.secret_key = values["secret_key"];
+  options.session_token = values["session_token"];
+  if (!datastore.secret.empty() && (options.access_key.empty() || options.secret_key.empty()))
+    throw Error(Errc::invalid, "secret '{}' has no access_key and secret_key: datastore '{}' needs both",
+                datastore.secret, datastore.name);
+  return options;
+}
+
+std::unique_ptr<Remote> Datastores::open_swift(const Datastore& datastore) {
+  if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
+  return with_retries(open_swift_remote(swift_options(datastore), http_of(datastore)));
+}
+
+SwiftOptions Datastores::swift_options(const Datastore& datastore) {
+  SwiftOptions options;
+  options.auth_url = datastore.endpoint;
+  options.container = datastore.bucket;
+  options.region = datastore.region;
+  const auto values = secret_of(datastore);
+  const std::pair<const char*, std::string*> places[] = {
+      {"user", &options.user},
+      {"key", &options.key},
+      {"username", &options.username},
+      {"password", &options.password},
+      {"user_domain", &options.user_domain},
+      {"project", &options.project},
+      {"project_domain", &options.project_domain},
+      {"application_credential_id", &options.application_credential_id},
+      {"application_credential_secret", &options.application_credential_secret}};
+  for (const auto& [name, place] : places)
+    if (const auto found = values.find(name); found != values.end()) *place = found->second;
+  const bool is_whole = (!options.user.empty() && !options.key.empty()) ||
+                        (!options.username.empty() && !options.password.empty()) ||
+                        (!options.application_credential_id.empty() && !options.application_credential_secret.empty());
+  if (!datastore.secret.empty() && !is_whole)
+    throw Error(Errc::invalid, "secret '{}' has neither user and key, nor username and password, nor "
+                "application_credential_id and application_credential_secret: datastore '{}' needs one of these pairs",
+                datastore.secret, datastore.name);
+  return options;
+}
+
+std::unique_ptr<Remote> Datastores::open_hub(const Datastore& datastore) {
+  HuggingFaceOptions options;
+  options.endpoint = datastore.endpoint;
+  options.kind = value_named<HubRepository>(name_of_value(datastore.repository_type), "repository type");
+  options.repository = datastore.repository;
+  options.revision = datastore.revision;
+  options.token = secret_of(datastore)["token"];
+  if (!datastore.secret.empty() && options.token.empty())
+    throw Error(Errc::invalid, "secret '{}' has no token: datastore '{}' needs it", datastore.secret, datastore.name);
+  return open_hugging_face_remote(options, http_of(datastore));
+}
+
+std::unique_ptr<Remote> Datastores::open_web(const Datastore& datastore) {
+  auto values = secret_of(datastore);
+  const HttpOptions options{.url = datastore.endpoint,
+                            .token = values["token"],
+                            .user = values["user"],
+                            .password = values["password"]};
+  if (!datastore.secret.empty() && options.token.empty() && (options.user.empty() || options.password.empty()))
+    throw Error(Errc::invalid, "secret '{}' has neither a token nor user and password: datastore '{}' needs one of "
+                "them", datastore.secret, datastore.name);
+  return with_retries(open_http_remote(options, http_of(datastore)));
+}
+
+std::unique_ptr<Remote> Datastores::open_git(const Datastore& datastore) {
+  auto values = secret_of(datastore);
+  if (!datastore.secret.empty() && values["token"].empty())
+    throw Error(Errc::invalid, "secret '{}' has no token: datastore '{}' needs it", datastore.secret, datastore.name);
+  GitOptions options;
+  options.url = datastore.endpoint;
+  options.revision = datastore.revision;
+  options.user = values["user"];
+  options.token = values["token"];
+  options.scratch = options_.scratch.empty() ? std::filesystem::temp_directory_path() : options_.scratch;
+  if (!options_.scratch.empty()) options.listing = options_.scratch / (datastore.id + ".listing");
+  options.proxy = datastore.proxy;
+  options.no_proxy = datastore.no_proxy;
+  if (options_.redirects == Redirects::guarded) options.made_for = made_for(datastore);
+  return open_git_remote(options);
+}
+
+void check_writable(const Datastore& datastore) {
+  using enum DatastoreKind;
+  if (datastore.kind == hugging_face || datastore.kind == http || datastore.kind == git)
+    throw Error(Errc::invalid, "datastore '{}' of kind '{}' can only be read: expected one of kind s3, swift or "
+                "directory", datastore.name, name_of_value(datastore.kind));
+}
+
+}  // namespace volary
