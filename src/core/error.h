@@ -54,6 +54,9 @@ class Error : public std::exception {
   // The scale of time to wait before trying again, where the one who refused asked for it; 0 if the caller may choose.
   int64_t backoff_millis() const { return backoff_millis_; }
   void set_backoff_millis(int64_t millis) { backoff_millis_ = millis; }
+  // Whether all else that is asked there would fail alike: the credentials are wrong, the bucket is gone.
+  bool concerns_all() const { return concerns_all_; }
+  void set_concerns_all() { concerns_all_ = true; }
   // "corrupt: the message", then one "     while …" line per entry of the trail.
   const char* what() const noexcept override { return text_.c_str(); }
 
@@ -63,6 +66,7 @@ class Error : public std::exception {
   std::vector<std::string> trail_;
   std::string text_;
   int64_t backoff_millis_ = 0;
+  bool concerns_all_ = false;
 };
 
 // An Error from errno, with the code a caller can act on (ENOSPC is `exhausted`, ENOENT `not_found`, …).

@@ -24,11 +24,20 @@
 
 namespace volary {
 
+// Whether what a store said of an object when it took it shows that it has the bytes that were sent.
+enum class Proof {
+  none,      // It said nothing that could be held against them, or was not asked.
+  differs,   // Its etag has the form of an MD5 and is not theirs: its etags are something else, or its bytes are.
+  etag,      // Its etag is their MD5, or for an object in parts made of the MD5s of these.
+  checksum,  // It named the checksum that they have.
+};
+
 struct RemoteObject {
   std::string key;
   uint64_t size = 0;
-  std::string etag;  // Opaque: equal ones mean equal bytes; "" if the store has none. Never taken for an MD5.
+  std::string etag;  // Opaque: equal ones mean equal bytes; "" if the store has none. Never trusted to be an MD5.
   Time modified;     // As the store says; after a put, the time the store answered.
+  Proof proof = Proof::none;
 };
 
 struct Range {
@@ -40,6 +49,8 @@ struct GetOptions {
   std::optional<Range> range{};
   std::string if_match{};  // An etag: throws `conflict` if the object is another one by now. "" for any.
 };
+
+class PartedRemote;
 
 class Remote {
  public:
@@ -70,6 +81,9 @@ class Remote {
   virtual bool reads_whole() const { return false; }
   // Whether list() works at all: a web server's directory has only names that one knows.
   virtual bool has_listing() const { return true; }
+
+  // What puts bytes that can be read again (remote/parted.h); nothing if it makes no difference here.
+  virtual PartedRemote* parted() { return nullptr; }
 
   // "directory /srv/data", "s3 bucket 'b' at http://…": for messages.
   virtual std::string description() const = 0;

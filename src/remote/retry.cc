@@ -90,6 +90,7 @@ class RetryingRemote final : public Remote {
 
   bool reads_whole() const override { return inner_->reads_whole(); }
   bool has_listing() const override { return inner_->has_listing(); }
+  PartedRemote* parted() override { return inner_->parted(); }
   std::string description() const override { return inner_->description(); }
 
  private:

@@ -45,6 +45,12 @@ bool is_one_of(std::string_view word, std::initializer_list<std::string_view> li
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
+// Not of one object, as AccessDenied may be.
+bool is_about_credentials(std::string_view code) {
+  return is_one_of(code, {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
+                          "TokenRefreshRequired", "RequestTimeTooSkewed", "AllAccessDisabled", "AccountProblem"});
+}
+
 bool is_throttling(std::string_view code, int status) {
   return is_one_of(code, {"SlowDown", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
                           "TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded"}) ||
@@ -69,13 +75,11 @@ Errc errc_of(std::string_view code, int status) {
   if (is_one_of(code, {"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "RequestTimeout", "InternalError",
                        "ServiceUnavailable", "Busy"}))
     return Errc::unavailable;
-  if (is_one_of(code, {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-                       "TokenRefreshRequired", "RequestTimeTooSkewed", "AllAccessDisabled", "AccountProblem"}))
-    return Errc::denied;
+  if (code == "AccessDenied" || is_about_credentials(code)) return Errc::denied;
   if (is_one_of(code, {"NoSuchBucket", "NoSuchKey"})) return Errc::not_found;
   if (is_one_of(code, {"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "NoSuchUpload"}))
     return Errc::conflict;
-  if (is_one_of(code, {"QuotaExceeded", "EntityTooLarge", "TooManyBuckets"})) return Errc::exhausted;
+  if (is_one_of(code, {"QuotaExceeded", "TooManyBuckets"})) return Errc::exhausted;
   if (is_one_of(code, {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})) return Errc::exists;
   return errc_of_status(status);
 }
@@ -146,8 +150,9 @@ HttpResponse S3Connection::exchange_once(S3Call& call, Sink* sink) {
   if (has_slash) signable.path += "/" + percent_encode(call.key, true);
   signable.headers["host"] = host_;
   if (!options_.access_key.empty()) {
-    const bool is_hashed = is_clear_ || call.body.empty();
-    signable.payload = is_hashed ? sha256_hex(call.body) : std::string(unsigned_payload);
+    const bool is_hashed = is_clear_ || (call.body.empty() && !call.content);
+    if (!is_hashed) signable.payload = unsigned_payload;
+    else signable.payload = call.body_sha256.empty() ? sha256_hex(call.body) : call.body_sha256;
     signer_.sign(signable, Time{clock_.now().micros + skew_micros_});
   }
 
@@ -159,6 +164,10 @@ HttpResponse S3Connection::exchange_once(S3Call& call, Sink* sink) {
   request.connect_to = options_.connect_to;
   request.on_headers = call.on_headers;
   request.stall_seconds = call.stall_seconds;
+  request.stop = call.stop;
+  const std::unique_ptr<Source> content = call.content ? call.content() : nullptr;
+  request.source = content.get();
+  request.source_bytes = call.content_bytes;
   // Lent, not copied: a part can be large.
   struct Lent {
     explicit Lent(std::string& from, std::string& into) : mine(from), theirs(into) { mine.swap(theirs); }
@@ -199,14 +208,18 @@ Error S3Connection::refusal(const S3Call& call, const HttpResponse& response) co
                            response.status == 308 || words.code == "PermanentRedirect";
   if (is_redirect || (words.code == "AuthorizationHeaderMalformed" && !words.region.empty()))
     return redirection(response, words.region, words.endpoint);
-  if (words.code == "NoSuchBucket")
-    return Error(Errc::not_found, "there is no {} (NoSuchBucket)", description_);
+  if (words.code == "NoSuchBucket") {
+    Error error(Errc::not_found, "there is no {} (NoSuchBucket)", description_);
+    error.set_concerns_all();
+    return error;
+  }
   if (words.code == "NoSuchKey")
     return Error(Errc::not_found, "there is no '{}' in {} (NoSuchKey)", call.key, description_);
   const std::string what = call.key.empty() ? call.method : fmt::format("{} '{}'", call.method, call.key);
   Error error(errc_of(words.code, response.status), "{} answers {} with {} {}{}{}", description_, what, response.status,
               words.code.empty() ? "and no reason" : words.code, words.message.empty() ? "" : ": ", words.message);
   error.set_backoff_millis(backoff_of(words.code, response));
+  if (is_about_credentials(words.code) || words.code == "QuotaExceeded") error.set_concerns_all();
   return error;
 }
 
@@ -217,8 +230,10 @@ Error S3Connection::redirection(const HttpResponse& response, const std::string&
   if (!there.empty()) where += fmt::format(" in region '{}'", there);
   if (!endpoint.empty()) where += fmt::format(" at host '{}'", endpoint);
   if (where.empty()) where = " elsewhere and does not say where";
-  return Error(Errc::invalid, "{} was asked in region '{}', but the server says the bucket is{}", description_,
-               options_.region, where);
+  Error error(Errc::invalid, "{} was asked in region '{}', but the server says the bucket is{}", description_,
+              options_.region, where);
+  error.set_concerns_all();
+  return error;
 }
 
 RemoteObject object_of(const std::string& key, const HttpResponse& response, uint64_t size) {

@@ -20,6 +20,11 @@ struct S3Call {
   std::vector<std::pair<std::string, std::string>> query{};
   std::map<std::string, std::string> headers{};  // Names in lower case.
   std::string body{};
+  std::string body_sha256{};  // In hexadecimal digits, where it is known already.
+  // Instead of a body: gives its content_bytes from the beginning, whenever it is asked for them. Needs body_sha256.
+  std::function<std::unique_ptr<Source>()> content{};
+  uint64_t content_bytes = 0;
+  std::stop_token stop{};                      // As in HttpRequest.
   uint64_t stall_seconds = 60;                 // As in HttpRequest.
   std::function<void(const HttpResponse&)> on_headers{};  // As in HttpRequest.
 };
@@ -41,6 +46,8 @@ class S3Connection {
   Error refusal(const S3Call& call, const HttpResponse& response) const;
 
   const std::string& bucket() const { return options_.bucket; }
+  // Whether the bytes that are sent are hashed for the signature, because nothing else protects them on the way.
+  bool signs_bodies() const { return is_clear_ && !options_.access_key.empty(); }
   const std::string& description() const { return description_; }
 
  private:

@@ -10,6 +10,7 @@
 #include "remote/s3_connection.h"
 #include "remote/s3_copy.h"
 #include "remote/s3_listing.h"
+#include "remote/s3_multipart.h"
 #include "remote/s3_upload.h"
 
 namespace volary {
@@ -57,7 +58,7 @@ class ExactSink final : public Sink {
   uint64_t left_ = 0;
 };
 
-class S3Remote final : public Remote {
+class S3Remote final : public Remote, public PartedRemote {
  public:
   S3Remote(const S3Options& options, HttpClient& http, Clock& clock, const RetryOptions& retries)
       : connection_(options, http, clock), retries_(retries) {}
@@ -89,6 +90,19 @@ class S3Remote final : public Remote {
     return upload_to_s3(connection_, retries_, key, source, size);
   }
 
+  PartedRemote* parted() override { return this; }
+
+  RemoteObject put_content(const std::string& key, Content& content, const PutOptions& options) override {
+    check_key(key);
+    return put_content_to_s3(connection_, retries_, habits_, key, content, options);
+  }
+
+  bool is_same(const std::string& etag, Content& content) override { return is_same_in_s3(etag, content); }
+
+  void abandon(const std::string& key, const UploadNote& note) override {
+    abandon_upload(connection_, retries_, key, note);
+  }
+
   void remove(const std::string& key) override {
     check_key(key);
     connection_.remove(key);
@@ -115,6 +129,7 @@ class S3Remote final : public Remote {
 
   S3Connection connection_;
   Retries retries_;
+  S3Habits habits_;
 };
 
 S3Page S3Remote::ask_page(const std::string& prefix, const std::string& token) {

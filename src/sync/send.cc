@@ -1,83 +1,229 @@
 // sync/send.cc: the puts and removes of sync/send.h.
+//
+// Small objects go one a connection, many at once. Of large ones a few go at a time, each in parts over a few
+// connections.
 #include "sync/send.h"
+
+#include <algorithm>
+#include <chrono>
 
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/synced.h"
 #include "core/workers.h"
+#include "remote/parted.h"
+#include "remote/retry.h"
+#include "sync/arrivals.h"
+#include "sync/blob_content.h"
 #include "sync/listing.h"
+#include "sync/upload_notes.h"
 
 namespace volary {
 namespace {
 
-constexpr size_t send_threads = 16;
-constexpr size_t remember_files_max = 1000;  // Objects that arrived are written down in groups of so many.
+constexpr size_t small_threads = 32;
+constexpr size_t large_threads = 3;             // Files at once,
+constexpr size_t part_threads = 12;             // and connections for all of them together.
+constexpr uint64_t large_bytes_min = 16 << 20;
+constexpr size_t remember_files_max = 1000;     // Objects that arrived are written down in groups of so many,
+constexpr std::chrono::seconds remember_after{1};  // or after so long.
+constexpr size_t failures_alone_max = 100;      // So many without a single success, and nothing will succeed.
+constexpr size_t silences_max = 8;              // So many that a store does not answer to in a row, and it is gone.
 
-// A blob's bytes, hashed as they go, counted, stopped if asked.
-class BlobSource final : public Source {
+class Sending {
  public:
-  BlobSource(const Store& store, const Listed& file, Progress& progress, const std::stop_token& stop)
-      : file_(store.blob_path(*file.digest)), listed_(file), progress_(progress), stop_(stop) {}
+  Sending(const Shipment& shipment, const Store& store, Database& database, Progress& progress,
+          const std::stop_token& stop)
+      : shipment_(shipment), store_(store), database_(database), progress_(progress), stop_(stop) {}
 
-  size_t read(std::span<char> to) override {
-    if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
-    const size_t size = file_.read(to);
-    hasher_.update({to.data(), size});
-    bytes_ += size;
-    progress_.bytes_done += size;
-    progress_.bytes_moved += size;
-    // Checked before the last byte is handed over, so that a damaged blob never becomes a whole object.
-    if ((size == 0 || bytes_ == listed_.size) && !checked_) {
-      checked_ = true;
-      if (bytes_ != listed_.size || hasher_.finish() != *listed_.digest)
-        throw Error(Errc::corrupt, "the bytes of '{}' do not hash to {}: run `volary volume verify`",
-                    listed_.path.text(), listed_.digest->hex());
-    }
-    return size;
-  }
+  Sent run();
 
  private:
-  FileSource file_;
-  const Listed& listed_;
+  struct State {
+    std::vector<Arrival> arrived;
+    std::vector<SeenObject> unwritten;
+    std::chrono::steady_clock::time_point written_at = std::chrono::steady_clock::now();
+    std::vector<TransferFailure> failures;
+    size_t silences = 0;
+  };
+
+  void send_all(const std::vector<size_t>& copies, size_t threads, size_t parts_at_once);
+  void send_one(const PlannedCopy& copy, size_t parts_at_once);
+  RemoteObject put(const PlannedCopy& copy, size_t parts_at_once);
+  RemoteObject put_stream(const Listed& file, const std::string& key);
+  std::optional<RemoteObject> find_same(const PlannedCopy& copy, const std::string& key);
+  void note_arrival(const PlannedCopy& copy, const RemoteObject& object);
+  void note_failure(const Listed& file, const Error& error);
+  void write_down(size_t at_least);
+  void hold();
+  void remove_all();
+  void check_stop() const {
+    if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
+  }
+
+  const Shipment& shipment_;
+  const Store& store_;
+  Database& database_;
   Progress& progress_;
   const std::stop_token& stop_;
-  Hasher hasher_;
-  uint64_t bytes_ = 0;
-  bool checked_ = false;
+  Synced<State> state_;
+  std::string verified_;
 };
+
+Sent Sending::run() {
+  std::vector<size_t> small;
+  std::vector<size_t> large;
+  for (size_t i = 0; i < shipment_.plan.copies.size(); ++i) {
+    const uint64_t size = shipment_.source[shipment_.plan.copies[i].source].size;
+    (size > large_bytes_min ? large : small).push_back(i);
+  }
+  const size_t files_at_once = std::clamp<size_t>(large.size(), 1, large_threads);
+  const auto error = error_of([&] {
+    send_all(small, small_threads, 1);
+    send_all(large, files_at_once, part_threads / files_at_once);
+  });
+  write_down(1);  // Also what arrived before something went wrong.
+  if (error) throw Error(*error);
+  fault::point("send.copied");
+  hold();
+  auto& failures = state_.lock()->failures;
+  std::sort(failures.begin(), failures.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  if (failures.empty()) remove_all();
+  return {std::move(failures), verified_};
+}
+
+void Sending::send_all(const std::vector<size_t>& copies, size_t threads, size_t parts_at_once) {
+  for_each_index(copies.size(), threads,
+                 [&](size_t i) { send_one(shipment_.plan.copies[copies[i]], parts_at_once); });
+}
+
+void Sending::send_one(const PlannedCopy& copy, size_t parts_at_once) {
+  check_stop();
+  fault::point("send.object");
+  RemoteObject object;
+  if (const auto error = error_of([&] { object = put(copy, parts_at_once); }))
+    return note_failure(shipment_.source[copy.source], *error);
+  note_arrival(copy, object);
+  write_down(remember_files_max);
+}
+
+RemoteObject Sending::put(const PlannedCopy& copy, size_t parts_at_once) {
+  const Listed& file = shipment_.source[copy.source];
+  const std::string key = key_of(shipment_.directory, file.path);
+  if (auto same = find_same(copy, key)) {
+    progress_.bytes_done += file.size;
+    return *same;
+  }
+  PartedRemote* parted = shipment_.remote.parted();
+  if (!parted) return put_stream(file, key);
+  BlobContent content(store_, file, &progress_, stop_);
+  DatabaseUploadNotes notes(database_, shipment_.transfer_id);
+  RemoteObject object;
+  const auto error = error_of([&] {
+    object = parted->put_content(
+        key, content, {.notes = notes, .stop = stop_, .threads = parts_at_once, .bytes_sent = &progress_.bytes_moved});
+  });
+  if (!error) return object;
+  progress_.bytes_done -= content.shown_bytes();
+  throw Error(*error);
+}
+
+RemoteObject Sending::put_stream(const Listed& file, const std::string& key) {
+  BlobSource bytes(store_, file, progress_, stop_);
+  RemoteObject object;
+  const auto error = error_of([&] {
+    object = shipment_.remote.put(key, bytes, file.size);
+    if (object.size != file.size)
+      throw Error(Errc::corrupt, "'{}' arrived with {} bytes: expected {}", printable(key), object.size, file.size);
+  });
+  if (error) {
+    progress_.bytes_done -= bytes.bytes();
+    throw Error(*error);
+  }
+  progress_.bytes_moved += file.size;
+  return object;
+}
+
+// Of an export that was cut off, or done by another tool.
+std::optional<RemoteObject> Sending::find_same(const PlannedCopy& copy, const std::string& key) {
+  const Listed& file = shipment_.source[copy.source];
+  PartedRemote* parted = shipment_.remote.parted();
+  if (!parted || !copy.replaces) return std::nullopt;
+  const Listed& there = shipment_.target[*copy.replaces];
+  if (there.size != file.size || there.digest) return std::nullopt;
+  BlobContent content(store_, file, nullptr, stop_);
+  if (!parted->is_same(there.etag, content)) return std::nullopt;
+  return RemoteObject{key, file.size, there.etag, {}, Proof::etag};
+}
+
+void Sending::note_arrival(const PlannedCopy& copy, const RemoteObject& object) {
+  ++progress_.files_done;
+  auto held = state_.lock();
+  held->silences = 0;
+  held->arrived.push_back({copy.source, object.etag, object.proof});
+  if (!object.etag.empty())
+    held->unwritten.push_back({object.key, object.etag, object.size, *shipment_.source[copy.source].digest});
+}
+
+// Passes on what is not of this file alone.
+void Sending::note_failure(const Listed& file, const Error& error) {
+  check_stop();
+  if (error.concerns_all() || error.code() == Errc::exhausted || error.code() == Errc::internal) throw Error(error);
+  auto held = state_.lock();
+  held->silences = error.code() == Errc::unavailable ? held->silences + 1 : 0;
+  if (held->silences >= silences_max || (held->arrived.empty() && held->failures.size() + 1 >= failures_alone_max))
+    throw Error(error);
+  held->failures.push_back(
+      {file.path.text(), fmt::format("{}: {}", name_of(error.code()), error.message()), FileOutcome::failed});
+}
+
+void Sending::write_down(size_t at_least) {
+  std::vector<SeenObject> group;
+  {
+    auto held = state_.lock();
+    const auto now = std::chrono::steady_clock::now();
+    if (held->unwritten.size() < at_least && now - held->written_at < remember_after) return;
+    held->written_at = now;
+    group.swap(held->unwritten);
+  }
+  if (group.empty()) return;
+  database_.write(
+      [&](Transaction& transaction) { remember_objects(transaction, shipment_.datastore_id, group); });
+}
+
+void Sending::hold() {
+  const std::vector<Arrival> arrived = state_.lock()->arrived;
+  const Verdict verdict = hold_arrivals(arrived, shipment_.source, shipment_.target.size(), shipment_.directory,
+                                        shipment_.remote, store_, stop_);
+  verified_ = verdict.words;
+  if (verdict.wrong.empty()) return;
+  database_.write([&](Transaction& transaction) {
+    for (const size_t index : verdict.wrong)
+      forget_object(transaction, shipment_.datastore_id,
+                    key_of(shipment_.directory, shipment_.source[arrived[index].source].path));
+  });
+  for (const size_t index : verdict.wrong) {
+    --progress_.files_done;
+    progress_.bytes_done -= shipment_.source[arrived[index].source].size;
+  }
+  auto held = state_.lock();
+  held->failures.insert(held->failures.end(), verdict.failures.begin(), verdict.failures.end());
+}
+
+void Sending::remove_all() {
+  for (const size_t index : shipment_.plan.deletes) {
+    check_stop();
+    const std::string& key = shipment_.target[index].key;
+    shipment_.remote.remove(key);
+    database_.write([&](Transaction& transaction) { forget_object(transaction, shipment_.datastore_id, key); });
+  }
+}
 
 }  // namespace
 
-void send(const Plan& plan, const std::vector<Listed>& source, const std::vector<Listed>& target,
-          const TreePath& directory, Remote& remote, const Store& store, Database& database,
-          const std::string& datastore_id, Progress& progress, const std::stop_token& stop) {
-  Synced<std::vector<SeenObject>> arrived;
-  const auto write_down = [&](size_t at_least) {
-    std::vector<SeenObject> group;
-    if (auto held = arrived.lock(); held->size() >= at_least) group.swap(*held);
-    if (!group.empty())
-      database.write([&](Transaction& transaction) { remember_objects(transaction, datastore_id, group); });
-  };
-  for_each_index(plan.copies.size(), send_threads, [&](size_t i) {
-    const Listed& file = source[plan.copies[i].source];
-    BlobSource bytes(store, file, progress, stop);
-    fault::point("send.object");
-    const RemoteObject object = remote.put(key_of(directory, file.path), bytes, file.size);
-    if (object.size != file.size)
-      throw Error(Errc::corrupt, "'{}' arrived with {} bytes: expected {}", printable(object.key), object.size,
-                  file.size);
-    ++progress.files_done;
-    if (object.etag.empty()) return;
-    arrived.lock()->push_back({object.key, object.etag, object.size, *file.digest});
-    write_down(remember_files_max);
-  });
-  write_down(1);
-  fault::point("send.copied");
-  for (const size_t index : plan.deletes) {
-    if (stop.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
-    remote.remove(target[index].key);
-    database.write([&](Transaction& transaction) { forget_object(transaction, datastore_id, target[index].key); });
-  }
+Sent send(const Shipment& shipment, const Store& store, Database& database, Progress& progress,
+          const std::stop_token& stop) {
+  return Sending(shipment, store, database, progress, stop).run();
 }
 
 }  // namespace volary

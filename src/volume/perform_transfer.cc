@@ -10,10 +10,12 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "remote/retry.h"
 #include "sync/absence.h"
 #include "sync/fetch.h"
 #include "sync/send.h"
 #include "sync/trash.h"
+#include "sync/upload_notes.h"
 #include "volume/ledger.h"
 #include "volume/planned.h"
 #include "volume/transfer_rows.h"
@@ -66,6 +68,16 @@ std::vector<TreeChange> kept_in_trash(const Store& store, const Digest& tree, co
   return changes;
 }
 
+// Of an export whose other files arrived.
+Error summary_of(const std::vector<TransferFailure>& failures, const Plan& plan) {
+  const std::string& reason = failures.front().reason;
+  const std::string more = failures.size() == 1 ? "" : fmt::format(" (and {} more)", failures.size() - 1);
+  const size_t colon = std::min(reason.find(": "), reason.size() - 2);
+  return Error(errc_named(reason.substr(0, colon)), "{} of {} files did not arrive: '{}': {}{}{}", failures.size(),
+               plan.copies.size(), failures.front().path, reason.substr(colon + 2), more,
+               plan.deletes.empty() ? "" : "; nothing was deleted");
+}
+
 std::string words_of(const Transfer& transfer) {
   switch (transfer.kind) {
     case TransferKind::import:
@@ -109,6 +121,24 @@ void Transfers::perform(const std::string& id, Live& live) {
       log_(fmt::format("transfer {}: {}", id, another.what()));
       put_back(id, live);
     }
+    if (transfer->kind == TransferKind::export_) abandon_left_uploads();
+  }
+}
+
+// Uploads in parts of exports that have ended. What cannot be ended now stays noted until the next time.
+void Transfers::abandon_left_uploads() {
+  const auto ids = database_.read([&](Transaction& transaction) {
+    return transaction.all<std::string>(
+        "SELECT DISTINCT transfer.id FROM transfer_upload JOIN transfer ON transfer.id = transfer_upload.transfer "
+        "WHERE transfer.state IN ('done', 'failed', 'cancelled')");
+  });
+  for (const std::string& id : ids) {
+    const auto error = error_of([&] {
+      const auto transfer = *database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
+      const auto remote = datastores_.open(datastores_.get(caller_of(transfer), transfer.datastore));
+      abandon_uploads(*remote, database_, id);
+    });
+    if (error) log_(fmt::format("transfer {}: its uploads in parts are still there: {}", id, error->what()));
   }
 }
 
@@ -246,9 +276,15 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   if (!transfer.trash.empty())
     keep_in_trash(sides.plan, sides.target, TreePath::parse(transfer.trash) / TreePath::parse(transfer.id), *remote,
                   live.stop.get_token());
-  send(sides.plan, sides.source, sides.target, to, *remote, store_, database_, datastore.id, live.progress,
-       live.stop.get_token());
+  const Shipment shipment{sides.plan, sides.source, sides.target, to, *remote, datastore.id, transfer.id};
+  const Sent sent = send(shipment, store_, database_, live.progress, live.stop.get_token());
   fault::point("export.sent");
+  database_.write([&](Transaction& transaction) {
+    transaction.run("UPDATE transfer SET verified = $2 WHERE id = $1", transfer.id, sent.verified);
+    transaction.run("DELETE FROM transfer_failure WHERE transfer = $1 AND outcome = 'failed'", transfer.id);
+    note_failures(transaction, transfer.id, sent.failures);
+  });
+  if (!sent.failures.empty()) throw summary_of(sent.failures, sides.plan);
   database_.write([&](Transaction& transaction) {
     end_transfer(transaction, transfer.id, TransferState::done, version.number,
                  finished(counts, sides.plan, live.progress), "", clock_.now());

@@ -168,7 +168,10 @@ void Transfers::start() {
     transaction.run("UPDATE transfer SET state = 'queued' WHERE state IN ('planning', 'running')");
   });
   for (size_t i = 0; i < transfer_workers; ++i)
-    workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    workers_.emplace_back([this, i](const std::stop_token& stop) {
+      if (i == 0) abandon_left_uploads();
+      work(stop);
+    });
 }
 
 void Transfers::stop() {

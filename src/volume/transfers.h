@@ -98,6 +98,7 @@ class Transfers {
   Planned planned(const Transfer& transfer, const Comparison& wanted, Remote& remote, Live& live);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);
+  void abandon_left_uploads();
   void perform_snapshot(const Transfer& transfer, Live& live);
   void wake();
   void fail(const Transfer& transfer, const Error& error, const Live& live);

@@ -172,7 +172,7 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
       users += (users.empty() ? "" : ", ") + lease.holder + (lease.name.empty() ? "" : " (" + lease.name + ")");
     if (!users.empty())
       throw Error(Errc::conflict, "volume '{}' is in use by {}: expected nobody to hold it", name, users);
-    for (const char* table : {"transfer_item", "transfer_failure"})
+    for (const char* table : {"transfer_item", "transfer_failure", "transfer_upload"})
       transaction.run(
           fmt::format("DELETE FROM {} WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", table),
           volume.id);

@@ -35,6 +35,16 @@ CREATE TABLE transfer_failure (
 
 -- == The journal of exports
 
+-- Uploads in parts that exports have begun in datastores and not ended: whoever comes next goes on with them, or abandons
+-- them.
+CREATE TABLE transfer_upload (
+  transfer TEXT NOT NULL REFERENCES transfer (id),
+  key TEXT NOT NULL,
+  upload TEXT NOT NULL,                        -- The datastore's name for it; '': it is about to be asked for.
+  mark TEXT NOT NULL,
+  PRIMARY KEY (transfer, key)
+);
+
 -- == Uploads
 
 -- Files on their way into a volume by many requests; it holds the volume's writer's lease while it is open.
