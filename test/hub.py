@@ -7,9 +7,10 @@ another port), where the token must not arrive.
 import hashlib
 import http.server
 import json
-import socket
 import threading
 import urllib.parse
+
+import lying
 
 
 def git_hash(content: bytes) -> str:
@@ -25,6 +26,18 @@ class Repository:
         return hashlib.sha1(repr(sorted((path, git_hash(content)) for path, content in self.files.items())).encode()).hexdigest()
 
 
+class HubRequest(lying.Request):
+    """For faults: `bucket` is which server was asked, `key` the path."""
+
+    @property
+    def kind(self) -> str:
+        return "object" if not self.key.startswith("api/") else "listing" if "/tree/" in self.key else "revision"
+
+    @property
+    def name(self) -> str:
+        return self.key
+
+
 class Hub:
     def __init__(self, large_from: int = 1000, page: int = 3):
         self.large_from, self.page = large_from, page
@@ -32,6 +45,8 @@ class Hub:
         self.seen: list[tuple[str, str, str]] = []     # (server, path, authorization)
         self.corrupt: set[str] = set()                 # Paths whose bytes arrive changed.
         self.cut: dict[str, int] = {}                  # Paths whose next answer breaks off after so many bytes.
+        self.faults: list[lying.Fault] = []
+        self.lock = threading.Lock()
         self.servers = {name: self.serve(name) for name in ("hub", "storage")}
 
     @property
@@ -156,15 +171,19 @@ class Hub:
     def send_json(self, request, value, headers: dict | None = None) -> None:
         self.send(request, 200, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
 
-    @staticmethod
-    def send(request, status: int, body: bytes, headers: dict, cut: int | None = None) -> None:
-        request.send_response(status)
-        for name, value in headers.items():
-            request.send_header(name, value)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        if request.command != "HEAD":
-            request.wfile.write(body[:cut])
-        if cut is not None:
-            request.wfile.flush()
-            request.connection.shutdown(socket.SHUT_RDWR)
+    def fault(self, act, kind: str = "object", key: str = "*", after: int = 0, times: int | None = None) -> lying.Fault:
+        """As of lying.LyingS3; an act sees the honest answer, whatever it wants."""
+        return lying.Fault(self, act, kind, "GET", key, after, times)
+
+    def send(self, request, status: int, body: bytes, headers: dict, cut: int | None = None) -> None:
+        url = urllib.parse.urlsplit(request.path)
+        server = next(name for name, one in self.servers.items() if one.socket is request.server.socket)
+        asked = HubRequest(request.command, server, urllib.parse.unquote(url.path[1:]),
+                           dict(urllib.parse.parse_qsl(url.query)), {}, b"")
+        answer = lying.Answer(status, dict(headers), body, cut)
+        with self.lock:
+            for fault in self.faults:
+                if fault.takes(asked):
+                    act = fault.act
+                    answer = act(self, asked) if getattr(act, "when", "") == "instead" else act(self, asked, answer)
+        lying.send(request, asked, answer)

@@ -44,6 +44,11 @@ class Request:
             return "begin" if "uploads" in self.query else "complete"
         return "removal" if self.method == "DELETE" else "part" if "partNumber" in self.query else "put"
 
+    @property
+    def name(self) -> str:
+        """What faults choose by."""
+        return self.query.get("prefix", "") if self.kind == "listing" else self.key
+
 
 @dataclasses.dataclass
 class Answer:
@@ -72,8 +77,8 @@ class Fault:
         self.server.faults.remove(self)
 
     def takes(self, request: Request) -> bool:
-        name = request.query.get("prefix", "") if request.kind == "listing" else request.key
-        if request.kind != self.kind or self.method not in ("", request.method) or not fnmatch.fnmatch(name, self.key):
+        if (request.kind != self.kind or self.method not in ("", request.method) or
+                not fnmatch.fnmatch(request.name, self.key)):
             return False
         self.passed += 1
         if self.passed <= self.after or (self.times is not None and self.fired >= self.times):

@@ -16,6 +16,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/fault.h"
 #include "core/json.h"
 #include "core/synced.h"
 #include "core/tree_path.h"
@@ -89,10 +90,15 @@ struct TreeItem {
   std::optional<LargeFile> lfs;
 };
 BOOST_DESCRIBE_STRUCT(TreeItem, (), (type, path, size, oid, lfs))
+struct Sibling {
+  std::string rfilename;
+};
+BOOST_DESCRIBE_STRUCT(Sibling, (), (rfilename))
 struct RevisionAnswer {
   std::string sha;
+  std::optional<std::vector<Sibling>> siblings;  // Every file, by name alone.
 };
-BOOST_DESCRIBE_STRUCT(RevisionAnswer, (), (sha))
+BOOST_DESCRIBE_STRUCT(RevisionAnswer, (), (sha, siblings))
 
 std::string_view plural(HubRepository kind) {
   switch (kind) {
@@ -198,14 +204,15 @@ Error HuggingFaceRemote::refusal(const HttpResponse& response, const std::string
   if (code == "RevisionNotFound")
     return Error(Errc::not_found, "there is no revision '{}' of {}", options_.revision, description());
   if (code == "GatedRepo")
-    return Error(Errc::denied, "{} is gated: ask for access on its page first ({})", description(),
-                 words.empty() ? "GatedRepo" : words);
+    return Error(Errc::denied, "{} is gated: ask for access on its page first ({}{})", description(),
+                 words.empty() ? "GatedRepo" : words, what.empty() ? "" : ", asked for '" + printable(what) + "'");
   if (code == "EntryNotFound") return Error(Errc::not_found, "there is no '{}' in {}", what, description());
   Errc errc = Errc::invalid;
   if (response.status == 401 || response.status == 403) errc = Errc::denied;
   else if (response.status == 404) errc = Errc::not_found;
   else if (response.status == 429 || response.status >= 500) errc = Errc::unavailable;
-  Error error(errc, "{} answers {}{}{}", description(), response.status, words.empty() ? "" : ": ", words);
+  Error error(errc, "{} answers {}{}{}{}", description(), response.status,
+              what.empty() ? "" : fmt::format(" for '{}'", printable(what)), words.empty() ? "" : ": ", words);
   if (response.status == 429) error.set_backoff_millis(throttled_millis);
   return error;
 }
@@ -216,7 +223,7 @@ std::shared_ptr<const HuggingFaceRemote::Files> HuggingFaceRemote::files() {
   const std::string api = fmt::format("{}/api/{}/{}", options_.endpoint, plural(options_.kind), options_.repository);
   HttpResponse answer;
   retries_.run([&] { answer = ask(api + "/revision/" + percent_encode(options_.revision)); });
-  const auto revision = from_json<RevisionAnswer>(parse_json(answer.body, "the hub's answer"), "", Unknown::ignore);
+  auto revision = from_json<RevisionAnswer>(parse_json(answer.body, "the hub's answer"), "", Unknown::ignore);
   auto files = std::make_shared<Files>();
   std::string url = fmt::format("{}/tree/{}?recursive=true", api, percent_encode(revision.sha));
   while (!url.empty()) {
@@ -230,6 +237,12 @@ std::shared_ptr<const HuggingFaceRemote::Files> HuggingFaceRemote::files() {
       throw Error(Errc::corrupt, "the listing of {} does not end", description());
     url = std::move(next);
   }
+  if (fault::planted("hub.trusts_pages")) revision.siblings.reset();
+  // Pages say nothing of one that was left out; and what is not listed is not there: a mirror deletes it.
+  for (const Sibling& one : revision.siblings.value_or(std::vector<Sibling>()))
+    if (!files->contains(one.rfilename))
+      throw Error(Errc::corrupt, "the listing of {} leaves out '{}', which is there", description(),
+                  printable(one.rfilename));
   pinned->commit = revision.sha;
   pinned->files = std::move(files);
   return pinned->files;

@@ -40,6 +40,7 @@ PLANTED = [
     ("s3.a_lost_token_is_the_end", "lying", "mirror: a token lost"),   # A listing that goes on, but not where, is whole.
     ("s3.refusals_are_empty", "lying", "mirror: an error in a 200"),   # That is a listing without objects.
     ("import.trusts_listings", "lying", "mirror: a page left out"),    # What is not listed is not there.
+    ("hub.trusts_pages", "lying", "hub: a page left out"),             # The same of a hub.
     ("remote.any_etag", "lying", "object: changed, and If-Match not known"),  # Another one than was listed is as good.
     ("retry.begins_again", "lying", "once: truncated"),                # After half of the bytes all of them come.
     ("landing.follows_links", "cli_test", "LandingIn.FollowsNoLinkBelow"),     # A download goes through a link out of its directory.
@@ -47,10 +48,11 @@ PLANTED = [
     ("unpacking.any_target", "cli_test", "Archives.ThatWouldLeadOutLeaveNothing"),  # An archive's links lead anywhere.
     ("s3.completes_anything", "lying", "parts: completion refused in a 200"),  # That is the end of an upload.
 ]
-LYING = {"mirror": "test_a_mirror_deletes_nothing_by_a_listing_that_is_not_whole",
-         "object": "test_an_object_that_does_not_come_as_it_was_listed_makes_no_version",
-         "once": "test_what_goes_wrong_once_is_asked_for_again",
-         "parts": "test_an_upload_in_parts_that_fails_leaves_neither_an_object_nor_parts"}
+LYING = {"hub": "test_lying_hub.py::test_a_mirror_deletes_nothing_by_a_listing_that_is_not_whole",
+         "mirror": "test_lying_stores.py::test_a_mirror_deletes_nothing_by_a_listing_that_is_not_whole",
+         "object": "test_lying_stores.py::test_an_object_that_does_not_come_as_it_was_listed_makes_no_version",
+         "once": "test_lying_stores.py::test_what_goes_wrong_once_is_asked_for_again",
+         "parts": "test_lying_stores.py::test_an_upload_in_parts_that_fails_leaves_neither_an_object_nor_parts"}
 
 
 def find(kind: str, act: str, planted: str, points: list[int] | None) -> tuple[int, list[str]] | None:
@@ -95,7 +97,7 @@ def test_a_planted_bug_is_found(bug, kind, where):
     elif kind == "lying":
         test, case = where.split(": ")
         found = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                                f"{harness.ROOT}/test/e2e/test_lying_stores.py::{LYING[test]}[{case}]"],
+                                f"{harness.ROOT}/test/e2e/{LYING[test]}[{case}]"],
                                capture_output=True, text=True, timeout=600, env={**os.environ, "VOLARY_PLANTED": bug})
         assert found.returncode == 1 and "1 failed" in found.stdout, f"it was not found:\n{found.stdout[-2000:]}"
     elif kind.endswith("_test"):
