@@ -24,7 +24,7 @@ constexpr size_t objects_a_question = 50;    // and more if a listing would have
 
 class Holding {
  public:
-  Holding(const std::vector<Arrival>& arrivals, const std::vector<Listed>& source, const TreePath& directory,
+  Holding(const std::vector<Arrived>& arrivals, const std::vector<Listed>& source, const TreePath& directory,
           Remote& remote, const Store& store, const std::stop_token& stop)
       : arrivals_(arrivals), source_(source), directory_(directory), remote_(remote), store_(store), stop_(stop) {}
 
@@ -141,7 +141,7 @@ class Holding {
 
   size_t count(Proof proof) const {
     return static_cast<size_t>(std::count_if(arrivals_.begin(), arrivals_.end(),
-                                             [&](const Arrival& one) { return one.proof == proof; }));
+                                             [&](const Arrived& one) { return one.proof == proof; }));
   }
 
   std::string words(size_t read_back) const {
@@ -160,7 +160,7 @@ class Holding {
     return text;
   }
 
-  const std::vector<Arrival>& arrivals_;
+  const std::vector<Arrived>& arrivals_;
   const std::vector<Listed>& source_;
   const TreePath& directory_;
   Remote& remote_;
@@ -171,7 +171,7 @@ class Holding {
 
 }  // namespace
 
-Verdict hold_arrivals(const std::vector<Arrival>& arrivals, const std::vector<Listed>& source, size_t present,
+Verdict hold_arrivals(const std::vector<Arrived>& arrivals, const std::vector<Listed>& source, size_t present,
                       const TreePath& directory, Remote& remote, const Store& store, const std::stop_token& stop) {
   if (arrivals.empty() || fault::planted("send.unheld")) return {};
   return Holding(arrivals, source, directory, remote, store, stop).run(present);

@@ -16,7 +16,7 @@
 
 namespace volary {
 
-struct Arrival {
+struct Arrived {
   size_t source = 0;  // Index into the source list.
   std::string etag;
   Proof proof = Proof::none;
@@ -30,7 +30,7 @@ struct Verdict {
 
 // `present` is how many objects the directory held before: where few of many are new, these are asked for one by one.
 // Throws what the store says if it cannot be asked.
-Verdict hold_arrivals(const std::vector<Arrival>& arrivals, const std::vector<Listed>& source, size_t present,
+Verdict hold_arrivals(const std::vector<Arrived>& arrivals, const std::vector<Listed>& source, size_t present,
                       const TreePath& directory, Remote& remote, const Store& store, const std::stop_token& stop);
 
 }  // namespace volary

@@ -36,11 +36,11 @@ class Sending {
           const std::stop_token& stop)
       : shipment_(shipment), store_(store), database_(database), progress_(progress), stop_(stop) {}
 
-  Sent run();
+  Delivery run();
 
  private:
   struct State {
-    std::vector<Arrival> arrived;
+    std::vector<Arrived> arrived;
     std::vector<SeenObject> unwritten;
     std::chrono::steady_clock::time_point written_at = std::chrono::steady_clock::now();
     std::vector<TransferFailure> failures;
@@ -70,7 +70,7 @@ class Sending {
   std::string verified_;
 };
 
-Sent Sending::run() {
+Delivery Sending::run() {
   std::vector<size_t> small;
   std::vector<size_t> large;
   for (size_t i = 0; i < shipment_.plan.copies.size(); ++i) {
@@ -192,7 +192,7 @@ void Sending::write_down(size_t at_least) {
 }
 
 void Sending::hold() {
-  const std::vector<Arrival> arrived = state_.lock()->arrived;
+  const std::vector<Arrived> arrived = state_.lock()->arrived;
   const Verdict verdict = hold_arrivals(arrived, shipment_.source, shipment_.target.size(), shipment_.directory,
                                         shipment_.remote, store_, stop_);
   verified_ = verdict.words;
@@ -221,7 +221,7 @@ void Sending::remove_all() {
 
 }  // namespace
 
-Sent send(const Shipment& shipment, const Store& store, Database& database, Progress& progress,
+Delivery send(const Shipment& shipment, const Store& store, Database& database, Progress& progress,
           const std::stop_token& stop) {
   return Sending(shipment, store, database, progress, stop).run();
 }

@@ -25,7 +25,7 @@ struct Shipment {
   std::string transfer_id;
 };
 
-struct Sent {
+struct Delivery {
   std::vector<TransferFailure> failures;  // Files that did not arrive, each for a reason of its own, by path.
   std::string verified;                   // How what arrived was held against what was sent; "" if nothing was sent.
 };
@@ -37,7 +37,7 @@ struct Sent {
 // transfer_upload). A file that does not arrive does not keep the others from it. At the end all that arrived is held
 // against what the store says of it, and only if every copy is there do deletions happen. Throws what concerns them
 // all: wrong credentials, a store that does not answer, nothing but failures.
-Sent send(const Shipment& shipment, const Store& store, Database& database, Progress& progress,
+Delivery send(const Shipment& shipment, const Store& store, Database& database, Progress& progress,
           const std::stop_token& stop);
 
 }  // namespace volary

@@ -277,7 +277,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
     keep_in_trash(sides.plan, sides.target, TreePath::parse(transfer.trash) / TreePath::parse(transfer.id), *remote,
                   live.stop.get_token());
   const Shipment shipment{sides.plan, sides.source, sides.target, to, *remote, datastore.id, transfer.id};
-  const Sent sent = send(shipment, store_, database_, live.progress, live.stop.get_token());
+  const Delivery sent = send(shipment, store_, database_, live.progress, live.stop.get_token());
   fault::point("export.sent");
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET verified = $2 WHERE id = $1", transfer.id, sent.verified);
