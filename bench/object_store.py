@@ -1,6 +1,5 @@
 """bench/object_store.py: the object store that transfers are measured against, the peers' programs and a far network."""
 import contextlib
-import http.client
 import os
 import pathlib
 import shutil
@@ -141,12 +140,23 @@ class ObjectStore:
 
     def change(self, bucket: str, every: int) -> None:
         """Every so-many-th object gets other bytes of the same size."""
+        self.order(f"/{bucket}?change={every}")
+
+    def clear(self, bucket: str) -> None:
+        """Forgets what was written into the bucket, which has no objects of its own."""
+        if self.process:
+            self.order(f"/{bucket}?clear=1")
+        else:
+            subprocess.run([peer("rclone"), "purge", self.remote(bucket)], env=self.rclone_env(), check=True)
+            subprocess.run([peer("rclone"), "mkdir", self.remote(bucket)], env=self.rclone_env(), check=True)
+
+    def order(self, what: str) -> None:
         host, port = self.endpoint.removeprefix("http://").split(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=60)
-        connection.request("POST", f"/{bucket}?change={every}")
-        if connection.getresponse().status != 200:
-            sys.exit("bench: the stub does not change its objects")
-        connection.close()
+        place = self.network.here if self.network else []
+        script = ("import http.client, sys; c = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=60); "
+                  "c.request('POST', sys.argv[3]); sys.exit(c.getresponse().status != 200)")
+        if subprocess.run([*place, sys.executable, "-c", script, host, port, what]).returncode != 0:
+            sys.exit(f"bench: the stub does not do {what}")
 
     def end(self) -> None:
         if self.process:

@@ -1,4 +1,4 @@
-// bench/s3_stub.cc: an S3 server that is never the bottleneck, for bench/import alone.
+// bench/s3_stub.cc: an S3 server that is never the bottleneck, for bench/import and bench/export.
 //
 //   s3_stub ADDRESS BUCKET:OBJECTS:BYTES…     prints "http://ADDRESS:PORT", then serves until it is killed
 //
@@ -6,7 +6,8 @@
 // object is a stretch of the same random bytes, each from another offset, so no two are equal, and a GET is one
 // sendfile(). It answers listings (version 2, with delimiter), HEAD and GET with ranges and If-Match, one thread a
 // connection. POST /BUCKET?change=N gives every Nth object other bytes of the same size, and the date of that moment. It
-// checks no signature and keeps nothing: correctness is tested against real servers, not here.
+// checks no signature. A bucket of 0 objects is for writing: it keeps names and sizes (bench/s3_written.h), and no bytes.
+// POST /BUCKET?clear=1 empties it. Correctness is tested against real servers, not here.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -32,7 +33,12 @@
 #include <thread>
 #include <vector>
 
+#include "s3_written.h"
+
 namespace {
+
+using s3_stub::Written;
+using s3_stub::WrittenObjects;
 
 constexpr uint64_t pool_bytes = 64 << 20;       // The random bytes that all objects are stretches of.
 constexpr uint64_t parted_bytes_min = 16 << 20;  // From here on, etags look like those of multipart uploads: no MD5.
@@ -63,6 +69,7 @@ using Bucket = std::vector<Object>;  // By key.
 using Words = std::map<std::string, std::string, std::less<>>;
 
 std::map<std::string, Bucket, std::less<>> buckets;
+std::map<std::string, WrittenObjects, std::less<>> written;  // The buckets of 0 objects.
 std::shared_mutex changing;  // Alone: to change objects.
 int pool_fd = -1;
 const char* pool = nullptr;
@@ -228,6 +235,7 @@ class Connection {
       change(bucket->second, std::max(std::stoull(every), 1ull));
       return send_text("200 OK", "", "");
     }
+    if (const auto into = written.find(bucket->first); into != written.end()) return answer_written(into->second, key);
     if (method_ != "GET" && method_ != "HEAD") return send_error(501, "NotImplemented");
     std::shared_lock unchanged(changing);
     if (key.empty()) return method_ == "HEAD" ? send_text("200 OK", "", "") : send_listing(bucket->second);
@@ -307,6 +315,110 @@ class Connection {
     return send_text("200 OK", "Content-Type: application/xml\r\n", text + items + "</ListBucketResult>");
   }
 
+  // --- A bucket for writing
+
+  bool answer_written(WrittenObjects& objects, const std::string& key) {
+    const std::string upload = word(query_, "uploadId");
+    if (method_ == "PUT" && key.empty()) return send_text("200 OK", "", "");  // The bucket itself: it is there.
+    if (method_ == "PUT") return take_object(objects, key, upload);
+    if (method_ == "POST") return take_order(objects, key, upload);
+    if (method_ == "DELETE") {
+      upload.empty() ? objects.remove(key) : objects.abort(upload);
+      return send_text("204 No Content", "", "");
+    }
+    if (key.empty()) return method_ == "HEAD" ? send_text("200 OK", "", "") : send_written(objects);
+    Written found;
+    if (!objects.find(key, found)) return send_error(404, "NoSuchKey");
+    if (method_ == "GET") return send_error(501, "NotImplemented");
+    const std::string fields = "ETag: \"" + found.etag + "\"\r\nLast-Modified: " + Date(std::time(nullptr)).http +
+                               "\r\nContent-Type: application/octet-stream\r\n" + found.fields;
+    return send_bytes(head_of("200 OK", fields, found.size), 0);
+  }
+
+  bool take_object(WrittenObjects& objects, const std::string& key, const std::string& upload) {
+    const uint64_t sent = std::strtoull(word(headers_, "content-length").c_str(), nullptr, 10);
+    const std::string decoded = word(headers_, "x-amz-decoded-content-length");  // In chunks that are signed.
+    const uint64_t size = decoded.empty() ? sent : std::strtoull(decoded.c_str(), nullptr, 10);
+    s3_stub::Md5 md5;
+    const bool is_hashed = decoded.empty() && sent <= s3_stub::hashed_bytes_max;
+    if (!take_body(sent, is_hashed ? &md5 : nullptr, nullptr)) return false;
+    const std::string etag = is_hashed ? md5.text() : objects.next_etag();
+    if (upload.empty()) objects.put(key, {size, etag, meta_fields()});
+    else if (!objects.put_part(upload, size)) return send_error(404, "NoSuchUpload");
+    std::string fields = "ETag: \"" + etag + "\"\r\n";
+    for (const auto& [name, value] : headers_)
+      if (name.starts_with("x-amz-checksum-")) fields += name + ": " + value + "\r\n";
+    return send_text("200 OK", fields, "");
+  }
+
+  bool take_order(WrittenObjects& objects, const std::string& key, const std::string& upload) {
+    std::string body;
+    if (!take_body(std::strtoull(word(headers_, "content-length").c_str(), nullptr, 10), nullptr, &body)) return false;
+    if (query_.contains("clear")) {
+      objects.clear();
+      return send_text("200 OK", "", "");
+    }
+    const std::string type = "Content-Type: application/xml\r\n";
+    if (query_.contains("uploads"))
+      return send_text("200 OK", type, "<InitiateMultipartUploadResult><UploadId>" +
+                                           objects.begin_upload(meta_fields()) +
+                                           "</UploadId></InitiateMultipartUploadResult>");
+    const std::string etag = objects.complete(upload, key);
+    if (etag.empty()) return send_error(404, "NoSuchUpload");
+    return send_text("200 OK", type, "<CompleteMultipartUploadResult><Key>" + key + "</Key><ETag>&quot;" + etag +
+                                         "&quot;</ETag></CompleteMultipartUploadResult>");
+  }
+
+  std::string meta_fields() const {
+    std::string fields;
+    for (const auto& [name, value] : headers_)
+      if (name.starts_with("x-amz-meta-")) fields += name + ": " + value + "\r\n";
+    return fields;
+  }
+
+  // Forgets `size` bytes, unless they are to be hashed or kept.
+  bool take_body(uint64_t size, s3_stub::Md5* md5, std::string* kept) {
+    if (size > in_.size() && word(headers_, "expect") == "100-continue" &&
+        !send_bytes("HTTP/1.1 100 Continue\r\n\r\n", 0))
+      return false;
+    const size_t here = std::min<uint64_t>(size, in_.size());
+    if (md5) md5->add(std::string_view(in_).substr(0, here));
+    if (kept) kept->assign(in_, 0, here);
+    in_.erase(0, here);
+    size -= here;
+    static thread_local std::array<char, 256 << 10> bytes;
+    while (size > 0) {
+      const bool is_read = md5 || kept;
+      const size_t step = is_read ? bytes.size() : 4 << 20;
+      const ssize_t got = ::recv(fd_, is_read ? bytes.data() : nullptr, std::min<uint64_t>(size, step),
+                                 is_read ? 0 : MSG_TRUNC);  // Of TCP: taken, and not copied.
+      if (got <= 0) return false;
+      const std::string_view part(bytes.data(), is_read ? static_cast<size_t>(got) : 0);
+      if (md5) md5->add(part);
+      if (kept) kept->append(part);
+      size -= static_cast<uint64_t>(got);
+    }
+    return true;
+  }
+
+  bool send_written(WrittenObjects& objects) {
+    const std::string token = word(query_, "continuation-token");
+    const std::string asked = word(query_, "max-keys");
+    std::vector<std::pair<std::string, Written>> page;
+    const bool is_cut = objects.page(word(query_, "prefix"), token.empty() ? word(query_, "start-after") : token,
+                                     asked.empty() ? 1000 : std::min(std::stoul(asked), 1000ul), page);
+    const Date now(std::time(nullptr));
+    std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "
+                       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+    if (!word(query_, "encoding-type").empty()) text += "<EncodingType>url</EncodingType>";
+    for (const auto& [key, object] : page)
+      text += "<Contents><Key>" + key + "</Key><LastModified>" + now.iso + "</LastModified><ETag>&quot;" + object.etag +
+              "&quot;</ETag><Size>" + std::to_string(object.size) + "</Size></Contents>";
+    text += "<IsTruncated>" + std::string(is_cut ? "true" : "false") + "</IsTruncated>";
+    if (is_cut) text += "<NextContinuationToken>" + page.back().first + "</NextContinuationToken>";
+    return send_text("200 OK", "Content-Type: application/xml\r\n", text + "</ListBucketResult>");
+  }
+
   bool send_error(int status, const std::string& code) {
     return send_text(std::to_string(status) + " " + code, "Content-Type: application/xml\r\n",
                      "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code></Error>");
@@ -370,6 +482,7 @@ int main(int count, char** words) {
       return 2;
     }
     buckets[name.data()] = make_bucket(objects, bytes);
+    if (objects == 0) written[name.data()];
   }
   for (const int listener = listen_on(words[1]);;) {
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
