@@ -51,7 +51,7 @@ BucketObject BucketClient::get(const std::string& key) const {
 }
 
 bool BucketClient::is_present(const std::string& key) const {
-  return client_.find(path("/objects/properties") + "?key=" + percent_encode(key)).has_value();
+  return client_.find(path("/objects/properties"), {{"key", key}}).has_value();
 }
 
 BucketObject BucketClient::put(const std::string& key, Source& source, uint64_t bytes) const {
