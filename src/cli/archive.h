@@ -37,10 +37,10 @@ class ArchiveSource final : public Source {
   uint64_t left_ = 0;       // Of the file.
 };
 
-enum class EntryKind { file, directory, symlink, hard_link };
+enum class MemberKind { file, directory, symlink, hard_link };
 
 struct ArchiveEntry {
-  EntryKind kind{};
+  MemberKind kind{};
   std::string name;    // As it stands in the archive: nothing about it is checked.
   std::string target;  // Of a link.
   uint64_t size = 0;

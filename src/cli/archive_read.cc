@@ -119,18 +119,18 @@ void ArchiveReader::begin_entry(char kind) {
   block_.clear();
   switch (kind) {
     case '0': case '\0': case '7':
-      entry_.kind = entry_.name.ends_with('/') && size == 0 ? EntryKind::directory : EntryKind::file;
+      entry_.kind = entry_.name.ends_with('/') && size == 0 ? MemberKind::directory : MemberKind::file;
       break;
-    case '5': entry_.kind = EntryKind::directory; break;
-    case '2': entry_.kind = EntryKind::symlink; break;
-    case '1': entry_.kind = EntryKind::hard_link; break;
+    case '5': entry_.kind = MemberKind::directory; break;
+    case '2': entry_.kind = MemberKind::symlink; break;
+    case '1': entry_.kind = MemberKind::hard_link; break;
     default:
       throw Error(Errc::invalid, "the archive's '{}' is of kind '{}': expected files, directories and links",
                   printable(entry_.name), printable(std::string(1, kind)));
   }
-  if (entry_.kind != EntryKind::file && size > 0 && entry_.kind != EntryKind::directory)
+  if (entry_.kind != MemberKind::file && size > 0 && entry_.kind != MemberKind::directory)
     throw Error(Errc::invalid, "the archive's link '{}' has {} bytes: expected none", printable(entry_.name), size);
-  if (entry_.kind == EntryKind::directory) size = 0;
+  if (entry_.kind == MemberKind::directory) size = 0;
   entry_.size = size;
   visitor_.begin(entry_);
   left_ = size;

@@ -5,8 +5,8 @@
 #include <array>
 
 #include "cli/command_tree.h"
+#include "cli/containers.h"
 #include "cli/session.h"
-#include "record/datastore.h"
 
 namespace volary {
 namespace {
@@ -143,7 +143,7 @@ std::vector<std::string> container_names(Client& client, uint64_t names_max) {
   std::vector<std::string> names;
   for (const json::value& item : client.list(api_path({"datastores"}), {}, names_max)) {
     const auto store = typed<Datastore>(item);
-    if (store.kind == DatastoreKind::hugging_face) continue;
+    if (!has_containers(store.kind)) continue;
     if (!store.bucket.empty()) {
       names.push_back(store.bucket + "@" + store.name);
       continue;

@@ -56,24 +56,24 @@ void Unpacking::begin(const ArchiveEntry& entry) {
   const std::string name = checked_name(entry.name);
   is_executable_ = entry.is_executable;
   if (name.empty()) {
-    if (entry.kind != EntryKind::directory) throw Error(Errc::invalid, "the archive has a file without a name");
+    if (entry.kind != MemberKind::directory) throw Error(Errc::invalid, "the archive has a file without a name");
     return;
   }
-  if (entry.kind != EntryKind::directory && !names_.insert(name).second)
+  if (entry.kind != MemberKind::directory && !names_.insert(name).second)
     throw Error(Errc::invalid, "the archive has '{}' twice: expected each name once", printable(name));
   switch (entry.kind) {
-    case EntryKind::directory:
+    case MemberKind::directory:
       hidden_->make_directory(name);
       directories_.push_back(name);
       return;
-    case EntryKind::symlink:
+    case MemberKind::symlink:
       check_target(name, entry.target);
       hidden_->make_symlink(name, entry.target);
       return;
-    case EntryKind::hard_link:
+    case MemberKind::hard_link:
       hidden_->make_hard_link(name, checked_name(entry.target));
       return;
-    case EntryKind::file:
+    case MemberKind::file:
       arrival_ = std::make_unique<Arrival>(hidden_->begin(name, ""));
       return;
   }
