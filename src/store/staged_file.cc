@@ -5,6 +5,7 @@
 #include "store/staged_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -149,7 +150,10 @@ std::optional<Digest> StagedFile::finish(uint64_t size) {
   bytes.resize(hash.size_of(hash.segments() - 1));
   read_whole(bytes_.get(), bytes, hash.offset_of(hash.segments() - 1), path_);
   hash.add(hash.segments() - 1, bytes);
-  const bool is_longer = static_cast<uint64_t>(stat_of(bytes_.get(), path_).st_size) != size;
+  const struct stat now = stat_of(bytes_.get(), path_);
+  const bool is_longer = static_cast<uint64_t>(now.st_size) != size;
+  if (is_longer && now.st_nlink > 1)
+    throw Error(Errc::conflict, "this file has {} bytes in the store: expected them all", now.st_size);
   if (is_longer && ::ftruncate(bytes_.get(), static_cast<off_t>(size)) < 0)
     throw error_from_errno(errno, "set the length of", path_.native());
   return hash.finish();

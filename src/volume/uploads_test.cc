@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/fault.h"
 #include "core/random.h"
 #include "volume/ledger.h"
 
@@ -154,6 +155,31 @@ TEST_F(an_upload, goes_on_after_a_restart_with_what_it_has) {
   EXPECT_EQ(files()["in/big"], content);
   EXPECT_TRUE(nothing_is_staged());
 }
+
+#ifdef VOLARY_FAULTS
+// Between the store's taking of the file and the row that says so.
+TEST_F(an_upload, cannot_change_a_file_that_the_store_has_taken) {
+  const std::string content = large(staged_part_bytes + 100);
+  const std::string id = begin();
+  uploads->receive_part(alice, id, "big", 0, {}, content.substr(0, staged_part_bytes));
+  uploads->receive_part(alice, id, "big", staged_part_bytes, {}, content.substr(staged_part_bytes));
+  fault::choose("upload.file_durable=EIO");
+  EXPECT_NE(refusal([&] { uploads->complete(alice, id, {"big", content.size(), false, {}}); }), "");
+  const std::string taken =
+      "conflict: all parts of this file have come, and the store has it: expected no more of them";
+  for (const bool is_restarted : {false, true}) {
+    if (is_restarted) restart();
+    EXPECT_EQ(refusal([&] { uploads->receive_part(alice, id, "big", 0, {}, std::string(staged_part_bytes, 'x')); }),
+              taken);
+    EXPECT_EQ(refusal([&] { uploads->complete(alice, id, {"big", staged_part_bytes, false, {}}); }),
+              "conflict: this file has " + std::to_string(content.size()) + " bytes in the store: expected them all");
+    EXPECT_EQ(read_file(store->blob_path(Digest::of(content))), content);
+  }
+  uploads->complete(alice, id, {"big", content.size(), false, {}});
+  uploads->finish(alice, id, {});
+  EXPECT_EQ(files(), (Files{{"big", content}}));
+}
+#endif
 
 TEST_F(an_upload, takes_a_file_whose_length_nobody_knows_yet) {
   const std::string content = large(staged_part_bytes + 1);
