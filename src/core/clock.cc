@@ -5,7 +5,7 @@
 
 #include <array>
 #include <chrono>
-#include <cstdio>
+#include <optional>
 
 #include "core/error.h"
 
@@ -31,6 +31,26 @@ std::string text_of_seconds(int64_t seconds) {
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+constexpr size_t whole_size = std::string_view("2026-11-20T21:34:05").size();
+
+// Of exactly such a text; a listing has one for each of a million keys, so no sscanf().
+std::optional<int64_t> seconds_of_text(std::string_view text) {
+  constexpr std::string_view form = "0000-00-00T00:00:00";
+  if (text.size() != form.size()) return std::nullopt;
+  for (size_t i = 0; i < form.size(); ++i)
+    if (form[i] == '0' ? !is_digit(text[i]) : text[i] != form[i]) return std::nullopt;
+  const auto number = [&](size_t at) { return 10 * (text[at] - '0') + (text[at + 1] - '0'); };
+  const std::chrono::year_month_day day{std::chrono::year(100 * number(0) + number(2)),
+                                        std::chrono::month(static_cast<unsigned>(number(5))),
+                                        std::chrono::day(static_cast<unsigned>(number(8)))};
+  const int hour = number(11);
+  const int minute = number(14);
+  const int second = number(17);
+  if (!day.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  const int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
+  return ((days * 24 + hour) * 60 + minute) * 60 + second;
+}
+
 }  // namespace
 
 Clock& system_clock() {
@@ -51,14 +71,8 @@ std::string to_text(Time time) {
 
 Time parse_time(std::string_view text) {
   if (text.empty()) return {};
-  constexpr size_t whole_size = std::string_view("2026-11-20T21:34:05").size();
-  const std::string whole(text.substr(0, whole_size));
-  std::tm parts{};
-  if (std::sscanf(whole.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec) == 6) {
-    parts.tm_year -= 1900;
-    parts.tm_mon -= 1;
-    std::string_view rest = text.substr(whole.size());
+  if (const auto seconds = seconds_of_text(text.substr(0, whole_size))) {
+    std::string_view rest = text.substr(whole_size);
     int64_t micros = 0;
     if (rest.size() > 1 && rest[0] == '.' && is_digit(rest[1])) {
       rest.remove_prefix(1);
@@ -67,9 +81,7 @@ Time parse_time(std::string_view text) {
         rest.remove_prefix(1);
       }
     }
-    const int64_t seconds = ::timegm(&parts);
-    // The library makes the 2nd of March of a 30th of February; then the text does not come back.
-    if (rest == "Z" && text_of_seconds(seconds) == whole) return {seconds * 1'000'000 + micros};
+    if (rest == "Z") return {*seconds * 1'000'000 + micros};
   }
   throw Error(Errc::invalid, "'{}' is not a time: expected RFC 3339 in UTC, such as 2026-11-20T21:34:05Z", text);
 }

@@ -42,6 +42,56 @@ void for_each_index(size_t count, size_t threads, Work work) {
   if (first) std::rethrow_exception(first);
 }
 
+// What an item says about the number of threads.
+enum class Crew {
+  stays,
+  grows,  // It waited for something far away: one more thread would not be in the way of the others.
+};
+
+struct CrewSize {
+  size_t first = 1;
+  size_t most = 1;
+};
+
+// As for_each_index(), by `size.first` threads to begin with and one more, up to `size.most`, whenever work(i) answers
+// Crew::grows.
+template <class Work>
+void for_each_index_growing(size_t count, const CrewSize& size, Work work) {
+  std::atomic<size_t> next{0};
+  std::mutex lock;
+  std::exception_ptr first;
+  std::vector<std::jthread> pool;  // Grows under the lock; joined when nobody can let it grow any more.
+  const size_t most = std::min(size.most, count);
+  const auto run = [&](auto& self) -> void {
+    for (size_t i; (i = next.fetch_add(1)) < count;) {
+      try {
+        if (work(i) != Crew::grows || next >= count) continue;
+        const std::lock_guard guard(lock);
+        if (pool.size() + 1 < most) pool.emplace_back([&] { self(self); });
+      } catch (...) {  // Carried to the caller's thread, not handled here.
+        next = count;
+        const std::lock_guard guard(lock);
+        if (!first) first = std::current_exception();
+      }
+    }
+  };
+  {
+    const std::lock_guard guard(lock);
+    while (pool.size() + 1 < std::min(size.first, most)) pool.emplace_back([&] { run(run); });
+  }
+  run(run);
+  for (size_t joined = 0;; ++joined) {
+    std::jthread thread;
+    {
+      const std::lock_guard guard(lock);
+      if (joined == pool.size()) break;
+      thread = std::move(pool[joined]);
+    }
+    thread.join();
+  }
+  if (first) std::rethrow_exception(first);
+}
+
 // The number of threads this machine runs at once, at least 1.
 inline size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
 

@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <exception>
+#include <thread>
 
 #include <unistd.h>
 
@@ -27,6 +29,11 @@ constexpr long send_buffer_bytes = 2 << 20;       // Likewise.
 constexpr long connect_seconds_max = 30;
 constexpr int redirects_max = 10;
 constexpr size_t idle_lines_max = 64;
+// A long body that comes in dribbles from afar is left to gather in the socket: waking up for each packet costs more
+// than all else that is done with its bytes.
+constexpr uint64_t long_body_bytes = 1 << 20;
+constexpr uint64_t worth_waking_bytes = 64 << 10;
+constexpr std::chrono::milliseconds gathering_time{1};
 constexpr int poll_millis = 1000;  // How often libcurl looks at its own timers at the latest.
 
 struct FreeEasy {
@@ -233,7 +240,10 @@ class Exchange {
     CURLcode code = CURLE_ABORTED_BY_CALLBACK;
     const std::stop_callback wake(request_.stop, [multi] { curl_multi_wakeup(multi); });
     for (int running = 1; running && !request_.stop.stop_requested();) {
+      const uint64_t before = received_;
       if (curl_multi_perform(multi, &running) != CURLM_OK) break;
+      if (running && before > long_body_bytes && received_ - before < worth_waking_bytes)
+        std::this_thread::sleep_for(gathering_time);
       if (running) curl_multi_poll(multi, nullptr, 0, poll_millis, nullptr);
     }
     int left = 0;
@@ -321,6 +331,7 @@ class Exchange {
   }
 
   void take_body(std::string_view bytes) {
+    received_ += bytes.size();
     if (sink_ && response_.status >= 200 && response_.status < 300) return sink_->write(bytes);
     if (response_.body.size() + bytes.size() > response_body_bytes_max)
       throw Error(Errc::exhausted, "{} answers with more than the {} bytes that are taken of such a response",
@@ -375,6 +386,7 @@ class Exchange {
   HeaderList connect_to_;
   HttpResponse response_;
   uint64_t sent_ = 0;
+  uint64_t received_ = 0;  // Of the body.
   bool begun_ = false;
   std::exception_ptr thrown_;
   char error_text_[CURL_ERROR_SIZE] = {};

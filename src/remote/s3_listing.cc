@@ -16,6 +16,8 @@ namespace volary {
 namespace {
 
 std::string decode_key(std::string text) {
+  const auto is_encoded = [](char c) { return c == '+' || c == '%'; };
+  if (std::none_of(text.begin(), text.end(), is_encoded)) return text;
   std::replace(text.begin(), text.end(), '+', ' ');
   return percent_decode(text);
 }

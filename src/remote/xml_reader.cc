@@ -1,6 +1,7 @@
 // remote/xml_reader.cc: the scanner of remote/xml_reader.h.
 #include "remote/xml_reader.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/error.h"
@@ -15,6 +16,10 @@ std::string_view without_prefix(std::string_view name) {
   const size_t colon = name.find(':');
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
+
+// Character by character: find_first_of() calls a function for each.
+bool ends_name(char c) { return c == '>' || c == '/' || c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_never_in_names(char c) { return c == '"' || c == '\'' || c == '<' || c == '&' || c == '='; }
 
 void append_utf8(std::string& text, uint32_t point) {
   const auto tail = [&](int shift) { text += static_cast<char>(0x80 | ((point >> shift) & 0x3f)); };
@@ -77,10 +82,12 @@ XmlReader::Event XmlReader::next() {
 }
 
 std::string_view XmlReader::take_name() {
-  const size_t end = document_.find_first_of(" \t\r\n/>", at_);
-  if (end == std::string_view::npos || end == at_) broken("expected a name and '>'");
+  size_t end = at_;
+  while (end < document_.size() && !ends_name(document_[end])) ++end;
+  if (end == document_.size() || end == at_) broken("expected a name and '>'");
   const std::string_view name = document_.substr(at_, end - at_);
-  if (name.ends_with(':') || name.find_first_of("\"'<&=") != name.npos) broken("expected a name and '>'");
+  if (name.ends_with(':') || std::any_of(name.begin(), name.end(), is_never_in_names))
+    broken("expected a name and '>'");
   at_ = end;
   return name;
 }

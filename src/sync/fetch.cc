@@ -2,6 +2,7 @@
 #include "sync/fetch.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <unordered_map>
 
@@ -14,7 +15,12 @@ namespace {
 
 constexpr uint64_t parted_bytes_min = 64 << 20;       // From here on an object is fetched in parallel parts.
 constexpr uint64_t request_bytes = 8 << 20;           // Of one part: long for a fast connection, short to fetch again.
-constexpr size_t fetch_threads = 16;                  // Requests under way at once: enough to hide a network's latency.
+constexpr size_t near_requests = 16;                  // Under way at once, where answers begin to come at once …
+constexpr size_t far_requests_max = 256;              // … and where they take long, one by one up to this
+constexpr uint64_t requests_memory_max = 48 << 20;    // … and this.
+constexpr uint64_t request_memory_min = 16 << 10;     // What a request needs beside its bytes, as far as it holds them:
+constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and a block.
+constexpr auto far_time = std::chrono::milliseconds(5);
 constexpr size_t checkpoint_files_max = 20'000;       // Both bound what a crash repeats …
 constexpr uint64_t checkpoint_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
 
@@ -64,21 +70,28 @@ class PartsSink final : public Sink {
   std::string held_;
 };
 
+// Counts, and sees how far away the answer's beginning was.
 class CountingSink final : public Sink {
  public:
+  using Clock = std::chrono::steady_clock;
+
   CountingSink(Sink& next, Progress& progress, const std::stop_token& stop)
       : next_(next), progress_(progress), stop_(stop) {}
   void write(std::string_view bytes) override {
+    if (first_ == Clock::time_point()) first_ = Clock::now();
     if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
     next_.write(bytes);
     progress_.bytes_done += bytes.size();
     progress_.bytes_moved += bytes.size();
   }
+  bool was_far() const { return first_ != Clock::time_point() && first_ - asked_ > far_time; }
 
  private:
   Sink& next_;
   Progress& progress_;
   const std::stop_token& stop_;
+  const Clock::time_point asked_ = Clock::now();
+  Clock::time_point first_;
 };
 
 class Fetch {
@@ -141,7 +154,7 @@ class Fetch {
       for (uint64_t from = 0; from < writer->parts(); from += parts)
         units.push_back({fetched_.size() - 1, writer, from, std::min(from + parts, writer->parts())});
     }
-    for_each_index(units.size(), fetch_threads, [&](size_t i) { fetch_unit(units[i]); });
+    fetch_units(units, bytes);
     for (const Unit& unit : units)
       if (unit.writer && unit.from == 0) {
         fetched_[unit.source].blob = unit.writer->finish();
@@ -163,8 +176,17 @@ class Fetch {
     return at;
   }
 
-  // `unit.source` indexes fetched_ here.
-  void fetch_unit(const Unit& unit) {
+  // Each answer that was far away lets one more thread begin: they only wait, and hide the network's latency.
+  void fetch_units(const std::vector<Unit>& units, uint64_t bytes) {
+    if (units.empty()) return;
+    const uint64_t memory = request_memory_min + std::min(bytes / units.size(), request_memory_max);
+    const size_t most = std::clamp<size_t>(requests_memory_max / memory, near_requests, far_requests_max);
+    for_each_index_growing(units.size(), {.first = near_requests, .most = most},
+                           [&](size_t i) { return fetch_unit(units[i]) ? Crew::grows : Crew::stays; });
+  }
+
+  // `unit.source` indexes fetched_ here. Whether the answer was long in coming.
+  bool fetch_unit(const Unit& unit) {
     if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
     Fetched& target = fetched_[unit.source];
     const Listed& file = source_[target.source];
@@ -178,9 +200,10 @@ class Fetch {
       throw Error(Errc::conflict, "'{}' has {} bytes now: expected the {} that were listed", printable(file.key),
                   target.blob.size, file.size);
     ++progress_.files_done;
+    return sink.was_far();
   }
 
-  void fetch_parts(const Unit& unit, const Listed& file) {
+  bool fetch_parts(const Unit& unit, const Listed& file) {
     PartsSink parts(unit);
     CountingSink sink(parts, progress_, stop_);
     const Range range{unit.writer->offset_of(unit.from), PartsSink::bytes_of(unit)};
@@ -188,6 +211,7 @@ class Fetch {
     if (!parts.is_whole())
       throw Error(Errc::conflict, "'{}' ended early: expected {} bytes from byte {}", printable(file.key), range.size,
                   range.offset);
+    return sink.was_far();
   }
 
   const Plan& plan_;

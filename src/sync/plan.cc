@@ -203,6 +203,11 @@ PlanView view_of(const Plan& plan, const std::vector<Listed>& source, const std:
 }
 
 CaseOnly case_only_names(const std::vector<Listed>& source, size_t max) {
+  const auto has_capitals = [](const Listed& file) {
+    const std::string& name = file.path.text();
+    return std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  };
+  if (std::none_of(source.begin(), source.end(), has_capitals)) return {};
   std::vector<std::pair<size_t, size_t>> hashes;  // Of the name without case, and the index.
   hashes.reserve(source.size());
   for (size_t i = 0; i < source.size(); ++i)
