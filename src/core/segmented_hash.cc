@@ -6,6 +6,7 @@
 
 #include <blake3.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -32,6 +33,19 @@ void push_value(blake3_hasher& hasher, const uint8_t* value, uint64_t chunks_bef
   }
   std::memcpy(hasher.cv_stack + hasher.cv_stack_len * 32, value, 32);
   ++hasher.cv_stack_len;
+}
+
+using Value = std::array<uint8_t, 32>;
+
+Value parent_of(const SegmentedHash::Pair& pair) {
+  blake3_hasher hasher;
+  blake3_hasher_init(&hasher);
+  uint32_t words[8];
+  std::memcpy(words, hasher.key, sizeof words);
+  blake3_compress_in_place(words, pair.data(), 64, 0, static_cast<uint8_t>(hasher.chunk.flags | parent_flag));
+  Value value;
+  std::memcpy(value.data(), words, value.size());
+  return value;
 }
 
 }  // namespace
@@ -68,6 +82,18 @@ SegmentedHash::Pair SegmentedHash::pair_of(uint64_t offset, std::string_view byt
   Pair pair;
   std::memcpy(pair.data(), hasher.cv_stack, pair.size());
   return pair;
+}
+
+SegmentedHash::Pair SegmentedHash::join(std::span<const Pair> shorter) {
+  if (!std::has_single_bit(shorter.size()))
+    throw Error(Errc::internal, "{} parts cannot be joined: expected a power of two", shorter.size());
+  std::vector<Pair> level(shorter.begin(), shorter.end());
+  for (; level.size() > 1; level.resize(level.size() / 2))
+    for (size_t i = 0; i < level.size(); ++i) {
+      const Value value = parent_of(level[i]);
+      std::copy(value.begin(), value.end(), level[i / 2].begin() + (i % 2 == 0 ? 0 : value.size()));
+    }
+  return level.front();
 }
 
 Digest SegmentedHash::finish() const {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ class SegmentedHash {
   // All that is needed of a part but the last, to be given to set() later, in another process even. `bytes`: a power of
   // two, at least 2 KiB; `offset`: a multiple of it.
   static Pair pair_of(uint64_t offset, std::string_view bytes);
+  // The pair of a longer part, whose shorter ones, a power of two of them, have these.
+  static Pair join(std::span<const Pair> shorter);
   void set(uint64_t index, const Pair& pair) { pairs_.at(index) = pair; }
   // The digest, after every part was given once. One thread.
   Digest finish() const;

@@ -42,6 +42,19 @@ RC_GTEST_PROP(SegmentedHashProperty, equals_the_plain_hash, ()) {
   RC_ASSERT(segmented(bytes, segment, 2) == Digest::of(bytes));
 }
 
+TEST(SegmentedHash, joins_the_pairs_of_shorter_parts_to_that_of_a_longer_one) {
+  const std::string bytes = SeededRandom(3).bytes(64 << 10);
+  for (const uint64_t offset : {uint64_t{0}, uint64_t{64} << 10, uint64_t{5} << 30})
+    for (const size_t shorter : {2048, 4096, 32768, 65536}) {
+      std::vector<SegmentedHash::Pair> pairs;
+      for (size_t at = 0; at < bytes.size(); at += shorter)
+        pairs.push_back(SegmentedHash::pair_of(offset + at, std::string_view(bytes).substr(at, shorter)));
+      EXPECT_EQ(SegmentedHash::join(pairs), SegmentedHash::pair_of(offset, bytes)) << offset << " " << shorter;
+    }
+  EXPECT_EQ(error_of([] { SegmentedHash::join(std::vector<SegmentedHash::Pair>(3)); }),
+            "internal: 3 parts cannot be joined: expected a power of two");
+}
+
 TEST(SegmentedHash, refuses_wrong_parts) {
   SegmentedHash hash(5000, 2048);
   EXPECT_EQ(hash.segments(), 3u);

@@ -14,12 +14,12 @@
 
 #include "core/error.h"
 #include "core/fault.h"
-#include "core/segmented_hash.h"
 
 namespace volary {
 namespace {
 
 constexpr uint64_t parts_max = 1 << 24;  // 128 TiB.
+static_assert(staged_part_bytes % block_bytes == 0);
 
 // One that a commit has taken already is read-only, and never written to again.
 Fd open_to_change(const Path& path) {
@@ -40,12 +40,15 @@ uint32_t start_of_machine() {
   return start;
 }
 
-SegmentedHash::Pair proof_of(uint64_t part, std::string_view bytes) {
-  if (bytes.size() == staged_part_bytes) return SegmentedHash::pair_of(part * staged_part_bytes, bytes);
+SegmentedHash::Pair proof_of(const Digest& digest) {
   SegmentedHash::Pair proof{};
-  const Digest digest = Digest::of(bytes);
   std::memcpy(proof.data(), digest.bytes().data(), Digest::size);
   return proof;
+}
+
+SegmentedHash::Pair proof_of(uint64_t part, std::string_view bytes) {
+  if (bytes.size() == staged_part_bytes) return SegmentedHash::pair_of(part * staged_part_bytes, bytes);
+  return proof_of(Digest::of(bytes));
 }
 
 void read_whole(int fd, std::span<char> to, uint64_t offset, const Path& name) {
@@ -94,12 +97,25 @@ void StagedFile::set_record(uint64_t part, const Record& record) const {
   write_all_at(records_.get(), {raw.data(), raw.size()}, part * Record::size, records_path_);
 }
 
-void StagedFile::write(uint64_t part, std::string_view bytes) {
-  if (part >= parts_max || bytes.empty() || bytes.size() > staged_part_bytes)
+void StagedFile::check(uint64_t part, uint64_t bytes) const {
+  if (part >= parts_max || bytes == 0 || bytes > staged_part_bytes)
     throw Error(Errc::invalid, "part {} of {} bytes cannot be kept: expected 1 to {} bytes, and at most {} parts", part,
-                bytes.size(), staged_part_bytes, parts_max);
-  if (stat_of(bytes_.get(), path_).st_nlink > 1)
+                bytes, staged_part_bytes, parts_max);
+  if (is_taken())
     throw Error(Errc::conflict, "all parts of this file have come, and the store has it: expected no more of them");
+}
+
+bool StagedFile::is_taken() const { return stat_of(bytes_.get(), path_).st_nlink > 1; }
+
+void StagedFile::reserve(uint64_t size) const {
+  int number = fault::errno_at("store.allocate");
+  if (number == 0 && size > 0 && ::fallocate(bytes_.get(), 0, 0, static_cast<off_t>(size)) < 0) number = errno;
+  if (number == EOPNOTSUPP) return;  // Not every file system can; the writes will tell then.
+  if (number != 0) throw error_from_errno(number, "allocate " + std::to_string(size) + " bytes for", path_.native());
+}
+
+void StagedFile::write(uint64_t part, std::string_view bytes) {
+  check(part, bytes.size());
   const Record record{static_cast<uint32_t>(bytes.size()), start_of_machine(), proof_of(part, bytes)};
   const std::lock_guard guard(writing_[part % writing_.size()]);
   if (record_of(part).bytes != 0) set_record(part, {});
@@ -157,6 +173,42 @@ std::optional<Digest> StagedFile::finish(uint64_t size) {
   if (is_longer && ::ftruncate(bytes_.get(), static_cast<off_t>(size)) < 0)
     throw error_from_errno(errno, "set the length of", path_.native());
   return hash.finish();
+}
+
+StagedPart::StagedPart(StagedFile& file, uint64_t part, uint64_t bytes) : file_(file), part_(part), bytes_(bytes) {
+  file_.check(part, bytes);
+  if (file_.record_of(part).bytes != 0) file_.set_record(part, {});
+  block_.reserve(std::min(bytes, block_bytes));
+}
+
+void StagedPart::write(std::string_view bytes) {
+  if (bytes.size() > bytes_ - written_ - block_.size())
+    throw Error(Errc::conflict, "more came than was asked for: expected {} bytes", bytes_);
+  while (!bytes.empty()) {
+    const size_t size = std::min<uint64_t>(bytes.size(), block_bytes - block_.size());
+    block_ += bytes.substr(0, size);
+    bytes.remove_prefix(size);
+    if (block_.size() == block_bytes) flush();
+  }
+}
+
+void StagedPart::flush() {
+  const uint64_t offset = part_ * staged_part_bytes + written_;
+  if (bytes_ == staged_part_bytes) pairs_.push_back(SegmentedHash::pair_of(offset, block_));
+  else hasher_.update(block_);
+  write_all_at(file_.bytes_.get(), block_, offset, file_.path_);
+  written_ += block_.size();
+  block_.clear();
+}
+
+void StagedPart::finish() {
+  if (const uint64_t came = written_ + block_.size(); came != bytes_)
+    throw Error(Errc::conflict, "only {} bytes came: expected {}", came, bytes_);
+  if (!block_.empty()) flush();
+  fault::point("staging.written");
+  file_.set_record(part_, {static_cast<uint32_t>(bytes_), start_of_machine(),
+                           pairs_.empty() ? proof_of(hasher_.finish()) : SegmentedHash::join(pairs_)});
+  fault::point("staging.recorded");
 }
 
 void StagedFile::remove(const Path& path) {

@@ -16,11 +16,14 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/segmented_hash.h"
+#include "core/stream.h"
 
 namespace volary {
 
@@ -41,16 +44,23 @@ class StagedFile {
   // Takes part `part` in place of what came as that before. Only the last part of a content may be shorter than
   // staged_part_bytes.
   void write(uint64_t part, std::string_view bytes);
+  // Makes sure that the disk has room for `size` bytes, while none of them is fetched yet.
+  void reserve(uint64_t size) const;
   // What has come, in order; neighbours are one.
   std::vector<StagedRange> received() const;
   // The digest of the content of `size` bytes, or nothing while parts of it are missing. Cuts off what is beyond.
   // Nobody writes meanwhile.
   std::optional<Digest> finish(uint64_t size);
 
+  // Whether a commit has taken it: nothing is written to it any more.
+  bool is_taken() const;
+
   static void remove(const Path& path);
 
  private:
+  friend class StagedPart;
   struct Record;
+  void check(uint64_t part, uint64_t bytes) const;
   Record record_of(uint64_t part) const;
   void set_record(uint64_t part, const Record& record) const;
   bool survived(uint64_t part, const Record& record, std::string& bytes) const;
@@ -60,6 +70,30 @@ class StagedFile {
   const Fd bytes_;
   const Fd records_;
   std::array<std::mutex, 16> writing_;  // Of the parts whose numbers modulo 16 are these.
+};
+
+// One part whose bytes come in order, written and hashed block by block, so that nobody holds it whole. It has come
+// when finish() has returned. No other of the same part at the same time.
+class StagedPart final : public Sink {
+ public:
+  // `bytes`: how many the part has.
+  StagedPart(StagedFile& file, uint64_t part, uint64_t bytes);
+
+  // Throws `conflict` for more bytes than the part has.
+  void write(std::string_view bytes) override;
+  // Throws `conflict` if the part is not whole.
+  void finish();
+
+ private:
+  void flush();
+
+  StagedFile& file_;
+  const uint64_t part_;
+  const uint64_t bytes_;
+  uint64_t written_ = 0;
+  std::string block_;
+  std::vector<SegmentedHash::Pair> pairs_;  // Of the blocks of a full part;
+  Hasher hasher_;                           // a shorter one is hashed as it comes.
 };
 
 }  // namespace volary

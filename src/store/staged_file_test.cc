@@ -47,6 +47,32 @@ TEST_F(a_staged_file, has_the_digest_of_its_parts_whatever_their_order) {
   EXPECT_EQ(file.finish(2 * part), Digest::of(content.substr(0, 2 * part)));
 }
 
+TEST_F(a_staged_file, takes_parts_that_come_piece_by_piece) {
+  const std::string content = bytes_of(2 * part + 700'000);
+  StagedFile file(path);
+  file.reserve(content.size());
+  file.write(1, "what was here before");
+  for (const uint64_t number : {1, 2, 0}) {
+    const std::string_view bytes = at(content, number);
+    StagedPart taken(file, number, bytes.size());
+    for (size_t from = 0; from < bytes.size(); from += 300'001) taken.write(bytes.substr(from, 300'001));
+    EXPECT_EQ(file.finish(content.size()), std::nullopt);
+    EXPECT_EQ(error_of([&] { taken.write("x"); }),
+              fmt::format("conflict: more came than was asked for: expected {} bytes", bytes.size()));
+    taken.finish();
+  }
+  EXPECT_EQ(file.finish(content.size()), Digest::of(content));
+}
+
+TEST_F(a_staged_file, has_not_got_a_part_that_ended_early) {
+  StagedFile file(path);
+  file.write(0, bytes_of(part));
+  StagedPart again(file, 0, part);
+  again.write("short");
+  EXPECT_EQ(error_of([&] { again.finish(); }), "conflict: only 5 bytes came: expected 8388608");
+  EXPECT_TRUE(file.received().empty());
+}
+
 TEST_F(a_staged_file, is_known_again_by_another_object_and_holds_what_came) {
   const std::string content = bytes_of(3 * part);
   StagedFile(path).write(0, at(content, 0));

@@ -1,4 +1,7 @@
 // sync/fetch.cc: units of work (an object, or a part of a large one) handed to threads, checkpoint by checkpoint.
+//
+// A large object gathers in a staging file below the store (sync/staging.h), part by part, and what has come stays
+// there when the server ends: the journal of what is too large to be fetched again.
 #include "sync/fetch.h"
 
 #include <algorithm>
@@ -9,17 +12,18 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/workers.h"
+#include "sync/staging.h"
 
 namespace volary {
 namespace {
 
 constexpr uint64_t parted_bytes_min = 64 << 20;       // From here on an object is fetched in parallel parts.
-constexpr uint64_t request_bytes = 8 << 20;           // Of one part: long for a fast connection, short to fetch again.
 constexpr size_t near_requests = 16;                  // Under way at once, where answers begin to come at once …
 constexpr size_t far_requests_max = 256;              // … and where they take long, one by one up to this
 constexpr uint64_t requests_memory_max = 48 << 20;    // … and this.
 constexpr uint64_t request_memory_min = 16 << 10;     // What a request needs beside its bytes, as far as it holds them:
 constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and a block.
+constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
 constexpr auto far_time = std::chrono::milliseconds(5);
 constexpr size_t checkpoint_files_max = 20'000;       // Both bound what a crash repeats …
 constexpr uint64_t checkpoint_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
@@ -32,42 +36,20 @@ struct JournalRow {
 };
 BOOST_DESCRIBE_STRUCT(JournalRow, (), (path, etag, size, digest))
 
-// One request on its way: for an object, or for some parts of a large one.
-struct Unit {
-  size_t source = 0;
-  std::shared_ptr<PartWriter> writer;  // Shared by the units of one large object; null for a whole one.
-  uint64_t from = 0;                   // The writer's parts [from, to).
-  uint64_t to = 0;
+// A large object and what has come of it.
+struct Staged {
+  size_t target = 0;  // Index into what is fetched.
+  Path path;
+  std::unique_ptr<StagedFile> file;
+  uint64_t missing_bytes = 0;
+  bool is_taken = false;
 };
 
-// Cuts what comes into the parts of one unit, and gives each to the writer as soon as it is whole.
-class PartsSink final : public Sink {
- public:
-  explicit PartsSink(const Unit& unit) : unit_(unit), part_(unit.from) {}
-
-  void write(std::string_view bytes) override {
-    while (!bytes.empty()) {
-      if (is_whole())
-        throw Error(Errc::conflict, "more came than was asked for: expected {} bytes", bytes_of(unit_));
-      const size_t size = std::min<uint64_t>(bytes.size(), unit_.writer->size_of(part_) - held_.size());
-      held_ += bytes.substr(0, size);
-      bytes.remove_prefix(size);
-      if (held_.size() < unit_.writer->size_of(part_)) return;
-      unit_.writer->write(part_++, held_);
-      held_.clear();
-    }
-  }
-  bool is_whole() const { return part_ == unit_.to; }
-
-  static uint64_t bytes_of(const Unit& unit) {
-    const PartWriter& writer = *unit.writer;
-    return writer.offset_of(unit.to - 1) + writer.size_of(unit.to - 1) - writer.offset_of(unit.from);
-  }
-
- private:
-  const Unit& unit_;
-  uint64_t part_;
-  std::string held_;
+// One request on its way: for an object, or for a part of a large one.
+struct Unit {
+  size_t target = 0;             // Index into what is fetched.
+  StagedFile* staged = nullptr;  // Null for a whole object.
+  uint64_t part = 0;
 };
 
 // Counts, and sees how far away the answer's beginning was.
@@ -138,6 +120,7 @@ class Fetch {
   size_t checkpoint(const std::vector<size_t>& wanted, size_t at) {
     const size_t first = fetched_.size();
     std::vector<Unit> units;
+    std::vector<Staged> staged;
     uint64_t bytes = 0;
     size_t files = 0;
     for (; at < wanted.size() && files < checkpoint_files_max && (files == 0 || bytes < checkpoint_bytes_max); ++at) {
@@ -145,21 +128,11 @@ class Fetch {
       fetched_.push_back({wanted[at], {}});
       bytes += file.size;
       ++files;
-      if (file.size < parted_bytes_min || remote_.reads_whole()) {
-        units.push_back({.source = fetched_.size() - 1, .writer = nullptr});
-        continue;
-      }
-      const std::shared_ptr<PartWriter> writer = commit_.new_blob_in_parts(file.size);
-      const uint64_t parts = std::max<uint64_t>(request_bytes / writer->size_of(0), 1);
-      for (uint64_t from = 0; from < writer->parts(); from += parts)
-        units.push_back({fetched_.size() - 1, writer, from, std::min(from + parts, writer->parts())});
+      if (file.size < parted_bytes_min || remote_.reads_whole()) units.push_back({.target = fetched_.size() - 1});
+      else add_parts(staged.emplace_back(stage(fetched_.size() - 1)), units);
     }
     fetch_units(units, bytes);
-    for (const Unit& unit : units)
-      if (unit.writer && unit.from == 0) {
-        fetched_[unit.source].blob = unit.writer->finish();
-        ++progress_.files_done;
-      }
+    take(staged);
     commit_.publish();
     fault::point("fetch.published");
     database_.write([&](Transaction& transaction) {
@@ -173,7 +146,72 @@ class Fetch {
       }
     });
     fault::point("fetch.journaled");
+    for (const Staged& one : staged) StagedFile::remove(one.path);
     return at;
+  }
+
+  Staged stage(size_t target) {
+    const Listed& file = source_[fetched_[target].source];
+    const Path directory = staging_directory(commit_.store(), transfer_id_);
+    make_directories(directory, 0700);
+    Staged staged{.target = target, .path = directory / staged_name(file), .file = nullptr};
+    // Without an etag nobody can tell whether the object is still the one whose parts are here.
+    if (file.etag.empty()) StagedFile::remove(staged.path);
+    staged.file = std::make_unique<StagedFile>(staged.path);
+    staged.missing_bytes = file.size;
+    return staged;
+  }
+
+  // The parts that have not come yet; those that have count as done.
+  void add_parts(Staged& staged, std::vector<Unit>& units) {
+    const uint64_t size = source_[fetched_[staged.target].source].size;
+    const std::vector<uint64_t> missing = missing_parts(staged.file->received(), size);
+    if (missing.empty()) return count_missing(staged, 0);
+    staged.file->reserve(size);
+    uint64_t bytes = 0;
+    for (const uint64_t part : missing) {
+      units.push_back({staged.target, staged.file.get(), part});
+      bytes += staged_part_size(part, size);
+    }
+    count_missing(staged, bytes);
+  }
+
+  void count_missing(Staged& staged, uint64_t bytes) {
+    progress_.bytes_done += staged.missing_bytes;
+    progress_.bytes_done -= bytes;
+    staged.missing_bytes = bytes;
+  }
+
+  // Names the staged objects and gives them to the commit. What the machine lost when it was started anew comes again.
+  void take(std::vector<Staged>& staged) {
+    for (int round = 0;; ++round) {
+      std::vector<Unit> units;
+      uint64_t bytes = 0;
+      for (Staged& one : staged) {
+        if (one.is_taken) continue;
+        Fetched& target = fetched_[one.target];
+        const uint64_t size = source_[target.source].size;
+        one.missing_bytes = 0;
+        if (const auto digest = one.file->finish(size)) {
+          target.blob = {*digest, size};
+          commit_.take_file(one.path, target.blob);
+          ++progress_.files_done;
+          one.is_taken = true;
+          continue;
+        }
+        if (one.file->is_taken()) {  // And lost afterwards: the store has moved it away as torn.
+          StagedFile::remove(one.path);
+          one.file = std::make_unique<StagedFile>(one.path);
+        }
+        add_parts(one, units);
+        bytes += one.missing_bytes;
+      }
+      if (units.empty()) return;
+      if (round == rounds_max)
+        throw Error(Errc::corrupt, "parts of '{}' were written and are not in its file: expected a disk that keeps "
+                    "them", printable(source_[fetched_[units.front().target].source].key));
+      fetch_units(units, bytes);
+    }
   }
 
   // Each answer that was far away lets one more thread begin: they only wait, and hide the network's latency.
@@ -185,13 +223,13 @@ class Fetch {
                            [&](size_t i) { return fetch_unit(units[i]) ? Crew::grows : Crew::stays; });
   }
 
-  // `unit.source` indexes fetched_ here. Whether the answer was long in coming.
+  // Whether the answer was long in coming.
   bool fetch_unit(const Unit& unit) {
     if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
-    Fetched& target = fetched_[unit.source];
+    Fetched& target = fetched_[unit.target];
     const Listed& file = source_[target.source];
     fault::point("fetch.object");
-    if (unit.writer) return fetch_parts(unit, file);
+    if (unit.staged) return fetch_part(unit, file);
     const auto writer = commit_.new_blob();
     CountingSink sink(*writer, progress_, stop_);
     remote_.get(file.key, {.range = std::nullopt, .if_match = file.etag}, sink);
@@ -203,15 +241,15 @@ class Fetch {
     return sink.was_far();
   }
 
-  bool fetch_parts(const Unit& unit, const Listed& file) {
-    PartsSink parts(unit);
-    CountingSink sink(parts, progress_, stop_);
-    const Range range{unit.writer->offset_of(unit.from), PartsSink::bytes_of(unit)};
-    remote_.get(file.key, {.range = range, .if_match = file.etag}, sink);
-    if (!parts.is_whole())
-      throw Error(Errc::conflict, "'{}' ended early: expected {} bytes from byte {}", printable(file.key), range.size,
-                  range.offset);
-    return sink.was_far();
+  bool fetch_part(const Unit& unit, const Listed& file) {
+    const Range range{unit.part * staged_part_bytes, staged_part_size(unit.part, file.size)};
+    return during(fmt::format("fetching '{}' from byte {} on", printable(file.key), range.offset), [&] {
+      StagedPart part(*unit.staged, unit.part, range.size);
+      CountingSink sink(part, progress_, stop_);
+      remote_.get(file.key, {.range = range, .if_match = file.etag}, sink);
+      part.finish();
+      return sink.was_far();
+    });
   }
 
   const Plan& plan_;

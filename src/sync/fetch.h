@@ -20,9 +20,10 @@ struct Fetched {
 
 // Brings the bytes of all planned copies into the store, durably. What the journal of `transfer_id` has (same path,
 // etag and size, from an earlier run that was cut off) or the store holds already under a known digest is not
-// fetched. Objects above 64 MiB come in parallel parts. Every `checkpoint` the commit is published and the journal
-// written, so a crash repeats at most one checkpoint's bytes. An object that changed since it was listed throws
-// `conflict`, naming it. A requested stop throws `unavailable`. Progress counts files and bytes as they arrive.
+// fetched. Objects from 64 MiB on come in parallel parts, which stay when the server ends (sync/staging.h). Every
+// `checkpoint` the commit is published and the journal written, so a crash repeats at most the parts that were on
+// their way and the small objects of one checkpoint. An object that changed since it was listed throws `conflict`,
+// naming it. A requested stop throws `unavailable`. Progress counts files and bytes as they arrive.
 std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
                            Database& database, const std::string& transfer_id, Progress& progress,
                            const std::stop_token& stop);

@@ -14,6 +14,7 @@
 #include "sync/absence.h"
 #include "sync/fetch.h"
 #include "sync/send.h"
+#include "sync/staging.h"
 #include "sync/trash.h"
 #include "sync/upload_notes.h"
 #include "volume/ledger.h"
@@ -76,6 +77,14 @@ Error summary_of(const std::vector<TransferFailure>& failures, const Plan& plan)
   return Error(errc_named(reason.substr(0, colon)), "{} of {} files did not arrive: '{}': {}{}{}", failures.size(),
                plan.copies.size(), failures.front().path, reason.substr(colon + 2), more,
                plan.deletes.empty() ? "" : "; nothing was deleted");
+}
+
+std::vector<SeenObject> seen_of(const std::vector<Listed>& source, const std::vector<Fetched>& fetched) {
+  std::vector<SeenObject> seen;
+  for (const Fetched& one : fetched)
+    if (const Listed& file = source[one.source]; !file.etag.empty())
+      seen.push_back({file.key, file.etag, file.size, one.blob.digest});
+  return seen;
 }
 
 std::string words_of(const Transfer& transfer) {
@@ -244,15 +253,14 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
     } else {
       release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
     }
-    std::vector<SeenObject> seen;
-    for (const Fetched& one : fetched)
-      if (const Listed& file = source[one.source]; !file.etag.empty())
-        seen.push_back({file.key, file.etag, file.size, one.blob.digest});
-    remember_objects(transaction, datastore.id, seen);
+    remember_objects(transaction, datastore.id, seen_of(source, fetched));
     end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
                  clock_.now());
   });
   fault::point("import.done");
+  // Also what others left that cannot be taken up any more; the unknown may be one that is being accepted now. What
+  // cannot be removed goes at the next start.
+  (void)error_of([&] { purge_staged(store_, [&](const std::string& id) { return keeps_staged(id).value_or(true); }); });
 }
 
 void Transfers::perform_export(const Transfer& transfer, Live& live) {

@@ -8,6 +8,11 @@
 #include "volume/ledger.h"
 
 namespace volary {
+namespace {
+
+constexpr int64_t day_micros = 86'400'000'000;
+
+}  // namespace
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id) {
   auto transfer = transaction.find<Transfer>(std::string(select_transfer) + "WHERE transfer.id = $1", id);
@@ -47,6 +52,13 @@ void take_journal(Transaction& transaction, const std::string& from, const std::
       to, from);
 }
 
+std::optional<bool> keeps_journal(Transaction& transaction, const std::string& id, Time now) {
+  return transaction.find<bool>(
+      "SELECT CASE WHEN state <> 'done' AND (ended_at IS NULL OR ended_at >= $2) THEN 1 ELSE 0 END FROM transfer "
+      "WHERE id = $1",
+      id, now.micros - journal_days * day_micros);
+}
+
 void forget_failures(Transaction& transaction, const std::string& transfer_id) {
   transaction.run("DELETE FROM transfer_failure WHERE transfer = $1", transfer_id);
 }
@@ -82,7 +94,6 @@ void end_transfer(Transaction& transaction, const std::string& id, TransferState
       "WHERE id = $1",
       id, state, version, counts, error, now);
   if (state == TransferState::done) transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
-  constexpr int64_t day_micros = 86'400'000'000;
   transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE ended_at < $1)",
                   now.micros - journal_days * day_micros);
   if (!fault::planted("transfer.lease_kept")) release_leases(transaction, {"transfer", id});

@@ -32,6 +32,8 @@ void note_failures(Transaction& transaction, const std::string& transfer_id,
                    const std::vector<TransferFailure>& failures);
 // Gives one transfer what the journal of another has.
 void take_journal(Transaction& transaction, const std::string& from, const std::string& to);
+// Whether that transfer can be taken up with what it had; nothing if there is no such transfer.
+std::optional<bool> keeps_journal(Transaction& transaction, const std::string& id, Time now);
 void forget_failures(Transaction& transaction, const std::string& transfer_id);
 std::vector<TransferFailure> failures_of(Transaction& transaction, const std::string& transfer_id, size_t first,
                                          size_t limit);

@@ -10,6 +10,7 @@
 #include "core/random.h"
 #include "core/tree_path.h"
 #include "sync/filter.h"
+#include "sync/staging.h"
 #include "volume/ledger.h"
 #include "volume/transfer_rows.h"
 
@@ -119,7 +120,9 @@ Transfer Transfers::accept(const Caller& caller, TransferKind kind, const std::s
                      request.message.value_or(fmt::format("import from {}:{}", datastore.name, from.text())), request,
                      retry_of},
                     now);
-    if (!retry_of.empty()) take_journal(transaction, retry_of, id);
+    if (retry_of.empty()) return;
+    take_journal(transaction, retry_of, id);
+    inherit_staged(store_, retry_of, id);
   });
   fault::point("transfer.accepted");
   wake();
@@ -167,11 +170,17 @@ void Transfers::start() {
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET state = 'queued' WHERE state IN ('planning', 'running')");
   });
+  purge_staged(store_, [&](const std::string& id) { return keeps_staged(id).value_or(false); });
   for (size_t i = 0; i < transfer_workers; ++i)
     workers_.emplace_back([this, i](const std::stop_token& stop) {
       if (i == 0) abandon_left_uploads();
       work(stop);
     });
+}
+
+// A large object that has come in part is kept as long as its transfer's journal is; nothing if that is unknown.
+std::optional<bool> Transfers::keeps_staged(const std::string& id) {
+  return database_.read([&](Transaction& transaction) { return keeps_journal(transaction, id, clock_.now()); });
 }
 
 void Transfers::stop() {

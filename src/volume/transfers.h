@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -101,6 +102,7 @@ class Transfers {
   void abandon_left_uploads();
   void perform_snapshot(const Transfer& transfer, Live& live);
   void wake();
+  std::optional<bool> keeps_staged(const std::string& id);
   void fail(const Transfer& transfer, const Error& error, const Live& live);
   void put_back(const std::string& id, const Live& live);
   Caller caller_of(const Transfer& transfer);

@@ -1,0 +1,91 @@
+"""Large objects come by parts, and what has come is not asked for again, whenever the server died."""
+import random
+import re
+
+import pytest
+
+from lying import LyingS3, silent
+from volary import PROGRAM, Volary
+
+PART = 8 << 20
+PARTS = 32
+RECORD = 72  # Of a part, in the file beside the staged one.
+
+
+@pytest.fixture
+def server():
+    one = LyingS3()
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def volary(tmp_path, server):
+    one = Volary(PROGRAM, tmp_path / "data")
+    server.buckets["bucket"] = {"large.bin": random.Random(5).randbytes(PART) * (PARTS - 1) + b"the end",
+                                "small": b"small"}
+    server.etags["bucket", "large.bin"] = "0123456789abcdef0123456789abcdef-32"
+    one("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"})
+    one("datastore", "add", "s3", "far", "--endpoint", server.url, "--bucket", "bucket", "--secret", "key")
+    one("volume", "create", "v", "--quota", "1GiB")
+    yield one
+    one.end()
+
+
+def asked_parts(server) -> list[int]:
+    """The parts of the large object that were asked for since the last time, each by range and only as it was listed."""
+    parts = []
+    for request in server.requests:
+        if request.key == "large.bin" and request.method == "GET":
+            first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers["range"]).groups())
+            assert first % PART == 0 and last - first < PART
+            assert request.headers["if-match"].strip('"') == server.etag("bucket", "large.bin")
+            parts.append(first // PART)
+    server.requests.clear()
+    return parts
+
+
+def staged_parts(volary) -> set[int]:
+    found = set()
+    for file in (volary.data / "store/transfers").glob("*/*.parts"):
+        records = file.read_bytes()
+        found |= {at // RECORD for at in range(0, len(records), RECORD) if any(records[at:at + 4])}
+    return found
+
+
+def begin(volary) -> str:
+    return volary("volume", "import", "v", "--from", "far:", "--detach").split()[-1]
+
+
+def is_imported(volary, server, transfer: str) -> None:
+    done = volary.wait_for(lambda: (found := volary.json("transfer", "get", transfer))["state"] in ("done", "failed") and found,
+                           "the transfer to end", seconds=60)
+    assert done["state"] == "done", done["error"]
+    file, = [one for one in volary.json("volume", "files", "v") if one["path"] == "large.bin"]
+    kept = volary.data / "store/objects" / file["digest"][:2] / file["digest"][2:]
+    assert kept.read_bytes() == server.buckets["bucket"]["large.bin"]
+    assert volary.json("volume", "verify", "v")["whole"]
+
+
+def test_what_came_before_the_server_was_killed_is_not_asked_for_again(volary, server):
+    with server.fault(silent(), key="large.bin", after=11) as fault:
+        transfer = begin(volary)
+        volary.wait_for(lambda: len(staged_parts(volary)) == 11 and fault.fired, "eleven parts to have come")
+        volary.kill()
+    assert fault.fired > 0
+    had = staged_parts(volary)
+    asked_parts(server)
+    is_imported(volary, server, transfer)
+    assert sorted(asked_parts(server)) == sorted(set(range(PARTS)) - had)
+    assert list((volary.data / "store/transfers").iterdir()) == []
+
+
+def test_an_object_that_was_replaced_meanwhile_is_not_mixed_with_what_came(volary, server):
+    with server.fault(silent(), key="large.bin", after=11) as fault:
+        transfer = begin(volary)
+        volary.wait_for(lambda: len(staged_parts(volary)) == 11 and fault.fired, "eleven parts to have come")
+        volary.kill()
+    server.etags["bucket", "large.bin"] = "another-32"
+    asked_parts(server)
+    is_imported(volary, server, transfer)
+    assert sorted(asked_parts(server)) == list(range(PARTS))
