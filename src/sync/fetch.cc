@@ -8,10 +8,14 @@
 #include <chrono>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "core/synced.h"
 #include "core/workers.h"
+#include "remote/retry.h"
+#include "sync/file_failures.h"
 #include "sync/staging.h"
 
 namespace volary {
@@ -83,10 +87,10 @@ class Fetch {
       : plan_(plan), source_(source), remote_(remote), commit_(commit), database_(database),
         transfer_id_(std::move(transfer_id)), progress_(progress), stop_(stop) {}
 
-  std::vector<Fetched> run() {
+  Brought run() {
     const std::vector<size_t> wanted = take_what_is_here();
     for (size_t at = 0; at < wanted.size();) at = checkpoint(wanted, at);
-    return std::move(fetched_);
+    return {std::move(fetched_), failures_.take()};
   }
 
  private:
@@ -133,6 +137,7 @@ class Fetch {
     }
     fetch_units(units, bytes);
     take(staged);
+    drop_failed();
     commit_.publish();
     fault::point("fetch.published");
     database_.write([&](Transaction& transaction) {
@@ -146,7 +151,8 @@ class Fetch {
       }
     });
     fault::point("fetch.journaled");
-    for (const Staged& one : staged) StagedFile::remove(one.path);
+    for (const Staged& one : staged)
+      if (one.is_taken) StagedFile::remove(one.path);
     return at;
   }
 
@@ -188,7 +194,7 @@ class Fetch {
       std::vector<Unit> units;
       uint64_t bytes = 0;
       for (Staged& one : staged) {
-        if (one.is_taken) continue;
+        if (one.is_taken || failed_.lock()->contains(one.target)) continue;
         Fetched& target = fetched_[one.target];
         const uint64_t size = source_[target.source].size;
         one.missing_bytes = 0;
@@ -220,7 +226,34 @@ class Fetch {
     const uint64_t memory = request_memory_min + std::min(bytes / units.size(), request_memory_max);
     const size_t most = std::clamp<size_t>(requests_memory_max / memory, near_requests, far_requests_max);
     for_each_index_growing(units.size(), {.first = near_requests, .most = most},
-                           [&](size_t i) { return fetch_unit(units[i]) ? Crew::grows : Crew::stays; });
+                           [&](size_t i) { return attempt(units[i]) ? Crew::grows : Crew::stays; });
+  }
+
+  // As fetch_unit(), but a file that fails is noted, once, and the others go on.
+  bool attempt(const Unit& unit) {
+    if (failed_.lock()->contains(unit.target)) return false;
+    bool was_far = false;
+    const auto error = error_of([&] { was_far = fetch_unit(unit); });
+    if (!error) failures_.note_success();
+    else if (failed_.lock()->insert(unit.target).second)
+      failures_.note(source_[fetched_[unit.target].source], *error, stop_);
+    return was_far;
+  }
+
+  // Takes what failed out of fetched_, and its bytes out of the progress.
+  void drop_failed() {
+    auto failed = failed_.lock();
+    if (failed->empty()) return;
+    std::vector<Fetched> arrived;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < fetched_.size(); ++i) {
+      if (failed->contains(i)) continue;
+      bytes += fetched_[i].blob.size;
+      arrived.push_back(fetched_[i]);
+    }
+    fetched_ = std::move(arrived);
+    progress_.bytes_done = bytes;
+    failed->clear();
   }
 
   // Whether the answer was long in coming.
@@ -261,13 +294,14 @@ class Fetch {
   Progress& progress_;
   const std::stop_token& stop_;
   std::vector<Fetched> fetched_;
+  Synced<std::unordered_set<size_t>> failed_;  // Indices into fetched_, of this checkpoint.
+  FileFailures failures_;
 };
 
 }  // namespace
 
-std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
-                           Database& database, const std::string& transfer_id, Progress& progress,
-                           const std::stop_token& stop) {
+Brought fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
+              Database& database, const std::string& transfer_id, Progress& progress, const std::stop_token& stop) {
   return Fetch(plan, source, remote, commit, database, transfer_id, progress, stop).run();
 }
 

@@ -18,14 +18,19 @@ struct Fetched {
   Blob blob;
 };
 
+struct Brought {
+  std::vector<Fetched> files;
+  std::vector<TransferFailure> failures;  // Of files that did not come, by path.
+};
+
 // Brings the bytes of all planned copies into the store, durably. What the journal of `transfer_id` has (same path,
 // etag and size, from an earlier run that was cut off) or the store holds already under a known digest is not
 // fetched. Objects from 64 MiB on come in parallel parts, which stay when the server ends (sync/staging.h). Every
 // `checkpoint` the commit is published and the journal written, so a crash repeats at most the parts that were on
-// their way and the small objects of one checkpoint. An object that changed since it was listed throws `conflict`,
-// naming it. A requested stop throws `unavailable`. Progress counts files and bytes as they arrive.
-std::vector<Fetched> fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
-                           Database& database, const std::string& transfer_id, Progress& progress,
-                           const std::stop_token& stop);
+// their way and the small objects of one checkpoint. An object that cannot be had, or that changed since it
+// was listed (`conflict`), is a failure of its own, and the others come all the same. A requested stop throws
+// `unavailable`; what would happen to all files is thrown too. Progress counts files and bytes as they arrive.
+Brought fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
+              Database& database, const std::string& transfer_id, Progress& progress, const std::stop_token& stop);
 
 }  // namespace volary

@@ -69,7 +69,7 @@ std::vector<TreeChange> kept_in_trash(const Store& store, const Digest& tree, co
   return changes;
 }
 
-// Of an export whose other files arrived.
+// Of a transfer whose other files arrived.
 Error summary_of(const std::vector<TransferFailure>& failures, const Plan& plan) {
   const std::string& reason = failures.front().reason;
   const std::string more = failures.size() == 1 ? "" : fmt::format(" (and {} more)", failures.size() - 1);
@@ -227,8 +227,12 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   fault::point("import.planned");
 
   const auto commit = store_.begin_commit();
-  const auto fetched = fetch(plan, source, *remote, *commit, database_, transfer.id, live.progress,
-                             live.stop.get_token());
+  const auto [fetched, failures] = fetch(plan, source, *remote, *commit, database_, transfer.id, live.progress,
+                                         live.stop.get_token());
+  if (!failures.empty()) {
+    database_.write([&](Transaction& transaction) { note_failures(transaction, transfer.id, failures); });
+    throw summary_of(failures, plan);
+  }
   std::optional<TreeSummary> made;
   if (!plan.changes_nothing()) {
     auto changes = changes_of(plan, source, sides.target, fetched, into);

@@ -1,0 +1,36 @@
+// sync/file_failures.h: files that could not be copied, each for a reason of its own, so that one bad file neither
+// hides the others nor keeps them from coming.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/synced.h"
+#include "record/transfer.h"
+#include "sync/plan.h"
+
+namespace volary {
+
+// Any thread may use one.
+class FileFailures {
+ public:
+  // A file arrived: the store answers, and what fails from now on is the file's own fault.
+  void note_success();
+  // Throws `error` if the others would fail like this one: the transfer was asked to stop, the disk is full, the store
+  // does not answer several times in a row, or nothing but failures so far.
+  void note(const Listed& file, const Error& error, const std::stop_token& stop);
+  // By path.
+  std::vector<TransferFailure> take();
+
+ private:
+  struct State {
+    std::vector<TransferFailure> failures;
+    bool has_success = false;
+    size_t silences = 0;
+  };
+  Synced<State> state_;
+};
+
+}  // namespace volary
