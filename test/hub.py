@@ -43,6 +43,7 @@ class Hub:
         self.large_from, self.page = large_from, page
         self.repositories: dict[str, Repository] = {}  # "models/org/name"
         self.seen: list[tuple[str, str, str]] = []     # (server, path, authorization)
+        self.gated: set[str] = set()                   # Repositories that anybody may list, and nobody may download.
         self.corrupt: set[str] = set()                 # Paths whose bytes arrive changed.
         self.cut: dict[str, int] = {}                  # Paths whose next answer breaks off after so many bytes.
         self.faults: list[lying.Fault] = []
@@ -147,6 +148,8 @@ class Hub:
             return
         if revision not in ("main", repository.commit):
             return self.refuse(request, 404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        if full_name in self.gated:
+            return self.refuse(request, 403, "GatedRepo", f"Access to {organisation}/{name} is restricted")
         content = repository.files.get(file)
         if word != "resolve" or content is None:
             return self.refuse(request, 404, "EntryNotFound", "Entry not found")

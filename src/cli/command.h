@@ -112,6 +112,7 @@ std::vector<Command> token_commands();       // token_commands.cc
 std::vector<Command> store_commands();       // store_commands.cc
 std::vector<Command> backup_commands();      // backup_commands.cc
 std::vector<Command> server_commands();      // server_commands.cc
+std::vector<Command> fetch_commands();       // fetch_command.cc
 std::vector<Command> checksum_commands();    // checksum_command.cc
 std::vector<Command> completion_commands();  // completion_command.cc
 

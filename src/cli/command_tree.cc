@@ -13,7 +13,8 @@ std::vector<Command> all_commands() {
         download_commands, upload_commands, snapshot_commands, mount_commands, move_commands, transfer_commands,
         datastore_commands, bucket_commands, object_commands, object_upload_commands, object_download_commands,
         secret_commands, job_run_commands, job_commands, cache_commands, project_commands, token_commands,
-        store_commands, backup_commands, server_commands, checksum_commands, completion_commands})
+        store_commands, backup_commands, server_commands, fetch_commands, checksum_commands,
+        completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }
@@ -22,7 +23,7 @@ std::string group_summary(const std::string& group) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> summaries = {{
       {"volume", "named sets of files, each a history of immutable versions"},
       {"datastore", "named places elsewhere that volumes are imported from and exported to"},
-      {"datastore add", "name a directory or a bucket"},
+      {"datastore add", "name a directory, a bucket, a repository or a web server"},
       {"bucket", "the buckets of datastores, and the objects in them"},
       {"bucket object", "upload, download, list, copy, move and delete objects"},
       {"data", "the older words for 'bucket object'"},

@@ -89,6 +89,16 @@ void Arrival::write(std::string_view bytes) {
   bytes_ += bytes.size();
 }
 
+void Arrival::read_back(const std::function<void(std::string_view)>& visit) const {
+  std::string block(block_bytes, '\0');
+  for (uint64_t at = 0; at < bytes_;) {
+    const size_t size = read_some_at(file_.get(), block, at, shown_);
+    if (size == 0) throw Error(Errc::corrupt, "'{}' has become shorter", printable(shown_.native()));
+    visit(std::string_view(block).substr(0, size));
+    at += size;
+  }
+}
+
 void Arrival::begin_anew() {
   if (::ftruncate(file_.get(), 0) < 0) throw error_from_errno(errno, "empty", shown_.native());
   bytes_ = 0;

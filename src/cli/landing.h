@@ -29,6 +29,10 @@ class Arrival final : public Sink {
   void write(std::string_view bytes) override;
   // Forgets what is there.
   void begin_anew();
+  // Gives what has come to `visit`, piece by piece.
+  void read_back(const std::function<void(std::string_view)>& visit) const;
+  // What has come is on the disk.
+  void sync() { sync_file(file_.get(), shown_); }
   // Gives it its name, replacing a file of that name. Throws `conflict` where a directory has it.
   void finish(bool is_executable);
 

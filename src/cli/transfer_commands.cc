@@ -57,6 +57,7 @@ const std::vector<Column<Transfer>>& transfer_columns() {
       {"EXCLUDE", [](const Transfer& t) { return or_dash(joined(t.exclude, " ")); }, Show::wide},
       {"TRASH", [](const Transfer& t) { return or_dash(t.trash); }, Show::wide},
       {"RETRY OF", [](const Transfer& t) { return or_dash(t.retry_of); }, Show::wide},
+      {"REVISION", [](const Transfer& t) { return or_dash(t.revision); }, Show::wide},
       {"VERIFIED", [](const Transfer& t) { return or_dash(t.verified); }, Show::wide},
       {"ERROR", [](const Transfer& t) { return or_dash(t.error); }, Show::wide}};
   return columns;

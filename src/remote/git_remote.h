@@ -39,7 +39,6 @@ class GitRemote : public Remote {
  public:
   // What the listing had that is no object; lists if nothing did yet.
   virtual uint64_t left_out() = 0;
-  virtual std::string commit() = 0;
 };
 
 std::unique_ptr<GitRemote> open_git_remote(const GitOptions& options, const RetryOptions& retries = {});

@@ -144,6 +144,10 @@ class HuggingFaceRemote final : public Remote {
   RemoteObject put(const std::string&, Source&, uint64_t) override { refuse_to_write(); }
   void remove(const std::string&) override { refuse_to_write(); }
   bool reads_whole() const override { return true; }
+  std::string commit() override {
+    (void)files();
+    return pinned_.lock()->commit;
+  }
   std::string description() const override {
     return fmt::format("{} '{}' at {}", name_of_value(options_.kind), options_.repository, options_.endpoint);
   }

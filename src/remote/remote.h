@@ -84,6 +84,8 @@ class Remote {
 
   // What puts bytes that can be read again (remote/parted.h); nothing if it makes no difference here.
   virtual PartedRemote* parted() { return nullptr; }
+  // The commit that everything here is of, looked up if it was not yet; "" where there are none.
+  virtual std::string commit() { return ""; }
 
   // "directory /srv/data", "s3 bucket 'b' at http://…": for messages.
   virtual std::string description() const = 0;
@@ -107,6 +109,10 @@ struct S3Options {
   std::string connect_to{};   // "host:port" really connected to; for tests of virtual hosts. "" is the endpoint's.
 };
 
+// What retries of all who share it are paid from: see remote/retry.h.
+class RetryBudget;
+std::shared_ptr<RetryBudget> make_retry_budget();
+
 // How often and after what waits something is tried again.
 struct RetryOptions {
   int attempts = 3;                            // In all, the first one included.
@@ -114,6 +120,7 @@ struct RetryOptions {
   std::chrono::milliseconds longest_wait{20'000};
   Random* random = &system_random();
   std::function<void(std::chrono::milliseconds)> sleep{};  // Empty: this thread really sleeps.
+  std::shared_ptr<RetryBudget> budget{};  // Shared by all that ask the same store; null: one of its own.
 };
 
 // AWS Signature Version 4 on every request. `http` and `clock` must outlive the remote. Errors are the server's words:

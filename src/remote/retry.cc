@@ -91,6 +91,7 @@ class RetryingRemote final : public Remote {
   bool reads_whole() const override { return inner_->reads_whole(); }
   bool has_listing() const override { return inner_->has_listing(); }
   PartedRemote* parted() override { return inner_->parted(); }
+  std::string commit() override { return inner_->commit(); }
   std::string description() const override { return inner_->description(); }
 
  private:
@@ -141,6 +142,8 @@ void Retries::wait(int attempt, int64_t asked_millis) const {
   if (options_.sleep) return options_.sleep(time);
   std::this_thread::sleep_for(time);
 }
+
+std::shared_ptr<RetryBudget> make_retry_budget() { return std::make_shared<RetryBudget>(); }
 
 std::unique_ptr<Remote> with_retries(std::unique_ptr<Remote> inner, const RetryOptions& options) {
   return std::make_unique<RetryingRemote>(std::move(inner), options);

@@ -204,5 +204,22 @@ TEST_F(Retrying, StopsRetryingInAStormAndRecoversAfterIt) {
   remote->remove("x");
 }
 
+TEST_F(Retrying, PaysFromOneBudgetWithAllThatAskTheSameStore) {
+  RetryOptions options = waits.options();
+  options.budget = make_retry_budget();
+  auto owned = std::make_unique<Failing>();
+  Failing& other = *owned;
+  const auto one = with_retries(std::move(owned), options);
+  owned = std::make_unique<Failing>();
+  Failing& another = *owned;
+  const auto two = with_retries(std::move(owned), options);
+  other.failures = another.failures = 1'000'000;
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(error_of([&] { one->remove("x"); }));
+  EXPECT_EQ(other.calls, 150);
+  EXPECT_TRUE(error_of([&] { two->remove("x"); }));
+  EXPECT_EQ(another.calls, 1);
+  EXPECT_TRUE(error_of([&] { remote->remove("x"); }) == std::nullopt);  // Of another store.
+}
+
 }  // namespace
 }  // namespace volary

@@ -216,8 +216,10 @@ Error S3Connection::refusal(const S3Call& call, const HttpResponse& response) co
   if (words.code == "NoSuchKey")
     return Error(Errc::not_found, "there is no '{}' in {} (NoSuchKey)", call.key, description_);
   const std::string what = call.key.empty() ? call.method : fmt::format("{} '{}'", call.method, call.key);
-  Error error(errc_of(words.code, response.status), "{} answers {} with {} {}{}{}", description_, what, response.status,
-              words.code.empty() ? "and no reason" : words.code, words.message.empty() ? "" : ": ", words.message);
+  const bool is_expired = is_one_of(words.code, {"ExpiredToken", "TokenRefreshRequired"});
+  Error error(errc_of(words.code, response.status), "{} answers {} with {} {}{}{}{}", description_, what,
+              response.status, words.code.empty() ? "and no reason" : words.code, words.message.empty() ? "" : ": ",
+              words.message, is_expired ? "; the credentials have expired: expected a secret with new ones" : "");
   error.set_backoff_millis(backoff_of(words.code, response));
   if (is_about_credentials(words.code) || words.code == "QuotaExceeded") error.set_concerns_all();
   return error;

@@ -68,7 +68,8 @@ TEST_F(S3, SpeaksInTheWordsOfTheServer) {
   EXPECT_EQ(message(refuse(403, "AccessDenied", "<Message>Access Denied</Message>")),
             "denied: s3 bucket 'b' at http://s3.example.com answers GET 'k' with 403 AccessDenied: Access Denied");
   EXPECT_EQ(message(refuse(400, "ExpiredToken")),
-            "denied: s3 bucket 'b' at http://s3.example.com answers GET 'k' with 400 ExpiredToken");
+            "denied: s3 bucket 'b' at http://s3.example.com answers GET 'k' with 400 ExpiredToken; the "
+            "credentials have expired: expected a secret with new ones");
   EXPECT_EQ(message(refuse(412, "PreconditionFailed")),
             "conflict: s3 bucket 'b' at http://s3.example.com answers GET 'k' with 412 PreconditionFailed");
   EXPECT_EQ(message(refuse(503, "SlowDown")),

@@ -57,6 +57,26 @@ RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& d
   return listing;
 }
 
+RemoteListing list_source(Remote& remote, const TreePath& path, Database& database, const std::string& datastore_id) {
+  RemoteListing listing;
+  if (path.is_root() || remote.has_listing()) listing = list_remote(remote, path, database, datastore_id);
+  const bool is_empty = listing.files.empty() && listing.odd.empty() && listing.markers == 0;
+  if (path.is_root() || !is_empty) return listing;
+  const auto object = remote.find(path.text());
+  if (!object && !remote.has_listing())
+    throw Error(Errc::not_found, "there is no '{}' in {}", printable(path.text()), remote.description());
+  if (!object) return listing;
+  const std::string_view name = std::string_view(path.text()).substr(path.text().rfind('/') + 1);
+  Listed& file = listing.files.emplace_back();
+  file.path = TreePath::parse(name);
+  file.size = object->size;
+  file.key = object->key;
+  file.etag = object->etag;
+  listing.is_file = true;
+  database.read([&](Transaction& transaction) { recall(listing.files, transaction, datastore_id); });
+  return listing;
+}
+
 TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& directory, Links links) {
   TreeListing listing;
   Digest top = tree;

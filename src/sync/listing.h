@@ -22,12 +22,16 @@ struct RemoteListing {
   std::vector<Listed> files;
   uint64_t markers = 0;  // Empty objects whose keys end in "/": directories of other tools, not files.
   std::vector<OddObject> odd;
+  bool is_file = false;  // The one in `files` is not below the directory, but what was named.
 };
 
 // All objects below `directory` ("" is everything), with the digest of those whose bytes we have hashed before (table
 // seen_object: same key, etag and size).
 RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& database,
                           const std::string& datastore_id);
+
+// The same of what an import reads, where `path` may also be one file instead of a directory.
+RemoteListing list_source(Remote& remote, const TreePath& path, Database& database, const std::string& datastore_id);
 
 struct TreeListing {
   std::vector<Listed> files;

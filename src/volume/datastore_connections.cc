@@ -53,6 +53,15 @@ HttpClient& Datastores::http_of(const Datastore& datastore) {
   return *client;
 }
 
+RetryOptions Datastores::retries_of(const Datastore& datastore) {
+  auto budgets = budgets_.lock();
+  auto& budget = (*budgets)[datastore.project + "\n" + datastore.endpoint + "\n" + datastore.bucket];
+  if (!budget) budget = make_retry_budget();
+  RetryOptions options;
+  options.budget = budget;
+  return options;
+}
+
 std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) {
   switch (datastore.kind) {
     case DatastoreKind::directory: return open_directory_remote(datastore.path);
@@ -76,10 +85,10 @@ std::unique_ptr<Account> Datastores::open_account(const Datastore& datastore) {
     case DatastoreKind::directory: return open_directory_account(datastore.path);
     case DatastoreKind::s3:
       if (!is_all) return open_one_bucket_account(open_s3(datastore), datastore.bucket);
-      return open_s3_account(s3_options(datastore), http_of(datastore), clock_);
+      return open_s3_account(s3_options(datastore), http_of(datastore), clock_, retries_of(datastore));
     case DatastoreKind::swift:
       if (!is_all) return open_one_bucket_account(open_swift(datastore), datastore.bucket);
-      return open_swift_account(swift_options(datastore), http_of(datastore));
+      return open_swift_account(swift_options(datastore), http_of(datastore), retries_of(datastore));
     default:
       throw Error(Errc::invalid, "datastore '{}' of kind '{}' has no buckets", datastore.name,
                   name_of_value(datastore.kind));
@@ -88,7 +97,8 @@ std::unique_ptr<Account> Datastores::open_account(const Datastore& datastore) {
 
 std::unique_ptr<Remote> Datastores::open_s3(const Datastore& datastore) {
   if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
-  return with_retries(open_s3_remote(s3_options(datastore), http_of(datastore), clock_));
+  const RetryOptions retries = retries_of(datastore);
+  return with_retries(open_s3_remote(s3_options(datastore), http_of(datastore), clock_, retries), retries);
 }
 
 S3Options Datastores::s3_options(const Datastore& datastore) {
@@ -109,7 +119,8 @@ S3Options Datastores::s3_options(const Datastore& datastore) {
 
 std::unique_ptr<Remote> Datastores::open_swift(const Datastore& datastore) {
   if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
-  return with_retries(open_swift_remote(swift_options(datastore), http_of(datastore)));
+  const RetryOptions retries = retries_of(datastore);
+  return with_retries(open_swift_remote(swift_options(datastore), http_of(datastore), retries), retries);
 }
 
 SwiftOptions Datastores::swift_options(const Datastore& datastore) {
@@ -149,7 +160,7 @@ std::unique_ptr<Remote> Datastores::open_hub(const Datastore& datastore) {
   options.token = secret_of(datastore)["token"];
   if (!datastore.secret.empty() && options.token.empty())
     throw Error(Errc::invalid, "secret '{}' has no token: datastore '{}' needs it", datastore.secret, datastore.name);
-  return open_hugging_face_remote(options, http_of(datastore));
+  return open_hugging_face_remote(options, http_of(datastore), retries_of(datastore));
 }
 
 std::unique_ptr<Remote> Datastores::open_web(const Datastore& datastore) {
@@ -161,7 +172,7 @@ std::unique_ptr<Remote> Datastores::open_web(const Datastore& datastore) {
   if (!datastore.secret.empty() && options.token.empty() && (options.user.empty() || options.password.empty()))
     throw Error(Errc::invalid, "secret '{}' has neither a token nor user and password: datastore '{}' needs one of "
                 "them", datastore.secret, datastore.name);
-  return with_retries(open_http_remote(options, http_of(datastore)));
+  return with_retries(open_http_remote(options, http_of(datastore)), retries_of(datastore));
 }
 
 std::unique_ptr<Remote> Datastores::open_git(const Datastore& datastore) {

@@ -69,13 +69,17 @@ class Datastores {
   std::string reach_of(const Datastore& datastore) const;
   // The client for its proxy and its kind of address.
   HttpClient& http_of(const Datastore& datastore);
+  // Paid from one budget by all connections of a project to the same bucket of the same endpoint.
+  RetryOptions retries_of(const Datastore& datastore);
 
   Database& database_;
   Secrets& secrets_;
   HttpClient& http_;
   Clock& clock_;
   const Options options_;
-  Synced<std::map<std::string, std::unique_ptr<HttpClient>>> clients_;  // Made when first wanted, kept to the end.
+  // Both made when first wanted, and kept to the end.
+  Synced<std::map<std::string, std::unique_ptr<HttpClient>>> clients_;
+  Synced<std::map<std::string, std::shared_ptr<RetryBudget>>> budgets_;
 };
 
 }  // namespace volary

@@ -87,6 +87,12 @@ std::vector<SeenObject> seen_of(const std::vector<Listed>& source, const std::ve
   return seen;
 }
 
+// A run after the first reads what the first began to read, wherever the branch may be by now.
+Datastore at_its_commit(Datastore datastore, const Transfer& transfer) {
+  if (!transfer.revision.empty()) datastore.revision = transfer.revision;
+  return datastore;
+}
+
 std::string words_of(const Transfer& transfer) {
   switch (transfer.kind) {
     case TransferKind::import:
@@ -190,7 +196,8 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, R
   database_.write([&](Transaction& transaction) {
     forget_failures(transaction, transfer.id);  // Of a run before this one.
     note_failures(transaction, transfer.id, left_out);
-    transaction.run("UPDATE transfer SET counts = $2 WHERE id = $1", transfer.id, planned.counts);
+    transaction.run("UPDATE transfer SET counts = $2, revision = $3 WHERE id = $1", transfer.id, planned.counts,
+                    remote.commit());
   });
   Transfer agreed = transfer;
   if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; })) {
@@ -205,7 +212,7 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, R
 
 void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
-  const Datastore datastore = datastores_.get(caller, transfer.datastore);
+  const Datastore datastore = at_its_commit(datastores_.get(caller, transfer.datastore), transfer);
   const auto remote = datastores_.open(datastore);
   const TreePath into = TreePath::parse_directory(transfer.destination_directory);
   const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, caller, transfer.volume); });

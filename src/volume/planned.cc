@@ -43,7 +43,11 @@ void check_expected(const PlanSides& found, const PlanSides& expected, const Com
 Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Database& database) {
   const bool imports = wanted.kind == TransferKind::import;
   Planned planned;
-  RemoteListing objects = list_remote(remote, imports ? wanted.source : wanted.target, database, wanted.datastore.id);
+  RemoteListing objects = imports ? list_source(remote, wanted.source, database, wanted.datastore.id)
+                                  : list_remote(remote, wanted.target, database, wanted.datastore.id);
+  if (objects.is_file && wanted.strategy == Strategy::mirror)
+    throw Error(Errc::invalid, "'{}' is one file: a mirror is made of a directory; expected one, or another strategy",
+                wanted.source.text());
   TreeListing files = list_tree(store, wanted.tree, imports ? wanted.target : wanted.source,
                                 imports ? Links::list : Links::count);
   planned.beside = imports ? objects.markers : files.symlinks;

@@ -17,7 +17,7 @@ constexpr std::string_view select_transfer =
     "transfer.source_directory, transfer.destination_directory, transfer.strategy, transfer.state, transfer.counts, "
     "transfer.error, transfer.created_at, transfer.started_at, transfer.ended_at, transfer.created_by, "
     "transfer.left_out, '', transfer.include, transfer.exclude, transfer.trash, transfer.confirmed, "
-    "transfer.skip_conflicts, transfer.expected, transfer.verified, transfer.retry_of, '[]' "
+    "transfer.skip_conflicts, transfer.expected, transfer.revision, transfer.verified, transfer.retry_of, '[]' "
     "FROM transfer JOIN volume ON volume.id = transfer.volume ";
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id);

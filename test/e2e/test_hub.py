@@ -79,6 +79,21 @@ def test_the_token_is_shown_to_the_hub_and_to_nobody_else(volary, hub):
         assert not file.is_file() or b"hf_correct" not in file.read_bytes(), file
 
 
+def test_a_gated_repository_says_what_to_do(volary, hub):
+    hub.put("models/org/thing", FILES)
+    hub.gated = {"models/org/thing"}
+    volary("datastore", "add", "hf", "hub", "org/thing", "--endpoint", hub.url)
+    volary("volume", "create", "v")
+    code, words = volary.refuses("volume", "import", "v", "--from", "hub:")
+    assert code == 3 and "is gated: ask for access on its page first (Access to org/thing is restricted)" in words
+    acts = {act["act"]: act for act in volary.json("datastore", "check", "hub")["acts"]}
+    assert acts["list"]["works"] == "yes" and acts["read"]["works"] == "no" and "gated" in acts["read"]["reason"]
+    assert volary.json("volume", "get", "v")["head"] == 0
+    hub.gated = set()
+    volary("volume", "import", "v", "--from", "hub:")
+    assert volary.json("transfer", "ls")[0]["revision"] == hub.repositories["models/org/thing"].commit
+
+
 def test_bytes_that_are_not_the_hubs_never_become_a_version(volary, hub):
     hub.put("models/org/thing", FILES)
     volary("datastore", "add", "hf", "hub", "org/thing", "--endpoint", hub.url)

@@ -5,6 +5,7 @@
 ALTER TABLE datastore ADD COLUMN proxy TEXT NOT NULL DEFAULT '';     -- "http://host:port" that its requests go through.
 ALTER TABLE datastore ADD COLUMN no_proxy TEXT NOT NULL DEFAULT '';  -- Hosts reached without it.
 ALTER TABLE datastore ADD COLUMN reach TEXT NOT NULL DEFAULT '';     -- open, private_network, this_machine, or any.
+ALTER TABLE transfer ADD COLUMN revision TEXT NOT NULL DEFAULT '';   -- The commit that an import reads.
 
 -- == Transfers: what was asked, what failed
 
