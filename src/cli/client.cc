@@ -335,6 +335,9 @@ void Client::stream(const std::string& path, const Query& query, Sink& sink, con
   asked.headers.insert(asked.headers.end(), headers.begin(), headers.end());
   asked.stall_seconds = seconds_endless;
   const HttpResponse response = send(asked, &sink);
+  if (response.status == 416)
+    throw Error(Errc::invalid, "the range begins beyond the end of the file ({}): expected one within it",
+                response.header("content-range").value_or("of unknown size"));
   if (response.status / 100 != 2) throw error_of(response);
 }
 

@@ -88,13 +88,34 @@ int files(Session& session, const FilesOptions& o) {
 struct CatOptions {
   std::vector<std::string> files;
   std::optional<std::string> output_file;
+  std::optional<std::string> range;
 };
 
 std::vector<CommandField> cat_fields(CatOptions& o) {
   return {{.name = "NAME[@VERSION]:/PATH", .target = &o.files, .help = "which file; may be given again",
            .need = Need::required, .words = Words::attachments},
           {.name = "-O,--output-file", .target = &o.output_file, .help = "write there instead of to standard output",
-           .value = "FILE", .words = Words::files}};
+           .value = "FILE", .words = Words::files},
+          {.name = "--range", .target = &o.range,
+           .help = "only these bytes, counted from 0, the last one included; 'FROM-' to the end, '-N' the last N",
+           .value = "FROM-TO"}};
+}
+
+// As HTTP says it. Throws `invalid` for what is no range.
+Client::Headers range_headers(const std::optional<std::string>& range, size_t files) {
+  if (!range) return {};
+  const size_t dash = range->find('-');
+  const auto is_number = [](std::string_view text) {
+    return text.size() <= 18 && text.find_first_not_of("0123456789") == text.npos;
+  };
+  const std::string from = range->substr(0, dash);
+  const std::string to = dash == std::string::npos ? "" : range->substr(dash + 1);
+  const bool is_range = dash != std::string::npos && is_number(from) && is_number(to) && from.size() + to.size() > 0 &&
+                        (from.empty() || to.empty() || std::stoull(from) <= std::stoull(to));
+  if (!is_range)
+    throw Error(Errc::invalid, "'{}' is no range of bytes: expected FROM-TO, FROM- or -N", printable(*range));
+  if (files != 1) throw Error(Errc::invalid, "--range is of one file: {} are given", files);
+  return {{"range", "bytes=" + *range}};
 }
 
 class OutputSink final : public Sink {
@@ -106,25 +127,27 @@ class OutputSink final : public Sink {
   Output& output_;
 };
 
-void stream_files(Session& session, const std::vector<FileReference>& files, Sink& sink) {
+void stream_files(Session& session, const std::vector<FileReference>& files, const Client::Headers& headers,
+                  Sink& sink) {
   for (const FileReference& file : files) {
     Query query = {{"path", file.path}};
     if (!file.volume.version.empty()) query.emplace_back("version", file.volume.version);
-    session.client().stream(api_path({"volumes", file.volume.name, "content"}), query, sink);
+    session.client().stream(api_path({"volumes", file.volume.name, "content"}), query, sink, headers);
   }
 }
 
 int cat(Session& session, const CatOptions& o) {
   std::vector<FileReference> files;
   for (const std::string& text : o.files) files.push_back(parse_file_reference(text));
+  const Client::Headers headers = range_headers(o.range, files.size());
   if (o.output_file) {
     const Path path = std::filesystem::absolute(*o.output_file);
     TempFile file(path.parent_path());  // A file that came only in part is none.
-    stream_files(session, files, file);
+    stream_files(session, files, headers, file);
     file.move_to(path);
   } else {
     OutputSink sink(session.output());
-    stream_files(session, files, sink);
+    stream_files(session, files, headers, sink);
   }
   return 0;
 }
@@ -234,8 +257,10 @@ std::vector<Command> file_commands() {
                                  files_fields, files),
       make_command<CatOptions>({.path = {"volume", "cat"}, .summary = "print files of a version",
                                 .example = "volary volume cat wiki@3:/train/a.txt\n"
-                                           "volary volume cat wiki:/train/part-1 wiki:/train/part-2 -O train.txt",
-                                .more = "The bytes are compared with the version's digest on their way."},
+                                           "volary volume cat wiki:/train/part-1 wiki:/train/part-2 -O train.txt\n"
+                                           "volary volume cat llama:/model.safetensors --range 0-7",
+                                .more = "The bytes are compared with the version's digest on their way, unless only a "
+                                        "range of them is asked for."},
                                cat_fields, cat),
       make_command<DuOptions>({.path = {"volume", "du"}, .summary = "show what the directories of a version hold",
                                .example = "volary volume du wiki@3 --directory train --depth 2"},

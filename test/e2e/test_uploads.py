@@ -143,6 +143,21 @@ def test_files_and_streams_go_where_they_are_told(volary, tmp_path):
     assert code == 2 and "standard input has no name" in text
 
 
+def test_a_range_of_a_file_is_printed(volary, tmp_path):
+    write(tmp_path / "a.txt", b"0123456789")
+    volary("volume", "create", "wiki")
+    volary("volume", "put", tmp_path / "a.txt", "wiki")
+    for wanted, found in [("2-4", "234"), ("7-", "789"), ("-3", "789"), ("8-100", "89"), ("0-0", "0")]:
+        assert volary("volume", "cat", "wiki:/a.txt", f"--range={wanted}") == found
+    code, text = volary.refuses("volume", "cat", "wiki:/a.txt", "--range", "10-")
+    assert code == 2 and "beyond the end of the file (bytes */10)" in text
+    for wrong in ("4-2", "-", "x-1", "5"):
+        code, text = volary.refuses("volume", "cat", "wiki:/a.txt", f"--range={wrong}")
+        assert code == 2 and f"'{wrong}' is no range of bytes" in text
+    code, text = volary.refuses("volume", "cat", "wiki:/a.txt", "wiki:/a.txt", "--range", "0-1")
+    assert code == 2 and "--range is of one file" in text
+
+
 def test_a_large_stream_is_not_held_in_memory(volary, tmp_path):
     content = random.Random(1).randbytes(40 * MIB + 1)
     write(tmp_path / "content", content)
