@@ -172,7 +172,7 @@ int serve(const ServerConfig& config) {
   Volumes volumes(database, store, clock);
   Projects projects(database);
   Transfers transfers(database, store, datastores, SnapshotSources(config.snapshot_from, root), clock, log);
-  Uploads uploads(database, store, clock);
+  Uploads uploads(database, store, datastores, clock);
   Bookkeeping bookkeeping(database, volumes, clock, log);
   Jobs jobs(database, *ground.runner, root / "jobs", clock);
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock);
@@ -207,6 +207,7 @@ int serve(const ServerConfig& config) {
   const auto server = start_http_server(listening, [&](const Request& request) { return router.answer(request); });
   log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
   end.wait();
+  uploads.stop();
   server->stop();
   timetable.stop();
   upkeep.stop();

@@ -150,6 +150,20 @@ void add_of_one(std::vector<Route>& routes, Services& services) {
                     }});
 }
 
+void add_staging(std::vector<Route>& routes, Services& services) {
+  routes.push_back({Method::post, "/api/v1/volumes/{volume}/stagings", Permission::transfer_create,
+                    {.name = "stage_volume",
+                     .summary = "Makes what a volume's bucket holds now its next version, in the background",
+                     .description = "Of a volume of storage type obs. No version is made if nothing has changed. Jobs "
+                                    "that attach it without naming a version do the same.",
+                     .status = 202},
+                    [&services](const Call& call) {
+                      Transfer transfer = services.transfers.stage(call.caller(), call.path("volume"));
+                      const std::string location = "/api/v1/transfers/" + transfer.id;
+                      return Reply<Transfer>{std::move(transfer), 0, {{"location", location}}};
+                    }});
+}
+
 }  // namespace
 
 void add_transfer_routes(std::vector<Route>& routes, Services& services) {
@@ -168,6 +182,7 @@ void add_transfer_routes(std::vector<Route>& routes, Services& services) {
                       const std::string location = "/api/v1/transfers/" + transfer.id;
                       return Reply<Transfer>{std::move(transfer), 0, {{"location", location}}};
                     }});
+  add_staging(routes, services);
   routes.push_back({Method::get, "/api/v1/transfers", Permission::transfer_read,
                     {.name = "list_transfers",
                      .summary = "Imports, exports and snapshots, newest first",

@@ -91,6 +91,7 @@ std::vector<Command> diff_commands();        // diff_command.cc
 std::vector<Command> prune_commands();       // prune_commands.cc
 std::vector<Command> file_commands();        // file_commands.cc
 std::vector<Command> put_commands();         // put_command.cc
+std::vector<Command> stage_commands();       // stage_command.cc
 std::vector<Command> download_commands();    // download_command.cc
 std::vector<Command> upload_commands();      // upload_commands.cc
 std::vector<Command> snapshot_commands();    // snapshot_command.cc

@@ -9,7 +9,7 @@ namespace volary {
 std::vector<Command> all_commands() {
   std::vector<Command> all;
   for (const auto noun :
-       {volume_commands, version_commands, diff_commands, prune_commands, file_commands, put_commands,
+       {volume_commands, version_commands, diff_commands, prune_commands, file_commands, put_commands, stage_commands,
         download_commands, upload_commands, snapshot_commands, mount_commands, move_commands, transfer_commands,
         datastore_commands, bucket_commands, object_commands, object_upload_commands, object_download_commands,
         secret_commands, job_run_commands, job_commands, cache_commands, project_commands, token_commands,

@@ -9,6 +9,7 @@
 #include "cli/reference.h"
 #include "cli/sending.h"
 #include "cli/session.h"
+#include "cli/watch.h"
 #include "core/quantity.h"
 
 namespace volary {
@@ -69,7 +70,19 @@ struct Job {
   LocalFiles files;    // Of standard input: none.
   TreePath stream;     // Its name.
   bool is_stream = false;
+  bool is_in_bucket = false;  // The volume is.
 };
+
+// A bucket holds bytes under names: links and empty directories stay here, and nothing is executable.
+void leave_objects(Job& job) {
+  job.is_in_bucket = true;
+  std::erase_if(job.files.files, [&](LocalFile& file) {
+    file.executable = false;
+    if (file.kind == UploadKind::file) return false;
+    job.files.left_out.push_back(file.path.native());
+    return true;
+  });
+}
 
 bool is_directory_there(Session& session, const Target& target, const std::string& path) {
   return session.client()
@@ -175,6 +188,14 @@ Upload upload_of(Session& session, const Job& job, const PutOptions& o) {
                              bytes_text(upload.bytes)));
     return upload;
   }
+  if (job.is_in_bucket) {  // So that what it holds is known, and what has gone from it is sent again.
+    const json::value staged = client.post(api_path({"volumes", job.target.volume, "stagings"}), {});
+    const auto transfer = typed<Transfer>(watch_transfer(session, typed<Transfer>(staged).id));
+    if (transfer.state != TransferState::done) transfer_result(session, transfer);  // Throws as it failed.
+    if (transfer.state == TransferState::cancelled)
+      throw Error(Errc::conflict, "transfer {}, which was to find out what the bucket holds, was cancelled",
+                  transfer.id);
+  }
   NewUpload asked;
   asked.source = job.is_stream ? "standard input" : job.source;
   asked.directory = job.directory.text();
@@ -212,18 +233,31 @@ int end_of_put(Session& session, const Upload& upload, const Sent& sent, uint64_
   return 0;
 }
 
+// A volume in a bucket answers while its files are being put there.
+Upload finish(Session& session, const std::string& id) {
+  ProgressBar bar("store", session.progress());
+  for (;;) {
+    const auto upload = typed<Upload>(session.client().send_json("POST", api_path({"uploads", id, "finish"}), {},
+                                                                 to_json(UploadFinish{})));
+    if (upload.state != UploadState::open) return upload;
+    bar.show({upload.stored, upload.files, 0, 0});
+  }
+}
+
 int put(Session& session, const PutOptions& o) {
   if (o.anew && o.resume) throw Error(Errc::invalid, "--anew and --resume contradict each other: give one");
   const size_t workers = o.workers ? parse_count(*o.workers, "--workers", 1) : workers_default;
   if (workers > workers_max) throw Error(Errc::invalid, "--workers is {}: expected at most {}", workers, workers_max);
-  const Job job = job_of(session, o);
+  Job job = job_of(session, o);
+  const auto volume = typed<Volume>(session.client().get(api_path({"volumes", job.target.volume})));
+  if (volume.storage_type == StorageType::obs) leave_objects(job);
   for (const std::string& one : job.files.left_out)
-    session.note("left out, since no volume can hold it: " + printable(one));
+    session.note(fmt::format("left out, since no {} can hold it: {}", job.is_in_bucket ? "bucket" : "volume",
+                             printable(one)));
   Client& client = session.client();
   if (o.dry_run) {
     if (job.is_stream)
       throw Error(Errc::invalid, "standard input cannot be looked at without reading it: expected a file");
-    const auto volume = typed<Volume>(client.get(api_path({"volumes", job.target.volume})));
     const KnownFiles known = known_files(client, volume.name, volume.head, job.directory, job.files);
     return show_plan(session, job, needs_of(job.files, job.directory, known, workers));
   }
@@ -242,8 +276,7 @@ int put(Session& session, const PutOptions& o) {
     add_received(known, client, upload.id);
     sent = sending.send(job.files, needs_of(job.files, job.directory, known, workers), known);
   }
-  const auto finished = typed<Upload>(client.send_json("POST", api_path({"uploads", upload.id, "finish"}), {},
-                                                       to_json(UploadFinish{})));
+  const Upload finished = finish(session, upload.id);
   return end_of_put(session, finished, sent, job.files.files.size() - (job.is_stream ? 0 : sent.files));
 }
 

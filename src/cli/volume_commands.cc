@@ -24,6 +24,8 @@ const std::vector<Column<Volume>>& volume_columns() {
       {"NAME", [](const Volume& v) { return v.name; }},
       {"TYPE", [](const Volume& v) { return word_of(name_of_value(v.data_type)); }},
       {"STORAGE", [](const Volume& v) { return word_of(name_of_value(v.storage_type)); }},
+      {"BUCKET", [](const Volume& v) { return v.datastore.empty() ? "-" : v.datastore + ":" + v.directory; },
+       Show::wide},
       {"HEAD", [](const Volume& v) { return v.head ? std::to_string(v.head) : "-"; }},
       {"FILES", [](const Volume& v) { return std::to_string(v.files); }},
       {"USED", [](const Volume& v) { return bytes_text(v.used_bytes); }},
@@ -56,6 +58,7 @@ struct CreateOptions {
   std::string name;
   std::optional<std::string> type;
   std::optional<std::string> storage;
+  std::optional<std::string> bucket;
   std::optional<std::string> quota;
   std::vector<std::string> tags;
   std::optional<std::string> from_directory;
@@ -69,6 +72,9 @@ std::vector<CommandField> create_fields(CreateOptions& o) {
            .choices = {"model", "dataset", "other"}},
           {.name = "--storage", .target = &o.storage, .help = "where its files are kept; fs unless told",
            .value = "STORAGE", .choices = {"fs", "obs"}},
+          {.name = "--bucket", .target = &o.bucket,
+           .help = "with --storage obs: the datastore, and the directory in its bucket, that hold its objects",
+           .value = "DATASTORE[:DIR]", .words = Words::prefixes},
           {.name = "--quota", .target = &o.quota, .help = "how large it may become; 10GiB unless told",
            .value = "SIZE"},
           {.name = "--tag", .target = &o.tags, .help = "a word to find it by; may be given again", .value = "TAG"},
@@ -85,6 +91,11 @@ int create(Session& session, const CreateOptions& o) {
   NewVolume volume{.name = o.name, .data_type = {}, .storage_type = {}, .quota_bytes = {}, .tags = o.tags};
   if (o.type) volume.data_type = value_named<DataType>(*o.type, "data type");
   if (o.storage) volume.storage_type = value_named<StorageType>(*o.storage, "storage type");
+  if (o.bucket) {
+    const size_t colon = o.bucket->find(':');
+    volume.datastore = o.bucket->substr(0, colon);
+    if (colon != std::string::npos) volume.directory = o.bucket->substr(colon + 1);
+  }
   if (o.quota) volume.quota_bytes = parse_bytes(*o.quota, "a quota");
   const std::string path = api_path({"volumes"});
   if (o.message && !o.from_directory)
@@ -232,7 +243,8 @@ std::vector<Command> volume_commands() {
   return {
       make_command<CreateOptions>({.path = {"volume", "create"}, .summary = "make a volume",
                                    .example = "volary volume create wiki --type dataset --quota 50GiB --tag text\n"
-                                              "volary volume create wiki --quota 50GiB --from-dir /data/wiki"},
+                                              "volary volume create wiki --quota 50GiB --from-dir /data/wiki\n"
+                                              "volary volume create wiki --storage obs --bucket corpora:wiki"},
                                   create_fields, create),
       make_command<ListOptions>({.path = {"volume", "ls"}, .aliases = {"list"}, .summary = "list volumes",
                                  .example = "volary volume ls --type dataset --tag text -o wide"},

@@ -8,6 +8,7 @@
 #include "engine/limits.h"
 #include "job/request.h"
 #include "job/rows.h"
+#include "volume/bucket_volumes.h"
 #include "volume/ledger.h"
 #include "volume/volumes.h"
 
@@ -39,23 +40,29 @@ void attach(Transaction& transaction, const Caller& caller, const std::string& j
     const VolumeReference reference = parse_volume_reference(wanted.volume);
     const Volume volume = get_volume(transaction, caller, reference.name);
     uint64_t version = volume.head;
-    if (wanted.access == AttachAccess::ro) {
+    std::string staging;
+    const bool wants_newest = reference.version.empty() || reference.version == "head";
+    if (wanted.access == AttachAccess::ro && is_in_bucket(volume) && wants_newest) {
+      version = 0;
+      staging = stage_bucket(transaction, caller, volume, now);
+    } else if (wanted.access == AttachAccess::ro) {
       version = get_version(transaction, volume, reference.version).number;
       take_reader(transaction, volume.id, version, holder, now);
     } else {
+      refuse_in_bucket(volume, "attached for writing");
       if (!reference.version.empty() && get_version(transaction, volume, reference.version).number != volume.head)
         throw Error(Errc::invalid, "'{}' is not the newest version: only that can be attached for writing",
                     wanted.volume);
-      names_version |= !reference.version.empty() && reference.version != "head";
+      names_version |= !wants_newest;
       for (const WantedVolume& one : to_write)
         if (one.id == volume.id)
           throw Error(Errc::invalid, "volume '{}' is attached for writing twice: expected one path", volume.name);
       to_write.push_back({volume.id, volume.name, version});
     }
     transaction.run(
-        "INSERT INTO job_attachment (job, number, volume, path, access, version, lease, result) "
-        "VALUES ($1, $2, $3, $4, $5, $6, '', 0)",
-        job_id, number++, volume.id, wanted.path, wanted.access, version);
+        "INSERT INTO job_attachment (job, number, volume, path, access, version, lease, result, staging) "
+        "VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7)",
+        job_id, number++, volume.id, wanted.path, wanted.access, version, staging);
   }
   const Admission admission = take_writers(transaction, to_write, holder, request.wait_seconds, now);
   if (admission == Admission::waits && names_version)

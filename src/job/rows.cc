@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/quantity.h"
+#include "record/transfer.h"
 #include "volume/ledger.h"
 
 namespace volary {
@@ -24,6 +25,62 @@ std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::s
       "WHERE job_attachment.job = $1 ORDER BY job_attachment.number",
       job_id);
 }
+
+namespace {
+
+// An attachment whose version is being brought from a bucket, with how far that is.
+struct Staged {
+  uint64_t number = 0;
+  std::string volume_id;
+  std::string volume;
+  std::string transfer;
+  std::string state;  // "" if there is no such transfer any more.
+  uint64_t version = 0;
+  std::string error;
+};
+BOOST_DESCRIBE_STRUCT(Staged, (), (number, volume_id, volume, transfer, state, version, error))
+
+std::vector<Staged> staged_of(Transaction& transaction, const std::string& job_id) {
+  return transaction.all<Staged>(
+      "SELECT job_attachment.number, volume.id, volume.name, job_attachment.staging, COALESCE(transfer.state, ''), "
+      "COALESCE(transfer.version, 0), COALESCE(transfer.error, '') FROM job_attachment "
+      "JOIN volume ON volume.id = job_attachment.volume "
+      "LEFT JOIN transfer ON transfer.id = job_attachment.staging "
+      "WHERE job_attachment.job = $1 AND job_attachment.staging <> '' ORDER BY job_attachment.number",
+      job_id);
+}
+
+bool is_under_way(const Staged& staged) {
+  return !staged.state.empty() && !is_terminal(value_named<TransferState>(staged.state, "transfer state"));
+}
+
+// Gives the attachments the versions that were staged for them. The facts' wait says what is still missing.
+void end_staging(Database& database, const JobRow& row, Time now, JobFacts& facts) {
+  const auto staged = database.read([&](Transaction& transaction) { return staged_of(transaction, row.id); });
+  for (const Staged& one : staged) {
+    if (is_under_way(one)) {
+      facts.wait = Wait::waiting;
+      return;
+    }
+    if (one.state == name_of_value(TransferState::done)) continue;
+    facts.wait = Wait::given_up;
+    facts.wait_reason = fmt::format("volume '{}' could not be staged from its bucket by transfer {}: {}", one.volume,
+                                    one.transfer, one.error.empty() ? "it was cancelled" : one.error);
+    return;
+  }
+  if (staged.empty()) return;
+  database.write([&](Transaction& transaction) {
+    const auto job = find_job(transaction, row.id);
+    if (!job || job->state != JobState::QUEUED) return;
+    for (const Staged& one : staged) {
+      transaction.run("UPDATE job_attachment SET version = $3, staging = '' WHERE job = $1 AND number = $2", row.id,
+                      one.number, one.version);
+      take_reader(transaction, one.volume_id, one.version, {"job", row.id}, now);
+    }
+  });
+}
+
+}  // namespace
 
 Job view_of(Transaction& transaction, const JobRow& row) {
   Job job;
@@ -48,6 +105,10 @@ Job view_of(Transaction& transaction, const JobRow& row) {
   if (row.state == JobState::QUEUED)
     if (const auto waiting = find_waiting(transaction, {"job", row.id}); waiting && !waiting->reason.empty())
       job.reason = "waits: " + waiting->reason;
+  if (row.state == JobState::QUEUED)
+    for (const Staged& one : staged_of(transaction, row.id))
+      if (is_under_way(one))
+        job.reason = fmt::format("waits: transfer {} stages volume '{}' from its bucket", one.transfer, one.volume);
   job.history = transaction.all<JobEvent>("SELECT state, date, reason FROM job_event WHERE job = $1 ORDER BY number",
                                           row.id);
   return job;
@@ -65,6 +126,8 @@ JobFacts facts_of(const JobRow& row) {
 }
 
 void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts) {
+  end_staging(database, row, now, facts);
+  if (facts.wait != Wait::none) return;
   const Holder holder{"job", row.id};
   const auto waiting = database.read([&](Transaction& transaction) { return find_waiting(transaction, holder); });
   if (!waiting) return;

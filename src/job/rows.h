@@ -53,7 +53,8 @@ std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::s
 // The row as people see it.
 Job view_of(Transaction& transaction, const JobRow& row);
 JobFacts facts_of(const JobRow& row);
-// Makes a queued job the writer of the volumes it waits for, if it may be now. Fills the facts' wait.
+// Gives a queued job the versions that were staged for it, and makes it the writer of the volumes it waits for, if it
+// may be now. Fills the facts' wait.
 void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts);
 
 // Writes `next` with its event, if the job is still in `from`: false if somebody else moved it. A terminal state ends

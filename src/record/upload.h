@@ -30,6 +30,7 @@ struct Upload {
   std::string message;
   uint64_t files = 0;     // That are here whole, durably.
   uint64_t bytes = 0;     // Of them.
+  uint64_t stored = 0;    // Of a volume kept in a bucket, while it is open: files whose objects are there already.
   uint64_t reserved_bytes = 0;
   uint64_t part_bytes = 0;  // How long each part of a large file is, but its last.
   uint64_t expire_seconds = 0;  // It ends by itself when nothing came for so long.
@@ -39,7 +40,7 @@ struct Upload {
   std::string created_by;
 };
 BOOST_DESCRIBE_STRUCT(Upload, (), (id, project, volume, state, base, version, source, directory, message, files, bytes,
-                                   reserved_bytes, part_bytes, expire_seconds, created_at, touched_at, ended_at,
+                                   stored, reserved_bytes, part_bytes, expire_seconds, created_at, touched_at, ended_at,
                                    created_by))
 
 // POST /volumes/{name}/uploads

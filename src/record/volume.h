@@ -47,10 +47,12 @@ struct Volume {
   uint64_t versions = 0;        // How many there are.
   uint64_t versions_bytes = 0;  // The sum of their logical bytes; what they share is kept once.
   Retention retention;
+  std::string datastore = {};  // obs: that of the bucket which holds its objects …
+  std::string directory = {};  // … and below which of its directories; "" is all of it.
 };
 BOOST_DESCRIBE_STRUCT(Volume, (), (id, project, name, data_type, storage_type, quota_bytes, used_bytes, reserved_bytes,
                                    tags, head, checksum, files, created_at, created_by, versions, versions_bytes,
-                                   retention))
+                                   retention, datastore, directory))
 
 struct Version {
   std::string volume;
@@ -76,8 +78,10 @@ struct NewVolume {
   std::optional<StorageType> storage_type;  // fs
   std::optional<uint64_t> quota_bytes;      // 10 GiB
   std::vector<std::string> tags;
+  std::optional<std::string> datastore = {};  // obs: as of a Volume, and so the next.
+  std::optional<std::string> directory = {};
 };
-BOOST_DESCRIBE_STRUCT(NewVolume, (), (name, data_type, storage_type, quota_bytes, tags))
+BOOST_DESCRIBE_STRUCT(NewVolume, (), (name, data_type, storage_type, quota_bytes, tags, datastore, directory))
 
 // PATCH /volumes/{name}. Of the retention, what is given changes; 0 takes a bound away.
 struct VolumeChange {

@@ -2,6 +2,7 @@
 #include "view/mount_rows.h"
 
 #include "core/error.h"
+#include "volume/bucket_volumes.h"
 #include "volume/ledger.h"
 #include "volume/volumes.h"
 
@@ -44,6 +45,7 @@ MountRow add_mount(Transaction& transaction, const Caller& caller, const std::st
     version = get_version(transaction, volume, reference.version).number;
     take_reader(transaction, volume.id, version, {"mount", id}, now);
   } else {
+    refuse_in_bucket(volume, "mounted for writing");
     if (!reference.version.empty() && get_version(transaction, volume, reference.version).number != volume.head)
       throw Error(Errc::invalid, "'{}' is not the newest version: only that can be mounted for writing", wanted.volume);
     take_writer(transaction, volume.id, volume.name, version, {"mount", id}, now);

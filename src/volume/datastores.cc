@@ -176,6 +176,11 @@ void Datastores::remove(const Caller& caller, const std::string& name) {
         caller.project, name);
     if (transfer)
       throw Error(Errc::conflict, "datastore '{}' is in use by transfer {}: expected none under way", name, *transfer);
+    const auto volume = transaction.find<std::string>(
+        "SELECT name FROM volume WHERE project = $1 AND datastore = $2 ORDER BY name LIMIT 1", caller.project, name);
+    if (volume)
+      throw Error(Errc::conflict, "datastore '{}' holds the objects of volume '{}': expected no volume kept in it",
+                  name, *volume);
     transaction.run("DELETE FROM seen_object WHERE datastore = $1", store.id);
     transaction.run("DELETE FROM datastore WHERE id = $1", store.id);
   });

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/random.h"
+#include "volume/bucket_volumes.h"
 #include "volume/ledger.h"
 #include "volume/volumes.h"
 
@@ -33,7 +34,6 @@ Volume Volumes::clone(const Caller& caller, const std::string& name, const Calle
     NewVolume wanted;
     wanted.name = request.name;
     wanted.data_type = source.data_type;
-    wanted.storage_type = source.storage_type;
     wanted.quota_bytes = request.quota_bytes.value_or(source.quota_bytes);
     wanted.tags = source.tags;
     create_volume(transaction, target, wanted, now);
@@ -51,6 +51,7 @@ Volume Volumes::clone(const Caller& caller, const std::string& name, const Calle
 Version Volumes::restore(const Caller& caller, const std::string& name, const NewRestore& request) {
   return database_.write([&](Transaction& transaction) {
     const Volume volume = get_volume(transaction, caller, name);
+    refuse_in_bucket(volume, "restored");
     const Version old = get_version(transaction, volume, request.version);
     if (old.tree == get_version(transaction, volume, "").tree)
       throw Error(Errc::invalid,

@@ -17,6 +17,7 @@
 #include "sync/staging.h"
 #include "sync/trash.h"
 #include "sync/upload_notes.h"
+#include "volume/bucket_volumes.h"
 #include "volume/ledger.h"
 #include "volume/planned.h"
 #include "volume/transfer_rows.h"
@@ -222,7 +223,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Digest base = volume.head == 0 ? empty_tree().tree : Digest::parse(version.tree);
   const Comparison wanted{transfer.kind, datastore, version, base,
                           TreePath::parse_directory(transfer.source_directory), into, transfer.strategy,
-                          Filter(transfer.include, transfer.exclude)};
+                          Filter(transfer.include, transfer.exclude), is_in_bucket(volume)};
   const Planned sides = planned(transfer, wanted, *remote, live);
   const Plan& plan = sides.plan;
   const std::vector<Listed>& source = sides.source;

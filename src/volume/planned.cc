@@ -76,6 +76,7 @@ void check_agreed(const Planned& planned, const Comparison& wanted, const Transf
                 first.path, first.reason, conflicts == 1 ? "" : fmt::format("; nor can {} more", conflicts - 1),
                 conflicts == 1 ? "it" : "them");
   }
+  if (wanted.may_be_empty) return;
   if (planned.source.empty() && wanted.kind == TransferKind::import)
     throw Error(Errc::not_found, "there is nothing below '{}' in {}{}: expected at least one object",
                 wanted.source.text(), remote, wanted.filter.takes_all() ? "" : " that the filters take");

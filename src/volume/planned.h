@@ -25,6 +25,7 @@ struct Comparison {
   TreePath target;
   Strategy strategy{};
   Filter filter{};
+  bool may_be_empty = false;  // Whether a source without files is an order to delete what the target has of it.
 };
 
 struct Planned {

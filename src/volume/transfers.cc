@@ -11,6 +11,7 @@
 #include "core/tree_path.h"
 #include "sync/filter.h"
 #include "sync/staging.h"
+#include "volume/bucket_volumes.h"
 #include "volume/ledger.h"
 #include "volume/transfer_rows.h"
 
@@ -81,7 +82,41 @@ bool begin(Transaction& transaction, const std::string& id, Time now) {
   return true;
 }
 
+// An attachment waits for its staging, and a staging for the volume's writer.
+constexpr uint64_t staging_wait_seconds = 28 * 86400;
+
 }  // namespace
+
+std::string stage_bucket(Transaction& transaction, const Caller& caller, const Volume& volume, Time now) {
+  const auto queued = transaction.find<std::string>(
+      "SELECT id FROM transfer WHERE volume = $1 AND kind = 'import' AND state = 'queued' AND cancel_requested = 0 "
+      "ORDER BY created_at, id LIMIT 1",
+      volume.id);
+  if (queued) return *queued;
+  const std::string id = new_id("xfer");
+  take_writers(transaction, {{volume.id, volume.name, volume.head}}, {"transfer", id}, staging_wait_seconds, now);
+  NewTransfer asked;
+  asked.confirmed = true;
+  asked.skip_conflicts = true;
+  insert_transfer(transaction, caller, id,
+                  {TransferKind::import, volume.id, volume.head, volume.datastore, volume.directory, "",
+                   Strategy::mirror, "staged from " + bucket_place(volume), asked},
+                  now);
+  return id;
+}
+
+Transfer Transfers::stage(const Caller& caller, const std::string& volume_name) {
+  const std::string id = database_.write([&](Transaction& transaction) {
+    const Volume volume = get_volume(transaction, caller, volume_name);
+    if (!is_in_bucket(volume))
+      throw Error(Errc::invalid, "volume '{}' is of storage type 'fs': only what is kept in a bucket is staged",
+                  volume_name);
+    return stage_bucket(transaction, caller, volume, clock_.now());
+  });
+  fault::point("transfer.accepted");
+  wake();
+  return get(caller, id);
+}
 
 Transfer Transfers::create(const Caller& caller, TransferKind kind, const std::string& volume_name,
                            const NewTransfer& request) {
@@ -109,6 +144,7 @@ Transfer Transfers::accept(const Caller& caller, TransferKind kind, const std::s
     const Holder holder{"transfer", id};
     uint64_t number = volume.head;
     if (kind == TransferKind::import) {
+      refuse_in_bucket(volume, "imported into");
       take_writers(transaction, {{volume.id, volume.name, volume.head}}, holder, request.wait_seconds, now);
     } else {
       number = get_version(transaction, volume, request.version.value_or("")).number;
@@ -140,6 +176,7 @@ Transfer Transfers::create_snapshot(const Caller& caller, const std::string& vol
     const Time now = clock_.now();
     if (request.new_volume) create_volume(transaction, caller, *request.new_volume, now);
     const Volume volume = get_volume(transaction, caller, volume_name);
+    refuse_in_bucket(volume, "filled by a snapshot");
     take_writers(transaction, {{volume.id, volume.name, volume.head}}, {"transfer", id}, request.wait_seconds, now);
     insert_transfer(transaction, caller, id,
                     {TransferKind::snapshot, volume.id, volume.head, "", path.native(), "", Strategy::mirror,

@@ -70,6 +70,9 @@ class Transfers {
   Transfer create_snapshot(const Caller& caller, const std::string& volume, const NewSnapshot& request,
                            std::optional<uint32_t> peer_uid);
 
+  // Brings what the bucket of an obs volume holds now into the store, as its next version; what it gives is an import.
+  Transfer stage(const Caller& caller, const std::string& volume);
+
   std::vector<Transfer> list(const Caller& caller, const TransferQuery& query = {});  // Newest first.
   Transfer get(const Caller& caller, const std::string& id);  // With the counts of this moment.
   // The files that were not copied for reasons of their own, from the `first`, from 0.

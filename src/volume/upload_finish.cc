@@ -77,6 +77,7 @@ Upload Uploads::finish(const Caller& caller, const std::string& id, const Upload
   const auto commit = store_.begin_commit();
   const TreeSummary made = during(fmt::format("making the next version of volume '{}'", upload.volume),
                                   [&] { return make_tree(*commit, upload, files); });
+  if (upload.is_in_bucket() && !put_objects(caller, upload, files)) return get(caller, id);
   commit->publish();
   fault::point("upload.published");
   database_.write([&](Transaction& transaction) {

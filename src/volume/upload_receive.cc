@@ -60,6 +60,16 @@ std::vector<Incoming> read_entries(std::string_view text, const TreePath& direct
   return files;
 }
 
+// A bucket has bytes under names, and nothing else.
+void make_objects(std::vector<Incoming>& files, const UploadRow& upload) {
+  for (Incoming& file : files) {
+    if (kind_of(file.head) != UploadKind::file)
+      throw Error(Errc::invalid, "'{}' is a {}, and volume '{}' is kept in a bucket: expected files", file.path.text(),
+                  name_of_value(kind_of(file.head)), upload.volume);
+    file.head.executable = false;
+  }
+}
+
 // Throws `corrupt` if the client said another digest.
 void check_digest(const std::string& path, const std::optional<std::string>& wanted, const Digest& found) {
   if (!wanted || fault::planted("upload.any_digest")) return;
@@ -100,7 +110,8 @@ uint64_t Uploads::replaced_bytes(Live& live, const UploadRow& upload, const Tree
 
 UploadReceipt Uploads::receive(const Caller& caller, const std::string& id, std::string_view entries) {
   const UploadRow upload = open_row(caller, id);
-  const auto files = read_entries(entries, TreePath::parse_directory(upload.directory));
+  auto files = read_entries(entries, TreePath::parse_directory(upload.directory));
+  if (upload.is_in_bucket()) make_objects(files, upload);
   const auto live = live_of(id);
   const std::shared_lock coming(live->ending);
   std::vector<UploadFileRow> rows;
@@ -211,7 +222,7 @@ UploadFile Uploads::complete(const Caller& caller, const std::string& id, const 
     const uint64_t staged = std::exchange(file->staged, 0);
     file->size = request.size;
     file->digest = digest->hex();
-    file->executable = request.executable;
+    file->executable = request.executable && !upload.is_in_bucket();
     file->complete = true;
     database_.write([&](Transaction& transaction) {
       UploadChange change;

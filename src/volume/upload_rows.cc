@@ -38,7 +38,7 @@ void put_upload_file(Transaction& transaction, const std::string& id, const Uplo
       "replaced_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (upload, path) DO UPDATE SET "
       "kind = excluded.kind, size = excluded.size, executable = excluded.executable, digest = excluded.digest, "
       "target = excluded.target, complete = excluded.complete, staged = excluded.staged, "
-      "replaced_bytes = excluded.replaced_bytes",
+      "replaced_bytes = excluded.replaced_bytes, stored = 0",
       id, file.path, file.kind, file.size, file.executable, file.digest, file.target, file.complete, file.staged,
       file.replaced_bytes);
 }

@@ -10,6 +10,7 @@
 #include "core/synced.h"
 #include "db/database.h"
 #include "record/upload.h"
+#include "record/volume.h"
 #include "store/store.h"
 
 namespace volary {
@@ -29,9 +30,14 @@ struct UploadRow {
   uint64_t reserved_bytes = 0;
   Time touched_at;
   std::string created_by;
+  StorageType storage_type{};    // Of the volume, and so the next two.
+  std::string datastore;
+  std::string bucket_directory;
+  bool is_in_bucket() const { return storage_type == StorageType::obs; }
 };
 BOOST_DESCRIBE_STRUCT(UploadRow, (), (id, project, volume_id, volume, state, base, base_tree, directory, message,
-                                      growth, reserved_bytes, touched_at, created_by))
+                                      growth, reserved_bytes, touched_at, created_by, storage_type, datastore,
+                                      bucket_directory))
 
 struct UploadFileRow {
   std::string path;
@@ -43,12 +49,13 @@ struct UploadFileRow {
   bool complete = false;
   uint64_t staged = 0;
   uint64_t replaced_bytes = 0;
+  bool stored = false;
 };
 BOOST_DESCRIBE_STRUCT(UploadFileRow, (), (path, kind, size, executable, digest, target, complete, staged,
-                                          replaced_bytes))
+                                          replaced_bytes, stored))
 
 constexpr std::string_view select_upload_file =
-    "SELECT path, kind, size, executable, digest, target, complete, staged, replaced_bytes FROM upload_file ";
+    "SELECT path, kind, size, executable, digest, target, complete, staged, replaced_bytes, stored FROM upload_file ";
 
 // Throws `not_found` unless it is one of the project.
 UploadRow get_upload_row(Transaction& transaction, const std::string& project, const std::string& id);

@@ -19,7 +19,9 @@ constexpr size_t text_bytes_max = 4096;
 
 const std::string select_upload =
     "SELECT upload.id, upload.project, volume.name, upload.state, upload.base, upload.version, upload.source, "
-    "upload.directory, upload.message, upload.files, upload.bytes, upload.reserved_bytes, " +
+    "upload.directory, upload.message, upload.files, upload.bytes, "
+    "(SELECT COUNT(*) FROM upload_file WHERE upload_file.upload = upload.id AND upload_file.stored = 1), "
+    "upload.reserved_bytes, " +
     std::to_string(staged_part_bytes) +
     ", upload.expire_seconds, upload.created_at, upload.touched_at, upload.ended_at, upload.created_by "
     "FROM upload JOIN volume ON volume.id = upload.volume ";
@@ -27,7 +29,8 @@ const std::string select_upload =
 constexpr std::string_view select_upload_row =
     "SELECT upload.id, upload.project, upload.volume, volume.name, upload.state, upload.base, "
     "COALESCE(version.tree, ''), upload.directory, upload.message, upload.growth, upload.reserved_bytes, "
-    "upload.touched_at, upload.created_by FROM upload JOIN volume ON volume.id = upload.volume "
+    "upload.touched_at, upload.created_by, volume.storage_type, volume.datastore, volume.directory "
+    "FROM upload JOIN volume ON volume.id = upload.volume "
     "LEFT JOIN version ON version.volume = upload.volume AND version.number = upload.base ";
 
 void check_text(const std::string& text, std::string_view what) {

@@ -7,12 +7,14 @@
 // nothing.
 //
 //   uploads.cc         beginning, looking, ending           upload_receive.cc  what comes in
-//   upload_finish.cc   the version                          upload_rows.h      the statements they share
+//   upload_finish.cc   the version                          upload_store.cc    objects, of volumes kept in buckets
+//   upload_rows.h      the statements they share
 //
 // While it is open an upload holds the volume's writer's lease and what it has reserved of the quota; it ends by itself
 // when nothing has come for a while. Every function may be called from any thread.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <shared_mutex>
@@ -27,6 +29,7 @@
 #include "record/upload.h"
 #include "store/staged_file.h"
 #include "store/store.h"
+#include "volume/datastores.h"
 #include "volume/volumes.h"
 
 namespace volary {
@@ -37,10 +40,13 @@ struct UploadFileRow;
 
 class Uploads {
  public:
-  Uploads(Database& database, Store& store, Clock& clock) : database_(database), store_(store), clock_(clock) {}
+  Uploads(Database& database, Store& store, Datastores& datastores, Clock& clock)
+      : database_(database), store_(store), datastores_(datastores), clock_(clock) {}
 
   // Removes what ended uploads have left in the staging directory.
   void start();
+  // Breaks off what is being put into buckets; such requests throw `unavailable`.
+  void stop() { stopping_ = true; }
 
   // Throws `conflict` naming who writes the volume now, `exhausted` where it will not fit, `invalid`.
   Upload create(const Caller& caller, const std::string& volume, const NewUpload& request);
@@ -63,7 +69,8 @@ class Uploads {
   // Forgets a file that has come. Absent is success.
   void forget(const Caller& caller, const std::string& id, const std::string& path);
 
-  // Makes the version. Again: the same answer. Throws `conflict` while files are incomplete.
+  // Makes the version. Again: the same answer. Throws `conflict` while files are incomplete. Of a volume that is kept
+  // in a bucket the files are put there first; it may answer in between, still open, and is to be called again.
   Upload finish(const Caller& caller, const std::string& id, const UploadFinish& request);
   // Ends it, and nothing of it is left. Again: the same. Throws `conflict` for a finished one.
   Upload abort(const Caller& caller, const std::string& id);
@@ -88,12 +95,15 @@ class Uploads {
   uint64_t begin_part(Live& live, const UploadRow& upload, const TreePath& path, uint64_t end, bool is_known);
   void forget(Live& live, const UploadRow& upload, const UploadFileRow& file);
   TreeSummary make_tree(Commit& commit, const UploadRow& upload, const std::vector<UploadFileRow>& files);
+  bool put_objects(const Caller& caller, const UploadRow& upload, const std::vector<UploadFileRow>& files);
   void end(Live& live, const UploadRow& upload, UploadState state);
   std::vector<ReceivedRange> received_of(const std::string& id, uint64_t number);
 
   Database& database_;
   Store& store_;
+  Datastores& datastores_;
   Clock& clock_;
+  std::atomic<bool> stopping_{false};
   Synced<std::map<std::string, std::shared_ptr<Live>>> live_;  // Shared by the requests that work on one.
 };
 

@@ -40,11 +40,15 @@ class an_upload : public testing::Test {
     store = open_store(root / "store");
     database = open_database("sqlite://" + (root / "db").native());
     volumes = std::make_unique<Volumes>(*database, *store, clock);
-    uploads = std::make_unique<Uploads>(*database, *store, clock);
+    secrets = std::make_unique<Secrets>(*database, root / "secret.key");
+    datastores = std::make_unique<Datastores>(*database, *secrets, *http, clock);
+    uploads = std::make_unique<Uploads>(*database, *store, *datastores, clock);
     uploads->start();
   }
   void close() {
     uploads.reset();
+    datastores.reset();
+    secrets.reset();
     volumes.reset();
     database.reset();
     store.reset();
@@ -89,6 +93,9 @@ class an_upload : public testing::Test {
   std::unique_ptr<Store> store;
   std::unique_ptr<Database> database;
   std::unique_ptr<Volumes> volumes;
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  std::unique_ptr<Secrets> secrets;
+  std::unique_ptr<Datastores> datastores;
   std::unique_ptr<Uploads> uploads;
 };
 
@@ -305,6 +312,39 @@ TEST_F(an_upload, reads_its_entries_strictly) {
             "invalid: 1 bytes at 5 are no part of 'a': expected 1 to 8388608 bytes at a multiple of that");
   EXPECT_EQ(refusal([&] { uploads->receive_part(alice, id, "a", 0, 3, "xx"); }),
             "invalid: 2 bytes at 0 are no part of 'a', which has 3 bytes: expected 3");
+}
+
+TEST_F(an_upload, into_a_bucket_puts_each_object_under_its_name_before_the_version) {
+  make_directories(root / "bucket" / "wiki");
+  NewDatastore bucket;
+  bucket.name = "bucket";
+  bucket.kind = DatastoreKind::directory;
+  bucket.path = (root / "bucket").native();
+  datastores->create(alice, bucket);
+  NewVolume kept{"kept", {}, StorageType::obs, 1 << 20, {}};
+  EXPECT_EQ(refusal([&] { volumes->create(alice, kept); }),
+            "invalid: a volume of storage type 'obs' is kept in a bucket: expected the datastore that has it");
+  kept.datastore = "bucket";
+  kept.directory = "wiki";
+  volumes->create(alice, kept);
+  EXPECT_EQ(refusal([&] { datastores->remove(alice, "bucket"); }),
+            "conflict: datastore 'bucket' holds the objects of volume 'kept': expected no volume kept in it");
+  const std::string id = uploads->create(alice, "kept", {}).id;
+  uploads->receive(alice, id, entry("a", "alpha") + entry("b/c", "see"));
+  EXPECT_EQ(refusal([&] { uploads->receive(alice, id, "{\"path\": \"d\", \"kind\": \"directory\"}\n"); }),
+            "invalid: 'd' is a directory, and volume 'kept' is kept in a bucket: expected files");
+  EXPECT_FALSE(is_present(root / "bucket" / "wiki" / "a")) << "nothing is there before the end";
+  EXPECT_EQ(uploads->finish(alice, id, {}).version, 1u);
+  EXPECT_EQ(read_file(root / "bucket" / "wiki" / "a"), "alpha");
+  EXPECT_EQ(read_file(root / "bucket" / "wiki" / "b" / "c"), "see");
+  uploads->stop();
+  const std::string another = uploads->create(alice, "kept", {}).id;
+  uploads->receive(alice, another, entry("a", "ALPHA"));
+  EXPECT_EQ(refusal([&] { uploads->finish(alice, another, {}); }),
+            "unavailable: the server ends; 'a' is not in the bucket yet");
+  restart();
+  EXPECT_EQ(uploads->finish(alice, another, {}).version, 2u);
+  EXPECT_EQ(read_file(root / "bucket" / "wiki" / "a"), "ALPHA");
 }
 
 TEST_F(an_upload, of_another_project_is_not_found) {

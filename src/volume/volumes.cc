@@ -8,6 +8,7 @@
 #include "core/quantity.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "volume/bucket_volumes.h"
 #include "volume/version_rows.h"
 
 namespace volary {
@@ -22,7 +23,8 @@ constexpr std::string_view select_volume =
     "volume.used_bytes, volume.reserved_bytes, volume.tags, volume.head, COALESCE(version.checksum, ''), "
     "COALESCE(version.files, 0), volume.created_at, volume.created_by, "
     "(SELECT COUNT(*) FROM version AS each WHERE each.volume = volume.id), "
-    "(SELECT COALESCE(SUM(bytes), 0) FROM version AS each WHERE each.volume = volume.id), volume.retention "
+    "(SELECT COALESCE(SUM(bytes), 0) FROM version AS each WHERE each.volume = volume.id), volume.retention, "
+    "volume.datastore, volume.directory "
     "FROM volume LEFT JOIN version ON version.volume = volume.id AND version.number = volume.head ";
 
 void check_tags(const std::vector<std::string>& tags) {
@@ -96,18 +98,18 @@ std::string create_volume(Transaction& transaction, const Caller& caller, const 
   const uint64_t quota = request.quota_bytes.value_or(quota_bytes_default);
   if (quota == 0 || quota > INT64_MAX)
     throw Error(Errc::invalid, "a quota of {} bytes cannot be: expected at least 1", quota);
-  if (request.storage_type.value_or(StorageType::fs) == StorageType::obs)
-    throw Error(Errc::invalid, "storage type 'obs' is not offered by this server: expected 'fs'");
   if (transaction.find<std::string>("SELECT id FROM volume WHERE project = $1 AND name = $2", caller.project,
                                     name.text()))
     throw Error(Errc::exists, "volume '{}' exists already in this project", name.text());
+  const BucketDirectory place = directory_of_new(transaction, caller, request);
   const std::string id = new_id("vol");
   transaction.run(
       "INSERT INTO volume (id, tenant, project, name, data_type, storage_type, quota_bytes, used_bytes, "
-      "reserved_bytes, tags, head, writer_epoch, created_at, created_by) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, 0, 0, $9, $10)",
-      id, caller.tenant, caller.project, name.text(), request.data_type.value_or(DataType::other), StorageType::fs,
-      quota, request.tags, now, caller.name);
+      "reserved_bytes, tags, head, writer_epoch, created_at, created_by, datastore, directory) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, 0, 0, $9, $10, $11, $12)",
+      id, caller.tenant, caller.project, name.text(), request.data_type.value_or(DataType::other),
+      request.storage_type.value_or(StorageType::fs), quota, request.tags, now, caller.name, place.datastore,
+      place.directory.text());
   return id;
 }
 

@@ -89,3 +89,8 @@ CREATE TABLE upload_file (
 );
 
 -- == Volumes kept in buckets (storage type obs)
+
+ALTER TABLE volume ADD COLUMN datastore TEXT NOT NULL DEFAULT '';        -- Name of the one that has its bucket.
+ALTER TABLE volume ADD COLUMN directory TEXT NOT NULL DEFAULT '';        -- Below which its objects are; "" is all.
+ALTER TABLE job_attachment ADD COLUMN staging TEXT NOT NULL DEFAULT '';  -- The transfer that makes its version.
+ALTER TABLE upload_file ADD COLUMN stored BIGINT NOT NULL DEFAULT 0;     -- Whether its object is in the bucket.
