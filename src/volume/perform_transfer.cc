@@ -70,6 +70,18 @@ std::vector<TreeChange> kept_in_trash(const Store& store, const Digest& tree, co
   return changes;
 }
 
+// Of the volume's directory `into`, and of its trash.
+std::vector<TreeChange> all_changes(const Store& store, const Digest& base, const Planned& sides,
+                                    const std::vector<Fetched>& fetched, const TreePath& into,
+                                    const Transfer& transfer) {
+  auto changes = changes_of(sides.plan, sides.source, sides.target, fetched, into);
+  if (transfer.trash.empty()) return changes;
+  const TreePath trash = TreePath::parse(transfer.trash) / TreePath::parse(transfer.id);
+  for (TreeChange& change : kept_in_trash(store, base, sides.plan, sides.target, fetched, into, trash))
+    changes.push_back(std::move(change));
+  return changes;
+}
+
 // Of a transfer whose other files arrived.
 Error summary_of(const std::vector<TransferFailure>& failures, const Plan& plan) {
   const std::string& reason = failures.front().reason;
@@ -243,12 +255,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   }
   std::optional<TreeSummary> made;
   if (!plan.changes_nothing()) {
-    auto changes = changes_of(plan, source, sides.target, fetched, into);
-    if (!transfer.trash.empty()) {
-      const TreePath trash = TreePath::parse(transfer.trash) / TreePath::parse(transfer.id);
-      for (TreeChange& change : kept_in_trash(store_, base, plan, sides.target, fetched, into, trash))
-        changes.push_back(std::move(change));
-    }
+    const auto changes = all_changes(store_, base, sides, fetched, into, transfer);
     made = apply_changes(store_, *commit, base, changes);
     if (!fault::planted("import.row_first")) commit->publish();
   }
