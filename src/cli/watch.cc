@@ -124,7 +124,6 @@ int transfer_result(Session& session, const Transfer& transfer) {
                         counts.skipped, counts.deleted);
   if (transfer.started_at && transfer.ended_at)
     line += ", in " + seconds_text((transfer.ended_at->micros - transfer.started_at->micros + 500'000) / 1'000'000);
-  if (!transfer.verified.empty()) line += "; verified: " + transfer.verified;
   session.note(line);
   if (!transfer.verified.empty()) session.note("verified: " + transfer.verified);
   for (const std::string& path : transfer.left_out)
