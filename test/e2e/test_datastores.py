@@ -29,12 +29,12 @@ def git(tmp_path):
 
 
 def content(volary, volume: str, path: str) -> bytes:
-    return subprocess.run([str(volary.program), "volume", "cat", f"{volume}:{path}"], env=volary.env, check=True,
+    return subprocess.run([str(volary.program), "volume", "cat", f"{volume}:/{path}"], env=volary.env, check=True,
                           capture_output=True).stdout
 
 
 def files(volary, volume: str) -> list[str]:
-    return volary("volume", "files", volume).split("\n")[:-1]
+    return [file["path"] for file in volary.json("volume", "files", volume) if file["kind"] == "file"]
 
 
 def checked(volary, name: str, *words) -> dict[str, str]:

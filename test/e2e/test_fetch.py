@@ -55,7 +55,8 @@ def test_a_file_of_a_web_server_is_fetched_whole(fetch, nginx, volary):
     assert "is another file" in fetch(url, "-c", "sha256:" + "0" * 64, code=5)
     fetch(url, "--force")
     assert fetch.files()["a b.bin"] == BIG[:-1]
-    assert volary.run("fetch", url, "-o", "-", "--allow-private", cwd=fetch.directory).returncode == 0
+    assert subprocess.run([str(volary.program), "fetch", url, "-o", "-", "--allow-private"], env=volary.env, check=True,
+                          capture_output=True).stdout == BIG[:-1]
     assert not volary.server_pids()  # It needs no server.
 
 
