@@ -31,8 +31,8 @@ int stage(Session& session, const StageOptions& o) {
 std::vector<Command> stage_commands() {
   return {make_command<StageOptions>(
       {.path = {"volume", "stage"}, .summary = "make what a volume's bucket holds now its next version",
-       .example = "volary volume create wiki --storage obs --bucket corpora:wiki\n"
-                  "volary volume stage wiki",
+       .example = "volary volume stage wiki\n"
+                  "volary volume stage wiki --detach",
        .more = "The files of a volume of storage type obs are objects in a bucket, which other tools may change at any "
                "time. A version is what the bucket held at a moment; objects that have not changed are not fetched "
                "again, and without a change no version is made. Jobs that attach the volume without naming a version "
