@@ -271,7 +271,8 @@ std::vector<Command> move_commands() {
                                             "volary volume export wiki --to corpora:wiki --plan wiki.plan.json\n"
                                             "volary volume export --apply wiki.plan.json",
                                  .more = "Ctrl-C ends the watching, not the export. A mirror that would delete more "
-                                         "than half of what is there asks first."},
+                                         "than half of what is there asks first.\n"
+                                         "What arrived is held against what was sent; the last line says how."},
                                 export_fields, export_),
   };
 }

@@ -77,10 +77,12 @@ RemoteObject put_one(SwiftConnection& connection, Retries& retries, const std::s
   SwiftCall call{.method = "PUT", .container = container, .key = key,
                  .headers = {{"content-type", "application/octet-stream"}}};
   HttpResponse response;
+  std::string expected;
   if (size <= buffered_bytes_max) {
     call.body.resize(size);
     read_exactly(source, call.body, key);
-    call.headers.emplace_back("etag", md5_of(call.body));
+    expected = md5_of(call.body);
+    call.headers.emplace_back("etag", expected);
     // Of an empty object the source gave nothing, so the caller can repeat it.
     if (size == 0) response = connection.send(call);
     else retries.run([&] { response = connection.send(call); });
@@ -89,7 +91,7 @@ RemoteObject put_one(SwiftConnection& connection, Retries& retries, const std::s
     call.source = &hashed;
     call.source_bytes = size;
     response = connection.send(call);
-    const std::string expected = hashed.digest();
+    expected = hashed.digest();
     const std::string found = bare_etag(response.header("etag").value_or(""));
     if (found != expected) {
       connection.send({.method = "DELETE", .container = container, .key = key});
@@ -99,6 +101,7 @@ RemoteObject put_one(SwiftConnection& connection, Retries& retries, const std::s
   }
   RemoteObject object = swift_object_of(key, response);
   object.size = size;
+  object.proof = object.etag == expected ? Proof::etag : Proof::differs;
   return object;
 }
 
@@ -148,8 +151,9 @@ class SegmentedUpload {
       segments_.push_back({"/" + segments + "/" + name, "", std::min(step, size - at)});
       fault::point("remote.before_part");
       during(fmt::format("sending segment {} of '{}'", segments_.size(), printable(key_)), [&] {
-        segments_.back().etag =
-            put_one(connection_, retries_, segments, name, source, segments_.back().size).etag;
+        const RemoteObject sent = put_one(connection_, retries_, segments, name, source, segments_.back().size);
+        segments_.back().etag = sent.etag;
+        if (sent.proof != Proof::etag) proof_ = Proof::none;
       });
     }
     fault::point("remote.before_complete");
@@ -170,6 +174,7 @@ class SegmentedUpload {
     is_complete_ = true;
     RemoteObject object = swift_object_of(key_, response);
     object.size = size;
+    object.proof = proof_;
     return object;
   }
   SwiftConnection& connection_;
@@ -178,6 +183,7 @@ class SegmentedUpload {
   const std::string& key_;
   std::vector<Segment> segments_;
   std::vector<std::string> names_;  // Of the segments, in their container.
+  Proof proof_ = Proof::etag;       // Of the whole: Swift holds the manifest against the segments' etags.
   bool is_complete_ = false;
 };
 

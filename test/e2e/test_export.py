@@ -251,6 +251,7 @@ def test_an_export_that_is_cancelled_after_a_crash_leaves_no_parts(volary, tmp_p
 
 @pytest.fixture
 def liar(volary, tmp_path):
+    volary.env["VOLARY_PLANTED"] = os.environ.get("VOLARY_PLANTED", "")  # test/fault/test_planted.py plants some.
     server = lying.LyingS3(page=1000)
     server.buckets["b"] = {}
     files = {f"d/f{i:02}": f"file {i}\n".encode() * 50 for i in range(40)}
@@ -331,3 +332,18 @@ def test_wrong_credentials_end_it_at_once(volary, liar):
         code, message = volary.refuses("volume", "export", "corpus", "--to", "liar:out")
     assert code == 3 and "InvalidAccessKeyId" in message and "did not arrive" not in message
     assert fault.fired < 40
+
+
+# --- Other kinds of datastores
+
+def test_what_is_exported_into_a_directory_is_read_back(volary, tmp_path):
+    files = {name: name.encode() * 100 for name in ["a", "d/b", "ü/名前"]} | {"large": os.urandom(9 * MIB)}
+    fill(volary, tmp_path, files)
+    (tmp_path / "target").mkdir()
+    volary("datastore", "add", "directory", "there", tmp_path / "target")
+    result = volary.run("volume", "export", "corpus", "--to", "there:out")
+    assert result.returncode == 0 and "verified: all 4 by size, 4 of them read back" in result.stderr
+    assert read_directory(tmp_path / "target" / "out") == files
+    export = ended_export(volary)
+    assert export["verified"] == "all 4 by size, 4 of them read back"
+    assert volary.json("transfer", "get", export["id"])["verified"] == export["verified"]
