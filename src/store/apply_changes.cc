@@ -26,7 +26,7 @@ class Application {
  public:
   using Changes = std::span<const TreeChange*>;
 
-  explicit Application(Commit& commit) : commit_(commit) {}
+  Application(Commit& commit, Emptied emptied) : commit_(commit), emptied_(emptied) {}
 
   // What stands at the first `depth` bytes of the changes' paths afterwards, where `current` stood before.
   std::optional<TreeEntry> apply(Changes changes, size_t depth, std::optional<TreeEntry> current) {
@@ -47,7 +47,9 @@ class Application {
     if (addition == below.end() && !is_directory) return current;  // Removes what is not there.
     if (current && !is_directory) refuse(**addition, depth, *current);
     const Tree before = current ? commit_.read_tree(current->digest) : Tree{};
-    return directory_entry({}, commit_.add_tree(merge(before, below, depth == 0 ? 0 : depth + 1)));
+    const Tree after = merge(before, below, depth == 0 ? 0 : depth + 1);
+    if (emptied_ == Emptied::go && depth > 0 && after.entries.empty() && !before.entries.empty()) return std::nullopt;
+    return directory_entry({}, commit_.add_tree(after));
   }
 
  private:
@@ -88,6 +90,7 @@ class Application {
   }
 
   Commit& commit_;
+  const Emptied emptied_;
 };
 
 void check(const TreeChange& change) {
@@ -101,7 +104,8 @@ void check(const TreeChange& change) {
 
 }  // namespace
 
-TreeSummary apply_changes(const Store&, Commit& commit, const Digest& base, std::vector<TreeChange> changes) {
+TreeSummary apply_changes(const Store&, Commit& commit, const Digest& base, std::vector<TreeChange> changes,
+                          Emptied emptied) {
   std::vector<const TreeChange*> sorted;
   sorted.reserve(changes.size());
   for (const TreeChange& change : changes) {
@@ -112,7 +116,7 @@ TreeSummary apply_changes(const Store&, Commit& commit, const Digest& base, std:
     return a->path == b->path ? a < b : stands_before(a->path.text(), b->path.text());
   });
   const TreeEntry root = directory_entry({}, summary_of(commit.read_tree(base)));
-  const auto result = Application(commit).apply(sorted, 0, root);
+  const auto result = Application(commit, emptied).apply(sorted, 0, root);
   if (!result) return empty_tree();
   return {.tree = result->digest, .checksum = result->checksum, .files = result->files, .bytes = result->size};
 }

@@ -170,10 +170,14 @@ void walk(const Store& store, const Digest& tree, const VisitEntry& visit);
 // The entry at `path`, or nothing. The root has none.
 std::optional<TreeEntry> find_entry(const Store& store, const Digest& tree, const TreePath& path);
 
+// What becomes of directories that lose their last entry by a change below them.
+enum class Emptied { stay, go };
+
 // `base` with `changes` made, later ones winning. Reads and writes only the trees on the way to a change, so the cost
-// follows the change. Directories that lose their last entry stay; missing parents are made. Throws `invalid` if a
-// path would need to be both a file and a directory ("'a' is a file and cannot hold 'a/b'").
-TreeSummary apply_changes(const Store& store, Commit& commit, const Digest& base, std::vector<TreeChange> changes);
+// follows the change. Missing parents are made. Throws `invalid` if a path would need to be both a file and a directory
+// ("'a' is a file and cannot hold 'a/b'").
+TreeSummary apply_changes(const Store& store, Commit& commit, const Digest& base, std::vector<TreeChange> changes,
+                          Emptied emptied = Emptied::stay);
 
 // Reads every byte below `tree` from the disk and compares, on `threads` threads, and more while these wait for the
 // disk. Damage is sorted by path.

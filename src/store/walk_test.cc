@@ -102,6 +102,20 @@ TEST(ApplyChanges, keeps_a_directory_that_loses_its_last_entry) {
   EXPECT_THAT(sample.changed(base, {removed("a/b")}), ElementsAre("a", "d"));
 }
 
+TEST(ApplyChanges, lets_directories_go_that_it_empties_if_asked_but_no_others) {
+  Sample sample;
+  const Digest base = sample.tree_of({"a/b/c", "d/e", "d/f"});
+  const auto left_by = [&](std::vector<TreeChange> changes) {
+    const TreeSummary after = apply_changes(*sample.store, *sample.commit, base, std::move(changes), Emptied::go);
+    return sample.paths_of(after.tree);
+  };
+  EXPECT_THAT(left_by({removed("a/b/c"), removed("d/e")}), ElementsAre("d", "d/f"));
+  EXPECT_THAT(left_by({removed("a/b/c"), set_to("a/x", content("1"))}), ElementsAre("a", "a/x", "d", "d/e", "d/f"));
+  EXPECT_THAT(left_by({removed("a/b/c"), removed("d/e"), removed("d/f")}), ElementsAre());
+  EXPECT_THAT(left_by({set_to("a/empty", directory_entry({}, empty_tree())), removed("a/b/c")}),
+              ElementsAre("a", "a/empty", "d", "d/e", "d/f"));
+}
+
 TEST(ApplyChanges, makes_nothing_for_the_removal_of_what_is_not_there) {
   Sample sample;
   const Digest base = sample.tree_of({"d"});

@@ -256,7 +256,9 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   std::optional<TreeSummary> made;
   if (!plan.changes_nothing()) {
     const auto changes = all_changes(store_, base, sides, fetched, into, transfer);
-    made = apply_changes(store_, *commit, base, changes);
+    // Objects have no directories: without this a mirror would not be what its source is, imported afresh.
+    const Emptied emptied = plan.deletes.empty() ? Emptied::stay : Emptied::go;
+    made = apply_changes(store_, *commit, base, changes, emptied);
     if (!fault::planted("import.row_first")) commit->publish();
   }
   fault::point("import.published");

@@ -84,12 +84,24 @@ std::string publish(ModelVolume& volume, const std::vector<Change>& changes, con
   return add_version(volume, std::move(files), holder);
 }
 
+// A directory whose last file a mirror deletes goes with it; one that was empty before is none of what a bucket can say.
+void drop_emptied(Files& files, const Files& before) {
+  for (const auto& [path, bytes] : before) {
+    if (is_directory(path) || files.contains(path)) continue;
+    for (size_t slash = path.rfind('/'); slash != path.npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+      const std::string directory = path.substr(0, slash);
+      const auto holds = [&](const auto& one) { return is_below(one.first, directory) && one.first != directory + "/"; };
+      if (std::any_of(files.begin(), files.end(), holds)) break;
+      files.erase(directory + "/");
+    }
+  }
+}
+
 std::string import(const Model& model, ModelVolume& volume, const Command& command) {
   if (!volume.writer.empty()) return "conflict";
   if (model.bucket.empty()) return "not_found";
   Files files = volume.head_files();
   const bool is_mirror = command.a % 2;
-  // What a mirror deletes leaves its directory, which is none of what a bucket can say.
   if (is_mirror) std::erase_if(files, [](const auto& one) { return !is_directory(one.first); });
   for (const auto& [path, bytes] : model.bucket) {
     // What the source has wins; but a file where a directory is, or the reverse, cannot be had by overwriting.
@@ -98,6 +110,7 @@ std::string import(const Model& model, ModelVolume& volume, const Command& comma
     std::erase_if(files, [&](const auto& one) { return is_below(one.first, path); });
     add(files, path, bytes);
   }
+  if (is_mirror) drop_emptied(files, volume.head_files());
   if (is_over(files, volume)) return "exhausted";  // Room is promised for the growth before the version is made.
   if (files == volume.head_files()) return "";
   return add_version(volume, std::move(files), "");
