@@ -4,6 +4,7 @@
 // and what was not there yet is lost, as if the power had been cut.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -25,6 +26,9 @@ class Disk {
  public:
   Disk(const TestDirectory& directory, const std::string& kind) : image_(directory / "image"), at_(directory / "at") {
     make_directory(at_);
+    // Out of sight of namespaces that others begin meanwhile: a copy of the mount there would keep the file system that
+    // has gone down, and mounting it again would only show it again.
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return;
     const std::string make = "truncate -s 512M '" + image_.native() + "' && mkfs." + kind + " -q '" + image_.native() +
                              "' >/dev/null 2>&1";
     is_mounted_ = std::system(make.c_str()) == 0 && mount();

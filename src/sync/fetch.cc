@@ -16,6 +16,7 @@
 #include "core/workers.h"
 #include "remote/retry.h"
 #include "sync/file_failures.h"
+#include "sync/listing.h"
 #include "sync/staging.h"
 
 namespace volary {
@@ -82,9 +83,10 @@ class CountingSink final : public Sink {
 
 class Fetch {
  public:
-  Fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit, Database& database,
-        std::string transfer_id, Progress& progress, const std::stop_token& stop)
-      : plan_(plan), source_(source), remote_(remote), commit_(commit), database_(database),
+  Fetch(const FetchOrder& order, Commit& commit, Database& database, std::string transfer_id, Progress& progress,
+        const std::stop_token& stop)
+      : plan_(order.plan), source_(order.source), directory_(order.directory), remote_(order.remote), commit_(commit),
+        database_(database),
         transfer_id_(std::move(transfer_id)), progress_(progress), stop_(stop) {}
 
   Brought run() {
@@ -160,7 +162,8 @@ class Fetch {
     const Listed& file = source_[fetched_[target].source];
     const Path directory = staging_directory(commit_.store(), transfer_id_);
     make_directories(directory, 0700);
-    Staged staged{.target = target, .path = directory / staged_name(file), .file = nullptr};
+    const std::string name = staged_name(key_of(directory_, file.path), file);
+    Staged staged{.target = target, .path = directory / name, .file = nullptr};
     // Without an etag nobody can tell whether the object is still the one whose parts are here.
     if (file.etag.empty()) StagedFile::remove(staged.path);
     staged.file = std::make_unique<StagedFile>(staged.path);
@@ -215,7 +218,7 @@ class Fetch {
       if (units.empty()) return;
       if (round == rounds_max)
         throw Error(Errc::corrupt, "parts of '{}' were written and are not in its file: expected a disk that keeps "
-                    "them", printable(source_[fetched_[units.front().target].source].key));
+                    "them", printable(source_[fetched_[units.front().target].source].path.text()));
       fetch_units(units, bytes);
     }
   }
@@ -265,21 +268,22 @@ class Fetch {
     if (unit.staged) return fetch_part(unit, file);
     const auto writer = commit_.new_blob();
     CountingSink sink(*writer, progress_, stop_);
-    remote_.get(file.key, {.range = std::nullopt, .if_match = file.etag}, sink);
+    remote_.get(key_of(directory_, file.path), {.range = std::nullopt, .if_match = file.etag}, sink);
     target.blob = writer->finish();
     if (target.blob.size != file.size)
-      throw Error(Errc::conflict, "'{}' has {} bytes now: expected the {} that were listed", printable(file.key),
-                  target.blob.size, file.size);
+      throw Error(Errc::conflict, "'{}' has {} bytes now: expected the {} that were listed",
+                  printable(file.path.text()), target.blob.size, file.size);
     ++progress_.files_done;
     return sink.was_far();
   }
 
   bool fetch_part(const Unit& unit, const Listed& file) {
     const Range range{unit.part * staged_part_bytes, staged_part_size(unit.part, file.size)};
-    return during(fmt::format("fetching '{}' from byte {} on", printable(file.key), range.offset), [&] {
+    const std::string key = key_of(directory_, file.path);
+    return during(fmt::format("fetching '{}' from byte {} on", printable(key), range.offset), [&] {
       StagedPart part(*unit.staged, unit.part, range.size);
       CountingSink sink(part, progress_, stop_);
-      remote_.get(file.key, {.range = range, .if_match = file.etag}, sink);
+      remote_.get(key, {.range = range, .if_match = file.etag}, sink);
       part.finish();
       return sink.was_far();
     });
@@ -287,6 +291,7 @@ class Fetch {
 
   const Plan& plan_;
   const std::vector<Listed>& source_;
+  const TreePath& directory_;
   Remote& remote_;
   Commit& commit_;
   Database& database_;
@@ -300,9 +305,9 @@ class Fetch {
 
 }  // namespace
 
-Brought fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
-              Database& database, const std::string& transfer_id, Progress& progress, const std::stop_token& stop) {
-  return Fetch(plan, source, remote, commit, database, transfer_id, progress, stop).run();
+Brought fetch(const FetchOrder& order, Commit& commit, Database& database, const std::string& transfer_id,
+              Progress& progress, const std::stop_token& stop) {
+  return Fetch(order, commit, database, transfer_id, progress, stop).run();
 }
 
 }  // namespace volary

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/progress.h"
+#include "core/tree_path.h"
 #include "db/database.h"
 #include "remote/remote.h"
 #include "store/store.h"
@@ -23,6 +24,14 @@ struct Brought {
   std::vector<TransferFailure> failures;  // Of files that did not come, by path.
 };
 
+// All of it outlives the fetch.
+struct FetchOrder {
+  const Plan& plan;
+  const std::vector<Listed>& source;
+  const TreePath& directory;  // Of `remote`, below which the source's files are.
+  Remote& remote;
+};
+
 // Brings the bytes of all planned copies into the store, durably. What the journal of `transfer_id` has (same path,
 // etag and size, from an earlier run that was cut off) or the store holds already under a known digest is not
 // fetched. Objects from 64 MiB on come in parallel parts, which stay when the server ends (sync/staging.h). Every
@@ -30,7 +39,7 @@ struct Brought {
 // their way and the small objects of one checkpoint. An object that cannot be had, or that changed since it
 // was listed (`conflict`), is a failure of its own, and the others come all the same. A requested stop throws
 // `unavailable`; what would happen to all files is thrown too. Progress counts files and bytes as they arrive.
-Brought fetch(const Plan& plan, const std::vector<Listed>& source, Remote& remote, Commit& commit,
-              Database& database, const std::string& transfer_id, Progress& progress, const std::stop_token& stop);
+Brought fetch(const FetchOrder& order, Commit& commit, Database& database, const std::string& transfer_id,
+              Progress& progress, const std::stop_token& stop);
 
 }  // namespace volary

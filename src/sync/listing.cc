@@ -10,21 +10,23 @@ namespace {
 
 // Gives each file the digest that its object had when it was last seen, if it is that object still. One scan beside
 // the sorted listing: a look-up for each of a million keys takes longer than listing them.
-void recall(std::vector<Listed>& files, Transaction& transaction, const std::string& datastore_id) {
-  const auto by_key = [](const Listed& a, const Listed& b) { return a.key < b.key; };
-  if (!std::is_sorted(files.begin(), files.end(), by_key)) std::sort(files.begin(), files.end(), by_key);
+void recall(RemoteListing& listing, Transaction& transaction, const std::string& datastore_id) {
+  std::vector<Listed>& files = listing.files;
+  const auto by_path = [](const Listed& a, const Listed& b) { return a.path.text() < b.path.text(); };
+  if (!std::is_sorted(files.begin(), files.end(), by_path)) std::sort(files.begin(), files.end(), by_path);
   if (files.empty()) return;
+  const size_t start = listing.directory.is_root() ? 0 : listing.directory.text().size() + 1;
   auto at = files.begin();
   transaction.each(
       "SELECT key, etag, size, digest FROM seen_object WHERE datastore = $1 AND key >= $2 AND key <= $3 ORDER BY key",
       [&](const Row& row) {
-        const std::string_view key = row.text(0);
-        while (at != files.end() && at->key < key) ++at;
-        if (at == files.end() || at->key != key || at->etag.empty()) return;
+        const std::string_view path = row.text(0).substr(start);
+        while (at != files.end() && at->path.text() < path) ++at;
+        if (at == files.end() || at->path.text() != path || at->etag.empty()) return;
         if (at->etag == row.text(1) && at->size == static_cast<uint64_t>(row.integer(2)))
           at->digest = Digest::parse(row.text(3));
       },
-      datastore_id, files.front().key, files.back().key);
+      datastore_id, key_of(listing.directory, files.front().path), key_of(listing.directory, files.back().path));
 }
 
 }  // namespace
@@ -33,7 +35,7 @@ std::string key_of(const TreePath& directory, const TreePath& path) { return (di
 
 RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& database,
                           const std::string& datastore_id) {
-  RemoteListing listing;
+  RemoteListing listing{.directory = directory, .files = {}, .odd = {}};
   const std::string prefix = directory.is_root() ? "" : directory.text() + "/";
   remote.list(prefix, [&](const RemoteObject& object) {
     if (object.size == 0 && object.key.ends_with('/')) {
@@ -50,10 +52,9 @@ RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& d
     Listed& file = listing.files.emplace_back();
     file.path = TreePath::parse(below);
     file.size = object.size;
-    file.key = object.key;
     file.etag = object.etag;
   });
-  database.read([&](Transaction& transaction) { recall(listing.files, transaction, datastore_id); });
+  database.read([&](Transaction& transaction) { recall(listing, transaction, datastore_id); });
   return listing;
 }
 
@@ -70,10 +71,10 @@ RemoteListing list_source(Remote& remote, const TreePath& path, Database& databa
   Listed& file = listing.files.emplace_back();
   file.path = TreePath::parse(name);
   file.size = object->size;
-  file.key = object->key;
   file.etag = object->etag;
   listing.is_file = true;
-  database.read([&](Transaction& transaction) { recall(listing.files, transaction, datastore_id); });
+  listing.directory = path.parent();
+  database.read([&](Transaction& transaction) { recall(listing, transaction, datastore_id); });
   return listing;
 }
 
@@ -90,10 +91,10 @@ TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& di
     top = entry->digest;
   }
   walk(store, top, [&](const TreePath& path, const TreeEntry& entry) {
-    if (entry.kind == EntryKind::symlink && links == Links::list) listing.files.push_back({path, 0, {}, "", "", false});
+    if (entry.kind == EntryKind::symlink && links == Links::list) listing.files.push_back({path, 0, {}, "", false});
     if (entry.kind == EntryKind::symlink && links == Links::count) ++listing.symlinks;
     if (entry.kind != EntryKind::file) return;
-    listing.files.push_back({path, entry.size, entry.digest, "", "", entry.executable});
+    listing.files.push_back({path, entry.size, entry.digest, "", entry.executable});
   });
   return listing;
 }

@@ -19,10 +19,11 @@ struct OddObject {
 };
 
 struct RemoteListing {
+  TreePath directory;  // What the paths of the files are below.
   std::vector<Listed> files;
   uint64_t markers = 0;  // Empty objects whose keys end in "/": directories of other tools, not files.
   std::vector<OddObject> odd;
-  bool is_file = false;  // The one in `files` is not below the directory, but what was named.
+  bool is_file = false;  // What was named is the one in `files`, and `directory` where it is.
 };
 
 // All objects below `directory` ("" is everything), with the digest of those whose bytes we have hashed before (table

@@ -234,7 +234,7 @@ Digest listing_digest(const std::vector<Listed>& files) {
     block.clear();
   };
   for (const Listed& file : files) {
-    block += file.key;
+    block += file.path.text();
     block += '\0';
     block += file.etag;
     block += '\0';

@@ -23,13 +23,13 @@
 
 namespace volary {
 
-// A file of one side. `path` is relative to that side's directory.
+// A file of one side. `path` is relative to that side's directory; where that is a datastore's, the object's key is
+// key_of(directory, path), and not kept a second time: there may be millions.
 struct Listed {
   TreePath path;
   uint64_t size = 0;
   std::optional<Digest> digest;  // If the bytes are known.
-  std::string key;               // Of the object, where this side is a datastore.
-  std::string etag;
+  std::string etag;              // Of the object, where this side is a datastore.
   bool executable = false;
 };
 
@@ -90,7 +90,7 @@ struct CaseOnly {
 };
 CaseOnly case_only_names(const std::vector<Listed>& source, size_t max);
 
-// Of the keys, etags and sizes of objects in the order of the list.
+// Of the paths, etags and sizes of objects in the order of the list.
 Digest listing_digest(const std::vector<Listed>& files);
 
 }  // namespace volary

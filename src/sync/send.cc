@@ -213,7 +213,7 @@ void Sending::hold() {
 void Sending::remove_all() {
   for (const size_t index : shipment_.plan.deletes) {
     check_stop();
-    const std::string& key = shipment_.target[index].key;
+    const std::string key = key_of(shipment_.directory, shipment_.target[index].path);
     shipment_.remote.remove(key);
     database_.write([&](Transaction& transaction) { forget_object(transaction, shipment_.datastore_id, key); });
   }

@@ -12,8 +12,8 @@ Path all_staged(const Store& store) { return store.root() / "transfers"; }
 
 Path staging_directory(const Store& store, const std::string& transfer_id) { return all_staged(store) / transfer_id; }
 
-std::string staged_name(const Listed& file) {
-  return Digest::of(file.key + '\0' + file.etag + '\0' + std::to_string(file.size)).hex();
+std::string staged_name(const std::string& key, const Listed& file) {
+  return Digest::of(key + '\0' + file.etag + '\0' + std::to_string(file.size)).hex();
 }
 
 uint64_t staged_part_size(uint64_t part, uint64_t size) {

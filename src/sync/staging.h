@@ -18,7 +18,7 @@ namespace volary {
 // Of one transfer; it may be absent.
 Path staging_directory(const Store& store, const std::string& transfer_id);
 // The name of an object's file there: another one as soon as its etag or size is.
-std::string staged_name(const Listed& file);
+std::string staged_name(const std::string& key, const Listed& file);
 
 uint64_t staged_part_size(uint64_t part, uint64_t size);
 // The parts of a content of `size` bytes that are not wholly in `received`.

@@ -22,14 +22,15 @@ TEST(Staging, knows_the_parts_that_have_not_come) {
 }
 
 TEST(Staging, takes_an_object_with_another_etag_or_size_for_another_one) {
-  const Listed file{.path = {}, .size = 7, .digest = {}, .key = "a", .etag = "e"};
+  const Listed file{.path = {}, .size = 7, .digest = {}, .etag = "e"};
   Listed other = file;
-  EXPECT_EQ(staged_name(file), staged_name(other));
+  EXPECT_EQ(staged_name("a", file), staged_name("a", other));
   other.etag = "f";
-  EXPECT_NE(staged_name(file), staged_name(other));
+  EXPECT_NE(staged_name("a", file), staged_name("a", other));
   other = file;
+  EXPECT_NE(staged_name("a", file), staged_name("b", file));
   other.size = 8;
-  EXPECT_NE(staged_name(file), staged_name(other));
+  EXPECT_NE(staged_name("a", file), staged_name("a", other));
 }
 
 TEST(Staging, is_inherited_and_purged_by_transfer) {

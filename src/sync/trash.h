@@ -9,10 +9,10 @@
 
 namespace volary {
 
-// Copies every object that the plan replaces or deletes to the same path below `trash`; the bytes stay in the store
-// where that can copy by itself. What is there already was kept by a run that was cut off, and is left as it is: by now
-// the target may hold what that run wrote. Throws before anything was replaced or deleted.
-void keep_in_trash(const Plan& plan, const std::vector<Listed>& target, const TreePath& trash, Remote& remote,
-                   const std::stop_token& stop);
+// Copies every object below `directory` that the plan replaces or deletes to the same path below `trash`; the bytes
+// stay in the store where that can copy by itself. What is there already was kept by a run that was cut off, and is
+// left as it is: by now the target may hold what that run wrote. Throws before anything was replaced or deleted.
+void keep_in_trash(const Plan& plan, const std::vector<Listed>& target, const TreePath& directory,
+                   const TreePath& trash, Remote& remote, const std::stop_token& stop);
 
 }  // namespace volary

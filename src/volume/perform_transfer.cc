@@ -92,11 +92,11 @@ Error summary_of(const std::vector<TransferFailure>& failures, const Plan& plan)
                plan.deletes.empty() ? "" : "; nothing was deleted");
 }
 
-std::vector<SeenObject> seen_of(const std::vector<Listed>& source, const std::vector<Fetched>& fetched) {
+std::vector<SeenObject> seen_of(const Planned& sides, const std::vector<Fetched>& fetched) {
   std::vector<SeenObject> seen;
   for (const Fetched& one : fetched)
-    if (const Listed& file = source[one.source]; !file.etag.empty())
-      seen.push_back({file.key, file.etag, file.size, one.blob.digest});
+    if (const Listed& file = sides.source[one.source]; !file.etag.empty())
+      seen.push_back({key_of(sides.directory, file.path), file.etag, file.size, one.blob.digest});
   return seen;
 }
 
@@ -247,8 +247,8 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   fault::point("import.planned");
 
   const auto commit = store_.begin_commit();
-  const auto [fetched, failures] = fetch(plan, source, *remote, *commit, database_, transfer.id, live.progress,
-                                         live.stop.get_token());
+  const auto [fetched, failures] = fetch({plan, source, sides.directory, *remote}, *commit, database_, transfer.id,
+                                         live.progress, live.stop.get_token());
   if (!failures.empty()) {
     database_.write([&](Transaction& transaction) { note_failures(transaction, transfer.id, failures); });
     throw summary_of(failures, plan);
@@ -274,7 +274,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
     } else {
       release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
     }
-    remember_objects(transaction, datastore.id, seen_of(source, fetched));
+    remember_objects(transaction, datastore.id, seen_of(sides, fetched));
     end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
                  clock_.now());
   });
@@ -303,7 +303,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   });
   fault::point("export.planned");
   if (!transfer.trash.empty())
-    keep_in_trash(sides.plan, sides.target, TreePath::parse(transfer.trash) / TreePath::parse(transfer.id), *remote,
+    keep_in_trash(sides.plan, sides.target, to, TreePath::parse(transfer.trash) / TreePath::parse(transfer.id), *remote,
                   live.stop.get_token());
   const Shipment shipment{sides.plan, sides.source, sides.target, to, *remote, datastore.id, transfer.id};
   const Delivery sent = send(shipment, store_, database_, live.progress, live.stop.get_token());

@@ -58,10 +58,11 @@ Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Da
   std::erase_if(planned.odd, [&](const OddObject& object) { return !wanted.filter.takes(object.key); });
   planned.plan = make_plan(planned.source, planned.target,
                            {wanted.strategy, wanted.filter, path_bytes_max(wanted)});
-  std::vector<Listed> odd;
-  for (const OddObject& object : planned.odd) odd.push_back({{}, object.size, {}, object.key, "", false});
-  const Digest digests[] = {listing_digest(listed), listing_digest(odd)};
-  planned.sides = {wanted.version.number, wanted.tree.hex(), listed.size() + odd.size(),
+  planned.directory = objects.directory;
+  std::string odd;
+  for (const OddObject& object : planned.odd) odd += object.key + '\0' + std::to_string(object.size) + '\n';
+  const Digest digests[] = {listing_digest(listed), Digest::of(odd)};
+  planned.sides = {wanted.version.number, wanted.tree.hex(), listed.size() + planned.odd.size(),
                    Digest::of(digests[0].hex() + digests[1].hex()).hex()};
   return planned;
 }

@@ -31,6 +31,7 @@ struct Comparison {
 struct Planned {
   std::vector<Listed> source;
   std::vector<Listed> target;
+  TreePath directory;          // Of the datastore's side: the keys of its files are below it.
   std::vector<OddObject> odd;  // Of the datastore, those that the filter takes.
   Plan plan;
   PlanSides sides;

@@ -17,14 +17,14 @@ class a_large_object : public TransferWorld {
     transfers.stop();
     put("d/large", content);
     const PlanView plan = transfers.plan(alice, TransferKind::import, "large", from("d"));
-    object = {.path = {}, .size = content.size(), .digest = {}, .key = "d/large", .etag = plan.items.at(0).etag};
+    object = {.path = {}, .size = content.size(), .digest = {}, .etag = plan.items.at(0).etag};
   }
   NewTransfer from(const std::string& directory) { return {"bucket", directory, "", Strategy::overwrite, {}, {}}; }
   Transfer created() { return transfers.create(alice, TransferKind::import, "large", from("d")); }
   // As if a server had died behind the first parts.
   void stage(const std::string& transfer_id, uint64_t parts) {
     make_directories(staging_directory(*store, transfer_id));
-    StagedFile file(staging_directory(*store, transfer_id) / staged_name(object));
+    StagedFile file(staging_directory(*store, transfer_id) / staged_name("d/large", object));
     for (uint64_t i = 0; i < parts; ++i) file.write(i, std::string_view(content).substr(i * part, part));
   }
   Digest imported() {
@@ -79,7 +79,7 @@ TEST_F(a_large_object, leaves_nothing_behind_when_its_transfer_is_unknown) {
 TEST_F(a_large_object, lost_by_the_machine_comes_again) {
   const Transfer transfer = created();
   stage(transfer.id, 7);
-  const Path file = staging_directory(*store, transfer.id) / staged_name(object);
+  const Path file = staging_directory(*store, transfer.id) / staged_name("d/large", object);
   const Fd records(::open((file.native() + ".parts").c_str(), O_RDWR | O_CLOEXEC));
   const Fd bytes(::open(file.c_str(), O_RDWR | O_CLOEXEC));
   for (uint64_t i = 0; i < 7; ++i) write_all_at(records.get(), "\x01\x02\x03\x04", i * 72 + 4, file);  // Another start.

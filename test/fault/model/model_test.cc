@@ -148,8 +148,11 @@ rc::Gen<Command> any_command() {
 TEST(Volumes, AreAlwaysWhatTheModelSaysWhateverIsDoneAndWhereverItDies) {
   const bool thorough = std::getenv("VOLARY_THOROUGH") && std::string_view(std::getenv("VOLARY_THOROUGH")) == "1";
   const char* seed = std::getenv("VOLARY_SEED");
-  ::setenv("RC_PARAMS", fmt::format("max_size=150 max_success={} seed={}", thorough ? 2000 : 60,
-                                    seed ? seed : "1").c_str(), 0);
+  const char* given = std::getenv("RC_PARAMS");
+  std::string parameters = given ? given : fmt::format("seed={}", seed ? seed : "1");
+  if (parameters.find("max_") == parameters.npos)
+    parameters = fmt::format("max_size=150 max_success={} {}", thorough ? 2000 : 60, parameters);
+  ::setenv("RC_PARAMS", parameters.c_str(), 1);
   EXPECT_TRUE(rc::check([] {
     Life life;
     life.all(*rc::gen::container<std::vector<Command>>(any_command()));
