@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import lying
 import s3
 from stores import S3Store
 
@@ -287,3 +288,62 @@ def test_transfers_are_listed_by_state_and_number(world):
     wide = volary("transfer", "ls", "-o", "wide")
     for title in ("PROCESSED", "TRANSFERRED", "RATE", "RETRY OF", "TRASH"):
         assert title in wide
+
+
+# --- Files that fail one by one, from a store that lies
+
+MANY = {f"{i:02}": f"file {i}\n" * 50 for i in range(12)}
+
+
+@pytest.fixture
+def lie(volary):
+    """A server whose bucket has MANY below in/, as datastore `lie`, and the volume v."""
+    server = lying.LyingS3()
+    server.buckets["bucket"] = {"in/" + path: text.encode() for path, text in MANY.items()}
+    volary("datastore", "add", "s3", "lie", "--endpoint", server.url, "--bucket", "bucket")
+    volary("volume", "create", "v")
+    yield server
+    server.end()
+
+
+def fetched(server) -> list[str]:
+    return sorted(request.key for request in server.requests if request.kind == "object" and request.method == "GET")
+
+
+@pytest.mark.parametrize("verb", ["resume", "retry"])
+def test_each_file_that_fails_is_named_and_only_those_are_fetched_again(volary, lie, verb):
+    with lie.fault(lying.said(403, "AccessDenied"), key="in/0[35]") as denied, \
+            lie.fault(lying.truncated(7), key="in/07") as cut:
+        code, words = volary.refuses("volume", "import", "v", "--from", "lie:in")
+    assert denied.fired == 2 and cut.fired >= 1
+    assert code == 3 and "3 of 12 files did not arrive: '03': " in words and "(and 2 more)" in words
+    for path in ("03", "05", "07"):
+        assert f"failed: {path}: " in words
+    failed = newest(volary)
+    counts = failed["counts"]
+    assert failed["state"] == "failed" and add_up(counts)
+    assert (counts["total"], counts["completed"], counts["skipped"], counts["failed"]) == (12, 9, 0, 3)
+    assert counts["bytesDone"] == sum(len(text) for path, text in MANY.items() if path not in ("03", "05", "07"))
+    rows = volary.json("transfer", "failures", failed["id"])
+    assert [row["path"] for row in rows] == ["03", "05", "07"] == [row["path"] for row in failed["failures"]]
+    assert rows[0]["reason"].startswith("denied: ") and "AccessDenied" in rows[0]["reason"]
+    assert "in/07" in rows[2]["reason"] and {row["outcome"] for row in rows} == {"failed"}
+    assert "failed: 07: " in volary.run("transfer", "get", failed["id"]).stderr
+    assert volary.json("volume", "get", "v")["head"] == 0  # No partial version.
+
+    lie.requests.clear()
+    assert volary("transfer", verb, failed["id"]) == "v@1\n"
+    assert fetched(lie) == ["in/03", "in/05", "in/07"]
+    assert contents(volary, "v") == MANY
+    done = newest(volary)
+    assert (done["id"] == failed["id"]) == (verb == "resume") and done["failures"] == [] and add_up(done["counts"])
+    assert done["counts"]["completed"] == 12
+    assert done["counts"]["transferredBytes"] == sum(len(MANY[path]) for path in ("03", "05", "07"))
+
+
+def test_a_store_that_refuses_everything_is_not_asked_for_each_file(volary, lie):
+    lie.buckets["bucket"] = {f"in/{i:03}": b"x" for i in range(300)}
+    with lie.fault(lying.said(403, "AccessDenied"), key="in/*") as fault:
+        code, words = volary.refuses("volume", "import", "v", "--from", "lie:in")
+    assert code == 3 and "AccessDenied" in words and 1 <= fault.fired < 200
+    assert add_up(newest(volary)["counts"]) and newest(volary)["counts"]["failed"] == 300
