@@ -12,7 +12,7 @@ namespace volary {
 struct BucketView {
   std::string name;
   std::optional<Time> created_at;   // Absent where the store does not know.
-  std::optional<uint64_t> objects;  // Absent unless they were to be counted.
+  std::optional<uint64_t> objects;  // Absent unless they were counted, and could be.
   std::optional<uint64_t> bytes;
 };
 BOOST_DESCRIBE_STRUCT(BucketView, (), (name, created_at, objects, bytes))

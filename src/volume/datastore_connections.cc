@@ -11,6 +11,21 @@
 namespace volary {
 namespace {
 
+// Every request ends when the stop is requested.
+class StoppingClient final : public HttpClient {
+ public:
+  StoppingClient(HttpClient& next, std::stop_token stop) : next_(next), stop_(std::move(stop)) {}
+  HttpResponse send(const HttpRequest& request, Sink* sink) override {
+    HttpRequest stoppable = request;
+    stoppable.stop = stop_;
+    return next_.send(stoppable, sink);
+  }
+
+ private:
+  HttpClient& next_;
+  const std::stop_token stop_;
+};
+
 std::optional<AddressKind> made_for(const Datastore& datastore) {
   if (datastore.reach.empty()) return std::nullopt;
   return value_named<AddressKind>(datastore.reach, "kind of address");
@@ -62,14 +77,26 @@ RetryOptions Datastores::retries_of(const Datastore& datastore) {
   return options;
 }
 
-std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) {
+std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) { return open_by(http_of(datastore), datastore); }
+
+std::shared_ptr<Remote> Datastores::open_until(const Datastore& datastore, std::stop_token stop) {
+  struct Held {
+    StoppingClient http;
+    std::unique_ptr<Remote> remote;
+  };
+  const auto held = std::make_shared<Held>(StoppingClient(http_of(datastore), std::move(stop)), nullptr);
+  held->remote = open_by(held->http, datastore);
+  return {held, held->remote.get()};
+}
+
+std::unique_ptr<Remote> Datastores::open_by(HttpClient& http, const Datastore& datastore) {
   switch (datastore.kind) {
     case DatastoreKind::directory: return open_directory_remote(datastore.path);
-    case DatastoreKind::s3: return open_s3(datastore);
-    case DatastoreKind::hugging_face: return open_hub(datastore);
-    case DatastoreKind::http: return open_web(datastore);
+    case DatastoreKind::s3: return open_s3(http, datastore);
+    case DatastoreKind::hugging_face: return open_hub(http, datastore);
+    case DatastoreKind::http: return open_web(http, datastore);
     case DatastoreKind::git: return open_git(datastore);
-    case DatastoreKind::swift: return open_swift(datastore);
+    case DatastoreKind::swift: return open_swift(http, datastore);
   }
   throw Error(Errc::internal, "a datastore of kind {}", static_cast<int>(datastore.kind));
 }
@@ -80,25 +107,29 @@ Datastores::Values Datastores::secret_of(const Datastore& datastore) {
 }
 
 std::unique_ptr<Account> Datastores::open_account(const Datastore& datastore) {
+  return open_account_by(http_of(datastore), datastore);
+}
+
+std::unique_ptr<Account> Datastores::open_account_by(HttpClient& http, const Datastore& datastore) {
   const bool is_all = datastore.bucket.empty();
   switch (datastore.kind) {
     case DatastoreKind::directory: return open_directory_account(datastore.path);
     case DatastoreKind::s3:
-      if (!is_all) return open_one_bucket_account(open_s3(datastore), datastore.bucket);
-      return open_s3_account(s3_options(datastore), http_of(datastore), clock_, retries_of(datastore));
+      if (!is_all) return open_one_bucket_account(open_s3(http, datastore), datastore.bucket);
+      return open_s3_account(s3_options(datastore), http, clock_, retries_of(datastore));
     case DatastoreKind::swift:
-      if (!is_all) return open_one_bucket_account(open_swift(datastore), datastore.bucket);
-      return open_swift_account(swift_options(datastore), http_of(datastore), retries_of(datastore));
+      if (!is_all) return open_one_bucket_account(open_swift(http, datastore), datastore.bucket);
+      return open_swift_account(swift_options(datastore), http, retries_of(datastore));
     default:
       throw Error(Errc::invalid, "datastore '{}' of kind '{}' has no buckets", datastore.name,
                   name_of_value(datastore.kind));
   }
 }
 
-std::unique_ptr<Remote> Datastores::open_s3(const Datastore& datastore) {
-  if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
+std::unique_ptr<Remote> Datastores::open_s3(HttpClient& http, const Datastore& datastore) {
+  if (datastore.bucket.empty()) return open_account_remote(open_account_by(http, datastore));
   const RetryOptions retries = retries_of(datastore);
-  return with_retries(open_s3_remote(s3_options(datastore), http_of(datastore), clock_, retries), retries);
+  return with_retries(open_s3_remote(s3_options(datastore), http, clock_, retries), retries);
 }
 
 S3Options Datastores::s3_options(const Datastore& datastore) {
@@ -117,10 +148,10 @@ S3Options Datastores::s3_options(const Datastore& datastore) {
   return options;
 }
 
-std::unique_ptr<Remote> Datastores::open_swift(const Datastore& datastore) {
-  if (datastore.bucket.empty()) return open_account_remote(open_account(datastore));
+std::unique_ptr<Remote> Datastores::open_swift(HttpClient& http, const Datastore& datastore) {
+  if (datastore.bucket.empty()) return open_account_remote(open_account_by(http, datastore));
   const RetryOptions retries = retries_of(datastore);
-  return with_retries(open_swift_remote(swift_options(datastore), http_of(datastore), retries), retries);
+  return with_retries(open_swift_remote(swift_options(datastore), http, retries), retries);
 }
 
 SwiftOptions Datastores::swift_options(const Datastore& datastore) {
@@ -151,7 +182,7 @@ SwiftOptions Datastores::swift_options(const Datastore& datastore) {
   return options;
 }
 
-std::unique_ptr<Remote> Datastores::open_hub(const Datastore& datastore) {
+std::unique_ptr<Remote> Datastores::open_hub(HttpClient& http, const Datastore& datastore) {
   HuggingFaceOptions options;
   options.endpoint = datastore.endpoint;
   options.kind = value_named<HubRepository>(name_of_value(datastore.repository_type), "repository type");
@@ -160,10 +191,10 @@ std::unique_ptr<Remote> Datastores::open_hub(const Datastore& datastore) {
   options.token = secret_of(datastore)["token"];
   if (!datastore.secret.empty() && options.token.empty())
     throw Error(Errc::invalid, "secret '{}' has no token: datastore '{}' needs it", datastore.secret, datastore.name);
-  return open_hugging_face_remote(options, http_of(datastore), retries_of(datastore));
+  return open_hugging_face_remote(options, http, retries_of(datastore));
 }
 
-std::unique_ptr<Remote> Datastores::open_web(const Datastore& datastore) {
+std::unique_ptr<Remote> Datastores::open_web(HttpClient& http, const Datastore& datastore) {
   auto values = secret_of(datastore);
   const HttpOptions options{.url = datastore.endpoint,
                             .token = values["token"],
@@ -172,7 +203,7 @@ std::unique_ptr<Remote> Datastores::open_web(const Datastore& datastore) {
   if (!datastore.secret.empty() && options.token.empty() && (options.user.empty() || options.password.empty()))
     throw Error(Errc::invalid, "secret '{}' has neither a token nor user and password: datastore '{}' needs one of "
                 "them", datastore.secret, datastore.name);
-  return with_retries(open_http_remote(options, http_of(datastore)), retries_of(datastore));
+  return with_retries(open_http_remote(options, http), retries_of(datastore));
 }
 
 std::unique_ptr<Remote> Datastores::open_git(const Datastore& datastore) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -53,16 +54,20 @@ class Datastores {
 
   // A connection, with retries. Opens the secret; no request is sent yet.
   std::unique_ptr<Remote> open(const Datastore& datastore);
+  // The same, where a requested stop ends what is being waited for at once, `unavailable`, and lets nothing more begin.
+  std::shared_ptr<Remote> open_until(const Datastore& datastore, std::stop_token stop);
   // Its buckets: of an endpoint, or the one that it is. Throws `invalid` for a kind that has none.
   std::unique_ptr<Account> open_account(const Datastore& datastore);
 
  private:
+  std::unique_ptr<Remote> open_by(HttpClient& http, const Datastore& datastore);
+  std::unique_ptr<Account> open_account_by(HttpClient& http, const Datastore& datastore);
   S3Options s3_options(const Datastore& datastore);
-  std::unique_ptr<Remote> open_s3(const Datastore& datastore);
+  std::unique_ptr<Remote> open_s3(HttpClient& http, const Datastore& datastore);
   SwiftOptions swift_options(const Datastore& datastore);
-  std::unique_ptr<Remote> open_swift(const Datastore& datastore);
-  std::unique_ptr<Remote> open_hub(const Datastore& datastore);
-  std::unique_ptr<Remote> open_web(const Datastore& datastore);
+  std::unique_ptr<Remote> open_swift(HttpClient& http, const Datastore& datastore);
+  std::unique_ptr<Remote> open_hub(HttpClient& http, const Datastore& datastore);
+  std::unique_ptr<Remote> open_web(HttpClient& http, const Datastore& datastore);
   std::unique_ptr<Remote> open_git(const Datastore& datastore);
   using Values = std::map<std::string, std::string>;
   Values secret_of(const Datastore& datastore);  // None without a secret.

@@ -67,12 +67,17 @@ std::vector<BucketView> Objects::list_buckets(const Caller& caller, const std::s
     if (!one.name.starts_with(prefix) || !is_utf8(one.name)) continue;
     views.push_back({one.name, one.created_at, {}, {}});
   }
-  if (measure == Measure::yes)
-    for (BucketView& view : views) {
+  if (measure == Measure::no) return views;
+  // Somebody may remove one meanwhile, and some may be closed to these credentials: that says nothing of the others.
+  std::erase_if(views, [&](BucketView& view) {
+    const auto error = error_of([&] {
       const ListingEnd end = list_objects(*from->open(view.name), "", [](const BucketObject&) {});
       view.objects = end.objects + end.left_out;
       view.bytes = end.bytes;
-    }
+    });
+    if (error && error->code() != Errc::not_found && error->code() != Errc::denied) throw Error(*error);
+    return error && error->code() == Errc::not_found;
+  });
   return views;
 }
 

@@ -226,7 +226,7 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, R
 void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
   const Datastore datastore = at_its_commit(datastores_.get(caller, transfer.datastore), transfer);
-  const auto remote = datastores_.open(datastore);
+  const auto remote = datastores_.open_until(datastore, live.stop.get_token());
   const TreePath into = TreePath::parse_directory(transfer.destination_directory);
   const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, caller, transfer.volume); });
   const Version version = volume.head == 0 ? Version() : database_.read([&](Transaction& t) {

@@ -85,7 +85,7 @@ def test_a_gated_repository_says_what_to_do(volary, hub):
     volary("datastore", "add", "hf", "hub", "org/thing", "--endpoint", hub.url)
     volary("volume", "create", "v")
     code, words = volary.refuses("volume", "import", "v", "--from", "hub:")
-    assert code == 3 and "is gated: ask for access on its page first (Access to org/thing is restricted)" in words
+    assert code == 3 and "is gated: ask for access on its page first (Access to org/thing is restricted" in words
     acts = {act["act"]: act for act in volary.json("datastore", "check", "hub")["acts"]}
     assert acts["list"]["works"] == "yes" and acts["read"]["works"] == "no" and "gated" in acts["read"]["reason"]
     assert volary.json("volume", "get", "v")["head"] == 0

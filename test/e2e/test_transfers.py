@@ -347,3 +347,21 @@ def test_a_store_that_refuses_everything_is_not_asked_for_each_file(volary, lie)
         code, words = volary.refuses("volume", "import", "v", "--from", "lie:in")
     assert code == 3 and "AccessDenied" in words and 1 <= fault.fired < 200
     assert add_up(newest(volary)["counts"]) and newest(volary)["counts"]["failed"] == 300
+
+
+def test_a_transfer_under_way_is_watched_cancelled_and_goes_on(volary, lie):
+    with lie.fault(lying.silent(), key="in/05") as fault:
+        id = volary("volume", "import", "v", "--from", "lie:in", "--detach").strip()
+        volary.wait_for(lambda: fault.fired, "the object to be asked for")
+        under_way = volary.json("transfer", "get", id)
+        assert under_way["state"] == "running" and under_way["counts"]["total"] == 12
+        assert "is running: expected one that failed or was cancelled" in volary.refuses("transfer", "resume", id)[1]
+        assert "is being written by transfer" in volary.refuses("volume", "import", "v", "--from", "lie:in")[1]
+        volary("transfer", "cancel", id)
+        ended = volary.run("transfer", "watch", id)
+    assert ended.returncode == 130 and f"to take it up again:  volary transfer resume {id}" in ended.stderr
+    cancelled = volary.json("transfer", "get", id)
+    assert cancelled["state"] == "cancelled" and add_up(cancelled["counts"]) and cancelled["failures"] == []
+    assert volary.json("volume", "get", "v")["head"] == 0
+    assert volary("transfer", "resume", id) == "v@1\n"
+    assert contents(volary, "v") == MANY
