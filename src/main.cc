@@ -155,6 +155,10 @@ std::vector<Finding> findings_of(const Ground& ground) {
           {"sandbox", ground.sandbox.works, ground.sandbox.used, ground.sandbox.reason}};
 }
 
+Datastores::Options datastore_options(const ServerConfig& config) {
+  return {config.data_directory / "datastores", config.redirects, config.datastores_below};
+}
+
 int serve(const ServerConfig& config) {
   using std::chrono::minutes, std::chrono::seconds;
   const EndSignals end;
@@ -167,7 +171,7 @@ int serve(const ServerConfig& config) {
   Access access(database, clock);
   Audit audit(database, clock);
   Secrets secrets(database, root / "secret.key");
-  Datastores datastores(database, secrets, *ground.http, clock, {root / "datastores", config.redirects});
+  Datastores datastores(database, secrets, *ground.http, clock, datastore_options(config));
   Objects objects(datastores);
   Volumes volumes(database, store, clock);
   Projects projects(database);

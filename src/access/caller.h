@@ -16,4 +16,8 @@ struct Caller {
 };
 BOOST_DESCRIBE_STRUCT(Caller, (), (subject_id, name, tenant, project))
 
+// Whether the one who asks is the user that the server runs as, over its Unix socket on this machine: who names a path
+// to the server makes it use its own rights there, and this one has them anyway.
+enum class Asker { own_user, other };
+
 }  // namespace volary

@@ -7,7 +7,7 @@ void add_datastore_routes(std::vector<Route>& routes, Services& services) {
   routes.push_back({Method::post, "/api/v1/datastores", Permission::datastore_write,
                     {.name = "create_datastore", .summary = "Gives an object store a name", .status = 201},
                     [&services](const Call& call, const NewDatastore& wanted) {
-                      return services.datastores.create(call.caller(), wanted);
+                      return services.datastores.create(call.caller(), wanted, call.asker());
                     }});
   routes.push_back({Method::get, "/api/v1/datastores", Permission::datastore_read,
                     {.name = "list_datastores", .summary = "The datastores of the project"},

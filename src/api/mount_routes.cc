@@ -1,16 +1,7 @@
 // api/mount_routes.cc: versions that stand at a path for people.
-#include <unistd.h>
-
 #include "api/routes.h"
 
 namespace volary {
-namespace {
-
-Asker asker_of(const Call& call) {
-  return call.request().peer_uid == ::geteuid() ? Asker::own_user : Asker::other;
-}
-
-}  // namespace
 
 void add_mount_routes(std::vector<Route>& routes, Services& services) {
   routes.push_back(
@@ -21,7 +12,7 @@ void add_mount_routes(std::vector<Route>& routes, Services& services) {
                        "which only its own user can connect to, anywhere.",
         .status = 201},
        [&services](const Call& call, const NewMount& wanted) {
-         return services.mounts.mount(call.caller(), wanted, asker_of(call));
+         return services.mounts.mount(call.caller(), wanted, call.asker());
        }});
   routes.push_back({Method::get, "/api/v1/mounts", Permission::mount_read,
                     {.name = "list_mounts",

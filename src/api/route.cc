@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include <unistd.h>
+
 #include "api/pattern.h"
 
 namespace volary {
@@ -54,6 +56,8 @@ std::string_view word_of(Method method) {
 }
 
 // --- Call
+
+Asker Call::asker() const { return request_.peer_uid == ::geteuid() ? Asker::own_user : Asker::other; }
 
 void Call::check_query() const {
   const std::vector<QueryParameter>& known = route_.text.query;

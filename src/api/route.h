@@ -73,6 +73,7 @@ class Call {
   const Request& request() const { return request_; }
   const Route& route() const { return route_; }
   const Caller& caller() const { return caller_; }
+  Asker asker() const;
 
   // Throws `invalid` if the query is not what the route declares. The router calls it.
   void check_query() const;

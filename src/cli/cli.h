@@ -28,6 +28,7 @@ struct ServerConfig {
   std::string host;     // "" for no TCP.
   uint16_t port = 0;    // 0: any free one.
   std::vector<std::string> snapshot_from;  // Directories of which anybody may take snapshots, with all below them.
+  std::vector<Path> datastores_below;       // Where others than the server's own user may name datastores.
   std::vector<Path> mount_below;            // Where others than the server's own user may have something mounted.
   uint64_t cache_bytes_max = 10ull << 30;   // Of images and link farms.
   Redirects redirects = Redirects::guarded;  // Of datastores.

@@ -92,8 +92,10 @@ struct DirectoryOptions {
 
 std::vector<CommandField> directory_fields(DirectoryOptions& o) {
   return {{.name = "NAME", .target = &o.name, .help = "how it will be called", .need = Need::required},
-          {.name = "PATH", .target = &o.path, .help = "the directory, on the server's machine", .need = Need::required,
-           .words = Words::directories}};
+          {.name = "PATH", .target = &o.path,
+           .help = "the directory, on the server's machine; over TCP only below what 'volary server "
+                   "--datastores-below' opens",
+           .need = Need::required, .words = Words::directories}};
 }
 
 int add_directory(Session& session, const DirectoryOptions& o) {

@@ -20,6 +20,7 @@ struct ServeOptions {
   std::optional<std::string> check_every;
   std::optional<std::string> scrub_every;
   std::vector<std::string> mount_below;
+  std::vector<std::string> datastores_below;
   std::optional<std::string> cache_limit;
   bool allow_private_redirects = false;
 };
@@ -41,6 +42,10 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
           {.name = "--mount-below", .target = &o.mount_below,
            .help = "a directory below which others than this user may have volumes mounted; may be given again",
            .value = "DIR", .words = Words::directories},
+          {.name = "--datastores-below", .target = &o.datastores_below,
+           .help = "a directory below which others than this user may name datastores, to read and write; may be given "
+                   "again",
+           .value = "DIR", .words = Words::directories},
           {.name = "--cache-limit", .target = &o.cache_limit,
            .help = "how much disk the images for mounts may take; 10GiB unless told", .value = "SIZE"},
           {.name = "--allow-private-redirects", .target = &o.allow_private_redirects,
@@ -49,6 +54,16 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
 
 void set_time(int64_t& seconds, const std::optional<std::string>& text, std::string_view option) {
   if (text) seconds = *text == "off" ? 0 : parse_seconds(*text, option);
+}
+
+std::vector<Path> found(const std::vector<std::string>& directories) {
+  std::vector<Path> paths;
+  for (const std::string& directory : directories) {
+    std::error_code problem;
+    paths.push_back(std::filesystem::canonical(directory, problem));
+    if (problem) throw error_from_errno(problem.value(), "find", directory);
+  }
+  return paths;
 }
 
 int serve(Session& session, const ServeOptions& o) {
@@ -66,11 +81,8 @@ int serve(Session& session, const ServeOptions& o) {
   set_time(config.upkeep.sweep_seconds, o.sweep_every, "--sweep-every");
   set_time(config.upkeep.check_seconds, o.check_every, "--check-every");
   set_time(config.upkeep.scrub_seconds, o.scrub_every, "--scrub-every");
-  for (const std::string& directory : o.mount_below) {
-    std::error_code problem;
-    config.mount_below.push_back(std::filesystem::canonical(directory, problem));
-    if (problem) throw error_from_errno(problem.value(), "find", directory);
-  }
+  config.mount_below = found(o.mount_below);
+  config.datastores_below = found(o.datastores_below);
   if (o.cache_limit) config.cache_bytes_max = parse_bytes(*o.cache_limit, "the cache's limit");
   if (o.allow_private_redirects) config.redirects = Redirects::anywhere;
   return session.program().serve(config);

@@ -33,9 +33,6 @@
 
 namespace volary {
 
-// Whether the one who asks is the user that the server runs as (or root), on this machine.
-enum class Asker { own_user, other };
-
 struct MountPlaces {
   Path directory;   // Of the server; holds one for each mount.
   Path forbidden;   // No mount may stand in it: the data directory.

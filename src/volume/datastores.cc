@@ -1,6 +1,8 @@
 // volume/datastores.cc: rows of the table datastore, checked when they are made.
 #include "volume/datastores.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/name.h"
 #include "core/random.h"
@@ -128,10 +130,40 @@ Datastore checked(const NewDatastore& request, HttpClient& http) {
   return store;
 }
 
+// Where it lies on the server's own machine, if it does: as it is written and, in a URL, as git reads it.
+std::vector<std::string> local_places(const NewDatastore& request) {
+  if (request.kind == DatastoreKind::directory) return {request.path.value_or("")};
+  const std::string url = request.kind == DatastoreKind::git ? request.endpoint.value_or("") : "";
+  constexpr std::string_view scheme = "file://";
+  if (!url.starts_with(scheme)) return {};
+  const std::string path = url.substr(scheme.size());
+  return {path, percent_decode(path)};
+}
+
+bool is_within(const Path& path, const Path& other) {
+  return std::mismatch(other.begin(), other.end(), path.begin(), path.end()).first == other.end();
+}
+
+// Both as it is written, so that nobody learns by the answer what there is elsewhere, and with its links resolved.
+void check_place(const std::string& place, const std::vector<Path>& open) {
+  const auto is_open = [&](const Path& path) {
+    return std::any_of(open.begin(), open.end(), [&](const Path& one) { return is_within(path, one); });
+  };
+  std::error_code problem;
+  const Path written = Path(place).lexically_normal();
+  if (is_open(written) && is_open(std::filesystem::weakly_canonical(written, problem)) && !problem) return;
+  throw Error(Errc::denied,
+              "'{}' is on the server's own machine: expected a place below a directory that its administrator opened "
+              "by 'volary server --datastores-below DIR', or the server's own user over its Unix socket",
+              printable(place));
+}
+
 }  // namespace
 
-Datastore Datastores::create(const Caller& caller, const NewDatastore& request) {
+Datastore Datastores::create(const Caller& caller, const NewDatastore& request, Asker asker) {
   const Name name = Name::parse(request.name, "datastore");
+  if (asker == Asker::other)
+    for (const std::string& place : local_places(request)) check_place(place, options_.open_to_others);
   Datastore store = checked(request, http_);
   store.reach = reach_of(store);
   return database_.write([&](Transaction& transaction) {

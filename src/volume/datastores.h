@@ -36,14 +36,15 @@ class Datastores {
   struct Options {
     Path scratch{};  // A directory for what git fetches and for its last listings; "" is the system's for the former.
     Redirects redirects = Redirects::guarded;
+    std::vector<Path> open_to_others;  // Only below these may another Asker name directories and files of the server.
   };
   Datastores(Database& database, Secrets& secrets, HttpClient& http, Clock& clock)
       : Datastores(database, secrets, http, clock, Options()) {}
   Datastores(Database& database, Secrets& secrets, HttpClient& http, Clock& clock, Options options);
 
   // Throws `exists`, `invalid` for options that do not belong to the kind, `not_found` for a secret or directory that
-  // is not there.
-  Datastore create(const Caller& caller, const NewDatastore& request);
+  // is not there, `denied` for a place on the server's machine that is not open to `asker`.
+  Datastore create(const Caller& caller, const NewDatastore& request, Asker asker);
   std::vector<Datastore> list(const Caller& caller);
   Datastore get(const Caller& caller, const std::string& name);
   // Throws `conflict` while a transfer uses it. What lies in the store stays.

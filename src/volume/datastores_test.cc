@@ -1,6 +1,7 @@
 // volume/datastores_test.cc: what may become a datastore, and what a check of one finds.
 #include "volume/datastores.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
@@ -17,13 +18,13 @@ class a_datastore : public testing::Test {
   a_datastore() { make_directories(path / "bucket"); }
   ~a_datastore() override { remove_tree(path); }
 
-  void add(NewDatastore store) {
+  void add(NewDatastore store, Asker asker = Asker::own_user) {
     store.name = "store";
-    datastores.create(alice, store);
+    datastores.create(alice, store, asker);
   }
-  std::string refused(const NewDatastore& store) {
+  std::string refused(const NewDatastore& store, Asker asker = Asker::own_user) {
     try {
-      add(store);
+      add(store, asker);
       return "no error";
     } catch (const Error& error) {
       return error.what();
@@ -43,8 +44,33 @@ class a_datastore : public testing::Test {
   std::unique_ptr<Database> database = [this] { return open_database("sqlite://" + (path / "db").native()); }();
   std::unique_ptr<HttpClient> http = make_http_client();
   Secrets secrets{*database, path / "key"};
-  Datastores datastores{*database, secrets, *http, system_clock(), {path / "scratch", Redirects::guarded}};
+  Datastores datastores{
+      *database, secrets, *http, system_clock(), {path / "scratch", Redirects::guarded, {path / "open"}}};
 };
+
+TEST_F(a_datastore, is_on_the_servers_own_machine_only_for_its_own_user_or_where_that_was_opened) {
+  make_directories(path / "open/bucket");
+  std::filesystem::create_directory_symlink(path / "bucket", path / "open/out");
+  const auto directory = [&](const Path& at) {
+    return refused({.kind = DatastoreKind::directory, .path = at.native()}, Asker::other);
+  };
+  const auto git = [&](const std::string& url) {
+    return refused({.kind = DatastoreKind::git, .endpoint = url}, Asker::other);
+  };
+  const std::string words = "is on the server's own machine: expected a place below a directory";
+  for (const Path& at : {path / "bucket", path / "nowhere", path / "open/../bucket", path / "open/out", Path("/"),
+                         Path("open"), Path("")})
+    EXPECT_THAT(directory(at), testing::HasSubstr(words)) << at;
+  const std::string here = "file://" + path.native();
+  for (const std::string& url :
+       {here + "/bucket", here + "/open/%2e%2e/bucket", here + "/open/out", here + "/open%2f.."})
+    EXPECT_THAT(git(url), testing::HasSubstr(words)) << url;
+  EXPECT_EQ(directory(path / "open/nowhere"),
+            "not_found: there is no directory '" + (path / "open/nowhere").native() + "' on the server");
+  EXPECT_EQ(directory(path / "open/bucket"), "no error");
+  datastores.remove(alice, "store");
+  EXPECT_EQ(git(here + "/open/x.git"), "no error");
+}
 
 TEST_F(a_datastore, is_checked_by_doing_and_nothing_is_left_behind) {
   add({.kind = DatastoreKind::directory, .path = (path / "bucket").native()});

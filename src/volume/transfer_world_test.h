@@ -31,7 +31,7 @@ class TransferWorld : public testing::Test {
     bucket.name = "bucket";
     bucket.kind = DatastoreKind::directory;
     bucket.path = (scratch.path / "bucket").native();
-    datastores.create(alice, bucket);
+    datastores.create(alice, bucket, Asker::own_user);
     volumes.create(alice, {"digits", DataType::dataset, {}, 1 << 20, {}});
     transfers.start();
   }

@@ -320,7 +320,7 @@ TEST_F(an_upload, into_a_bucket_puts_each_object_under_its_name_before_the_versi
   bucket.name = "bucket";
   bucket.kind = DatastoreKind::directory;
   bucket.path = (root / "bucket").native();
-  datastores->create(alice, bucket);
+  datastores->create(alice, bucket, Asker::own_user);
   NewVolume kept{"kept", {}, StorageType::obs, 1 << 20, {}};
   EXPECT_EQ(refusal([&] { volumes->create(alice, kept); }),
             "invalid: a volume of storage type 'obs' is kept in a bucket: expected the datastore that has it");

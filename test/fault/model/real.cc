@@ -70,7 +70,7 @@ Real::Real(const Path& directory) : directory_(directory) {
   reopen();
   const auto known = place_->datastores.list(alice);
   if (known.empty())
-    place_->datastores.create(alice, directory_named("here", directory_ / "bucket"));
+    place_->datastores.create(alice, directory_named("here", directory_ / "bucket"), Asker::own_user);
 }
 
 void Real::reopen() {

@@ -127,7 +127,7 @@ void perform_harvest(const Path& data, const Path&) {
 
 void prepare_import(const Path& data, const Path& inputs) {
   prepare_volume(data, inputs);
-  Place(data).datastores.create(alice, directory_named("here", inputs));
+  Place(data).datastores.create(alice, directory_named("here", inputs), Asker::own_user);
 }
 
 // Waits for a transfer that was accepted, and tells of its version.
@@ -153,7 +153,7 @@ constexpr uint64_t large_quota = 30 << 20;
 
 void prepare_fetch(const Path& data, const Path&) {
   prepare_volume_of(data, large_quota);
-  Place(data).datastores.create(alice, bucket_named("here", "source"));
+  Place(data).datastores.create(alice, bucket_named("here", "source"), Asker::own_user);
 }
 
 void perform_fetch(const Path& data, const Path&) { import_rounds(data, "large"); }
@@ -174,7 +174,7 @@ void prepare_send(const Path& data, const Path& inputs) {
   Place place(data);
   for (int round = 1; round <= rounds; ++round)
     commit_directory(place, large_input_of(inputs, round), round, fmt::format("large {}", round));
-  place.datastores.create(alice, bucket_named("there", "target"));
+  place.datastores.create(alice, bucket_named("there", "target"), Asker::own_user);
 }
 
 // --- snapshot

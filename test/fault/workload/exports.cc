@@ -58,7 +58,8 @@ void prepare_target(const Path& data, const Path& inputs) {
 
 void perform_export(const Path& data, const Path&) {
   Place place(data);
-  place.datastores.create(alice, directory_named("there", place.root / target_name));
+  place.datastores.create(alice, directory_named("there", place.root / target_name),
+                          Asker::own_user);
   export_rounds(place);
 }
 
