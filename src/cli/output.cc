@@ -138,6 +138,18 @@ std::string time_text(Time time) {
 
 std::string or_dash(std::string_view text) { return text.empty() ? "-" : std::string(text); }
 
+std::string trail_text(std::string_view error) {
+  std::string text;
+  for (size_t at = 0; at < error.size();) {
+    const size_t end = std::min(error.find('\n', at), error.size());
+    std::string_view line = error.substr(at, end - at);
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    text += (text.empty() ? "" : "; ") + std::string(line);
+    at = end + 1;
+  }
+  return or_dash(text);
+}
+
 std::string joined(const std::vector<std::string>& words, std::string_view separator) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : std::string(separator)) + word;

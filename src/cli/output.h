@@ -91,6 +91,8 @@ std::string yaml_text(const json::value& value);
 std::string time_text(Time time);
 // "-" for nothing.
 std::string or_dash(std::string_view text);
+// An Error's lines (core/error.h) as one, for a cell: "not_found: …; while importing …".
+std::string trail_text(std::string_view error);
 std::string joined(const std::vector<std::string>& words, std::string_view separator);
 // The name of an enum's value as people know it: without the underscore that C++ needed, '-' for '_'.
 std::string word_of(std::string_view enum_name);

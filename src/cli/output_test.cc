@@ -133,5 +133,12 @@ TEST(Words, AreThoseThatPeopleKnow) {
   EXPECT_EQ(time_text({}), "-");
 }
 
+TEST(TrailText, is_an_error_in_one_line) {
+  EXPECT_EQ(trail_text(""), "-");
+  EXPECT_EQ(trail_text("not_found: there is no 'a'"), "not_found: there is no 'a'");
+  EXPECT_EQ(trail_text("not_found: there is no 'a'\n     while fetching 'a'\n     while importing"),
+            "not_found: there is no 'a'; while fetching 'a'; while importing");
+}
+
 }  // namespace
 }  // namespace volary

@@ -59,7 +59,7 @@ const std::vector<Column<Transfer>>& transfer_columns() {
       {"RETRY OF", [](const Transfer& t) { return or_dash(t.retry_of); }, Show::wide},
       {"REVISION", [](const Transfer& t) { return or_dash(t.revision); }, Show::wide},
       {"VERIFIED", [](const Transfer& t) { return or_dash(t.verified); }, Show::wide},
-      {"ERROR", [](const Transfer& t) { return or_dash(t.error); }, Show::wide}};
+      {"ERROR", [](const Transfer& t) { return trail_text(t.error); }, Show::wide}};
   return columns;
 }
 

@@ -29,6 +29,11 @@ void FileFailures::note(const Listed& file, const Error& error, const std::stop_
       {file.path.text(), fmt::format("{}: {}", name_of(error.code()), error.message()), FileOutcome::failed});
 }
 
+void FileFailures::add(const std::vector<TransferFailure>& failures) {
+  auto held = state_.lock();
+  held->failures.insert(held->failures.end(), failures.begin(), failures.end());
+}
+
 std::vector<TransferFailure> FileFailures::take() {
   std::vector<TransferFailure> failures = std::move(state_.lock()->failures);
   const auto by_path = [](const TransferFailure& a, const TransferFailure& b) { return a.path < b.path; };

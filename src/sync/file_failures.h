@@ -21,6 +21,8 @@ class FileFailures {
   // Throws `error` if the others would fail like this one: the transfer was asked to stop, the disk is full, the store
   // does not answer several times in a row, or nothing but failures so far.
   void note(const Listed& file, const Error& error, const std::stop_token& stop);
+  // What was judged elsewhere.
+  void add(const std::vector<TransferFailure>& failures);
   // By path.
   std::vector<TransferFailure> take();
 

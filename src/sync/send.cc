@@ -15,6 +15,7 @@
 #include "remote/retry.h"
 #include "sync/arrivals.h"
 #include "sync/blob_content.h"
+#include "sync/file_failures.h"
 #include "sync/listing.h"
 #include "sync/upload_notes.h"
 
@@ -27,8 +28,6 @@ constexpr size_t part_threads = 12;             // and connections for all of th
 constexpr uint64_t large_bytes_min = 16 << 20;
 constexpr size_t remember_files_max = 1000;     // Objects that arrived are written down in groups of so many,
 constexpr std::chrono::seconds remember_after{1};  // or after so long.
-constexpr size_t failures_alone_max = 100;      // So many without a single success, and nothing will succeed.
-constexpr size_t silences_max = 8;              // So many that a store does not answer to in a row, and it is gone.
 
 class Sending {
  public:
@@ -43,8 +42,6 @@ class Sending {
     std::vector<Arrived> arrived;
     std::vector<SeenObject> unwritten;
     std::chrono::steady_clock::time_point written_at = std::chrono::steady_clock::now();
-    std::vector<TransferFailure> failures;
-    size_t silences = 0;
   };
 
   void send_all(const std::vector<size_t>& copies, size_t threads, size_t parts_at_once);
@@ -53,7 +50,6 @@ class Sending {
   RemoteObject put_stream(const Listed& file, const std::string& key);
   std::optional<RemoteObject> find_same(const PlannedCopy& copy, const std::string& key);
   void note_arrival(const PlannedCopy& copy, const RemoteObject& object);
-  void note_failure(const Listed& file, const Error& error);
   void write_down(size_t at_least);
   void hold();
   void remove_all();
@@ -67,6 +63,7 @@ class Sending {
   Progress& progress_;
   const std::stop_token& stop_;
   Synced<State> state_;
+  FileFailures failures_;
   std::string verified_;
 };
 
@@ -86,8 +83,7 @@ Delivery Sending::run() {
   if (error) throw Error(*error);
   fault::point("send.copied");
   hold();
-  auto& failures = state_.lock()->failures;
-  std::sort(failures.begin(), failures.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  auto failures = failures_.take();
   if (failures.empty()) remove_all();
   return {std::move(failures), verified_};
 }
@@ -102,7 +98,7 @@ void Sending::send_one(const PlannedCopy& copy, size_t parts_at_once) {
   fault::point("send.object");
   RemoteObject object;
   if (const auto error = error_of([&] { object = put(copy, parts_at_once); }))
-    return note_failure(shipment_.source[copy.source], *error);
+    return failures_.note(shipment_.source[copy.source], *error, stop_);
   note_arrival(copy, object);
   write_down(remember_files_max);
 }
@@ -158,23 +154,11 @@ std::optional<RemoteObject> Sending::find_same(const PlannedCopy& copy, const st
 
 void Sending::note_arrival(const PlannedCopy& copy, const RemoteObject& object) {
   ++progress_.files_done;
+  failures_.note_success();
   auto held = state_.lock();
-  held->silences = 0;
   held->arrived.push_back({copy.source, object.etag, object.proof});
   if (!object.etag.empty())
     held->unwritten.push_back({object.key, object.etag, object.size, *shipment_.source[copy.source].digest});
-}
-
-// Passes on what is not of this file alone.
-void Sending::note_failure(const Listed& file, const Error& error) {
-  check_stop();
-  if (error.concerns_all() || error.code() == Errc::exhausted || error.code() == Errc::internal) throw Error(error);
-  auto held = state_.lock();
-  held->silences = error.code() == Errc::unavailable ? held->silences + 1 : 0;
-  if (held->silences >= silences_max || (held->arrived.empty() && held->failures.size() + 1 >= failures_alone_max))
-    throw Error(error);
-  held->failures.push_back(
-      {file.path.text(), fmt::format("{}: {}", name_of(error.code()), error.message()), FileOutcome::failed});
 }
 
 void Sending::write_down(size_t at_least) {
@@ -206,8 +190,7 @@ void Sending::hold() {
     --progress_.files_done;
     progress_.bytes_done -= shipment_.source[arrived[index].source].size;
   }
-  auto held = state_.lock();
-  held->failures.insert(held->failures.end(), verdict.failures.begin(), verdict.failures.end());
+  failures_.add(verdict.failures);
 }
 
 void Sending::remove_all() {
