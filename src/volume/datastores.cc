@@ -144,14 +144,16 @@ bool is_within(const Path& path, const Path& other) {
   return std::mismatch(other.begin(), other.end(), path.begin(), path.end()).first == other.end();
 }
 
-// Both as it is written, so that nobody learns by the answer what there is elsewhere, and with its links resolved.
+// Both as it is written, so that nobody learns by the answer what there is elsewhere, and with its links resolved as
+// the kernel does it: LINK/.. is above what the link leads to.
 void check_place(const std::string& place, const std::vector<Path>& open) {
   const auto is_open = [&](const Path& path) {
     return std::any_of(open.begin(), open.end(), [&](const Path& one) { return is_within(path, one); });
   };
   std::error_code problem;
-  const Path written = Path(place).lexically_normal();
-  if (is_open(written) && is_open(std::filesystem::weakly_canonical(written, problem)) && !problem) return;
+  if (is_open(Path(place).lexically_normal()) && is_open(std::filesystem::weakly_canonical(Path(place), problem)) &&
+      !problem)
+    return;
   throw Error(Errc::denied,
               "'{}' is on the server's own machine: expected a place below a directory that its administrator opened "
               "by 'volary server --datastores-below DIR', or the server's own user over its Unix socket",

@@ -50,7 +50,11 @@ class a_datastore : public testing::Test {
 
 TEST_F(a_datastore, is_on_the_servers_own_machine_only_for_its_own_user_or_where_that_was_opened) {
   make_directories(path / "open/bucket");
+  make_directories(path / "bucket/in");
   std::filesystem::create_directory_symlink(path / "bucket", path / "open/out");
+  std::filesystem::create_directory_symlink(path / "bucket/in", path / "open/in");
+  make_directories(path / "open/secret");  // Where ".." leads to if links are not followed first.
+  make_directories(path / "bucket/secret");
   const auto directory = [&](const Path& at) {
     return refused({.kind = DatastoreKind::directory, .path = at.native()}, Asker::other);
   };
@@ -58,16 +62,19 @@ TEST_F(a_datastore, is_on_the_servers_own_machine_only_for_its_own_user_or_where
     return refused({.kind = DatastoreKind::git, .endpoint = url}, Asker::other);
   };
   const std::string words = "is on the server's own machine: expected a place below a directory";
-  for (const Path& at : {path / "bucket", path / "nowhere", path / "open/../bucket", path / "open/out", Path("/"),
-                         Path("open"), Path("")})
+  for (const Path& at : {path / "bucket", path / "nowhere", path / "open/../bucket", path / "open/out",
+                         path / "open/in/../secret", Path("/"), Path("open"), Path("")})
     EXPECT_THAT(directory(at), testing::HasSubstr(words)) << at;
   const std::string here = "file://" + path.native();
   for (const std::string& url :
-       {here + "/bucket", here + "/open/%2e%2e/bucket", here + "/open/out", here + "/open%2f.."})
+       {here + "/bucket", here + "/open/%2e%2e/bucket", here + "/open/out", here + "/open%2f..",
+        here + "/open/in/../secret", here + "/open/in/%2e%2e/secret"})
     EXPECT_THAT(git(url), testing::HasSubstr(words)) << url;
   EXPECT_EQ(directory(path / "open/nowhere"),
             "not_found: there is no directory '" + (path / "open/nowhere").native() + "' on the server");
   EXPECT_EQ(directory(path / "open/bucket"), "no error");
+  datastores.remove(alice, "store");
+  EXPECT_EQ(directory(path / "open/../open/bucket/../bucket"), "no error");
   datastores.remove(alice, "store");
   EXPECT_EQ(git(here + "/open/x.git"), "no error");
 }
