@@ -73,7 +73,7 @@ void Transfers::cancel(const Caller& caller, const std::string& id) {
     if (now->state != TransferState::queued) return;  // The worker that has it ends it.
     const TransferInside inside = inside_of(transaction, id);
     release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
-    end_transfer(transaction, id, TransferState::cancelled, 0, given_up(now->counts), "", clock_.now());
+    end_transfer(transaction, id, TransferState::cancelled, now->version, given_up(now->counts), "", clock_.now());
   });
   auto live = live_.lock();
   if (const auto found = live->find(id); found != live->end()) found->second->stop.request_stop();

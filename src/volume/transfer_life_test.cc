@@ -81,6 +81,26 @@ TEST_F(a_transfer_again, holds_the_volume_and_is_refused_while_another_writes) {
   EXPECT_EQ(transfers.get(alice, first.id).state, TransferState::cancelled);
 }
 
+TEST_F(a_transfer_again, knows_the_version_it_was_to_export_though_it_never_began) {
+  put("d/a", "1");
+  import("d");
+  transfers.stop();
+  NewTransfer asked;
+  asked.datastore = "bucket";
+  asked.destination_directory = "out";
+  const Transfer queued = transfers.create(alice, TransferKind::export_, "digits", asked);
+  transfers.cancel(alice, queued.id);
+  const Transfer cancelled = transfers.get(alice, queued.id);
+  EXPECT_EQ(cancelled.state, TransferState::cancelled);
+  EXPECT_EQ(cancelled.version, 1u);
+  EXPECT_EQ(transfers.resume(alice, queued.id).version, 1u);
+  transfers.cancel(alice, queued.id);
+  EXPECT_EQ(transfers.retry(alice, queued.id).version, 1u);
+  transfers.start();
+  EXPECT_EQ(ended(newest()).error, "");
+  EXPECT_EQ(bucket("out"), (Files{{"a", "1"}}));
+}
+
 TEST_F(a_transfer_again, is_not_for_snapshots_which_are_taken_anew) {
   put("d/a", "1");
   transfers.stop();
