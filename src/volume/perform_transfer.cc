@@ -212,11 +212,9 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, R
     transaction.run("UPDATE transfer SET counts = $2, revision = $3 WHERE id = $1", transfer.id, planned.counts,
                     remote.commit());
   });
-  Transfer agreed = transfer;
-  if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; })) {
+  Transfer agreed = transfer;  // What it copied and deleted itself makes no deletions more than half of the target.
+  if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; }))
     agreed.expected.reset();
-    agreed.confirmed = true;
-  }
   check_agreed(planned, wanted, agreed, remote.description());
   live.progress.files_total = planned.plan.copies.size();
   live.progress.bytes_total = planned.plan.copy_bytes;

@@ -157,6 +157,22 @@ TEST_F(a_transfer_again, holds_both_sides_against_what_was_expected) {
                                   "was at version 0 when the plan was made; make a new one"));
 }
 
+TEST_F(a_transfer_again, asks_again_before_most_of_its_target_goes_that_was_not_there_before) {
+  put("d/a", "1");
+  import("d");
+  for (const char* mine : {"out/x", "out/y", "out/z"}) put(mine, "");
+  NewTransfer asked;
+  asked.datastore = "bucket";
+  asked.destination_directory = "out";
+  asked.strategy = Strategy::mirror;
+  transfers.stop();
+  const Transfer half = transfers.create(alice, TransferKind::export_, "digits", asked);
+  database->write([&](Transaction& t) { t.run("UPDATE transfer SET agreed = 1 WHERE id = $1", half.id); });
+  transfers.start();
+  EXPECT_THAT(ended(half).error, testing::HasSubstr("more than half"));
+  EXPECT_EQ(bucket("out").size(), 3u);
+}
+
 TEST_F(a_transfer_again, does_not_take_its_own_work_for_a_change_of_the_target) {
   put("d/a", "1");
   put("d/b", "2");
