@@ -15,15 +15,22 @@ std::string without_line_breaks(std::string_view text) {
 
 class EventStream final : public Stream {
  public:
-  EventStream(NextEvents next, const Clock& clock) : next_(std::move(next)), clock_(clock), last_(clock.now()) {}
+  EventStream(NextEvents next, WatchEvents watch, const Clock& clock)
+      : next_(std::move(next)), watch_events_(std::move(watch)), clock_(clock), last_(clock.now()) {}
+
+  void call_when_ready(std::function<void()> ready) override {
+    if (watch_events_) watch_ = watch_events_(std::move(ready));
+  }
 
   // After each event comes a pause, so that what changes without end is not told without end.
   std::optional<std::string> poll() override {
+    if (is_over_) return std::nullopt;
     if (std::exchange(pause_is_due_, false)) return "";
-    const auto events = next_();
-    if (!events) return std::nullopt;
+    const Events events = next_();
     std::string text;
-    for (const Event& event : *events) text += print_event(event);
+    for (const Event& event : events.events) text += print_event(event);
+    is_over_ = events.are_last;
+    if (text.empty() && is_over_) return std::nullopt;
     const Time now = clock_.now();
     if (text.empty() && now >= last_.plus_seconds(heartbeat_seconds)) text = ": still here\n\n";
     if (!text.empty()) last_ = now;
@@ -33,19 +40,22 @@ class EventStream final : public Stream {
 
  private:
   NextEvents next_;
+  WatchEvents watch_events_;
   const Clock& clock_;
   Time last_;  // When something was sent.
   bool pause_is_due_ = false;
+  bool is_over_ = false;
+  Watch watch_;
 };
 
 }  // namespace
 
-Response event_response(NextEvents next, const Clock& clock) {
+Response event_response(NextEvents next, WatchEvents watch, const Clock& clock) {
   Response response;
   response.content_type = "text/event-stream";
   response.headers.emplace_back("cache-control", "no-store");
   response.headers.emplace_back("x-accel-buffering", "no");  // nginx would hold events back.
-  response.stream = std::make_unique<EventStream>(std::move(next), clock);
+  response.stream = std::make_unique<EventStream>(std::move(next), std::move(watch), clock);
   return response;
 }
 

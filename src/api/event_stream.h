@@ -4,12 +4,12 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/clock.h"
+#include "core/announcements.h"
 #include "net/http_server.h"
 
 namespace volary {
@@ -22,12 +22,19 @@ struct Event {
 
 constexpr int64_t heartbeat_seconds = 15;
 
-// The events since the last call (none: empty), or nothing when no more will come. Must not wait. What it throws breaks
-// the connection off; the client comes back.
-using NextEvents = std::function<std::optional<std::vector<Event>>()>;
+struct Events {
+  std::vector<Event> events;
+  bool are_last = false;  // No more will come.
+};
 
-// Sends the events as they come, and a comment after heartbeat_seconds of silence.
-Response event_response(NextEvents next, const Clock& clock = system_clock());
+// The events since the last call. Must not wait. What it throws breaks the connection off; the client comes back.
+using NextEvents = std::function<Events()>;
+// Lets `told` be called, from any thread, when there may be new events, until the Watch goes.
+using WatchEvents = std::function<Watch(std::function<void()> told)>;
+
+// Sends the events as they come, and a comment after heartbeat_seconds of silence. Without `watch`, and for what is not
+// told, it asks every now and then.
+Response event_response(NextEvents next, WatchEvents watch = {}, const Clock& clock = system_clock());
 
 // "" if the client starts anew. From the header Last-Event-ID.
 std::string last_event_id(const Request& request);

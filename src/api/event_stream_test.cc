@@ -16,12 +16,11 @@ TEST(EventStream, LetsNoIdOrNameBreakItsLine) {
   EXPECT_EQ(print_event({"1\ndata: x", "a\r\nb", "c"}), "id: 1data: x\nevent: ab\ndata: c\n\n");
 }
 
-TEST(EventStream, SendsWhatComesWithAPauseBehindItAndAHeartbeatAfter15SecondsOfSilenceAndEnds) {
-  std::vector<std::optional<std::vector<Event>>> turns = {
-      std::vector<Event>{{"1", "", "a"}, {"2", "", "b"}}, std::vector<Event>{}, std::vector<Event>{}, std::nullopt};
+TEST(EventStream, SendsWhatComesWithAPauseBehindItAndAHeartbeatAfter15SecondsOfSilence) {
+  const std::vector<Events> turns = {{{{"1", "", "a"}, {"2", "", "b"}}}, {}, {}, {{}, true}};
   size_t turn = 0;
   FakeClock clock(Time{1'000'000});
-  Response response = event_response([&] { return turns[turn++]; }, clock);
+  Response response = event_response([&] { return turns[turn++]; }, {}, clock);
   EXPECT_EQ(response.content_type, "text/event-stream");
   ASSERT_TRUE(response.stream);
   EXPECT_EQ(response.stream->poll(), "id: 1\ndata: a\n\nid: 2\ndata: b\n\n");
@@ -33,6 +32,27 @@ TEST(EventStream, SendsWhatComesWithAPauseBehindItAndAHeartbeatAfter15SecondsOfS
   EXPECT_EQ(response.stream->poll(), ": still here\n\n");
   EXPECT_EQ(response.stream->poll(), "");
   EXPECT_EQ(response.stream->poll(), std::nullopt);
+}
+
+TEST(EventStream, EndsAtOnceBehindTheLastEvent) {
+  Response response = event_response([] { return Events{{{"", "", "a"}}, true}; });
+  EXPECT_EQ(response.stream->poll(), "data: a\n\n");
+  EXPECT_EQ(response.stream->poll(), std::nullopt);
+}
+
+TEST(EventStream, IsWokenByWhatItWatchesUntilItGoes) {
+  Announcements announcements;
+  int woken = 0;
+  Response response = event_response([] { return Events(); },
+                                     [&](auto told) { return announcements.watch("xfer-1", std::move(told)); });
+  response.stream->call_when_ready([&] { ++woken; });
+  announcements.tell({"xfer-2"});
+  EXPECT_EQ(woken, 0);
+  announcements.tell({"xfer-1"});
+  EXPECT_EQ(woken, 1);
+  response.stream.reset();
+  announcements.tell({"xfer-1"});
+  EXPECT_EQ(woken, 1);
 }
 
 TEST(EventStream, KnowsWhereAClientThatComesBackLeftOff) {

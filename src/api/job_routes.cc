@@ -40,15 +40,15 @@ Response log_of(Services& services, const Call& call) {
 
 Response events_of(Services& services, const Call& call) {
   const Job first = services.jobs.get(call.caller(), call.path("job"));
-  return event_response([&services, caller = call.caller(), id = first.id, seen = size_t{0},
-                         ended = false]() mutable -> std::optional<std::vector<Event>> {
-    if (ended) return std::nullopt;
+  const auto next = [&services, caller = call.caller(), id = first.id, seen = size_t{0}]() mutable {
     const Job now = services.jobs.get(caller, id);
-    ended = is_terminal(now.state);
-    if (now.history.size() == seen) return std::vector<Event>();
+    Events events{.events = {}, .are_last = is_terminal(now.state)};
+    if (now.history.size() == seen) return events;
     seen = now.history.size();
-    return std::vector<Event>{{std::to_string(seen), "job", print_json(to_json(now))}};
-  });
+    events.events.push_back({std::to_string(seen), "job", print_json(to_json(now))});
+    return events;
+  };
+  return event_response(next, [&services, id = first.id](auto told) { return services.jobs.watch(id, told); });
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ inline std::vector<Route> sample_routes() {
                      .answer_type = "text/event-stream"},
                     [](const Call& call) {
                       const uint64_t since = *call.number("since");
-                      return event_response([since]() -> std::optional<std::vector<Event>> {
+                      return event_response([since]() -> Events {
                         throw Error(Errc::corrupt, "event {} is damaged", since);
                       });
                     }});

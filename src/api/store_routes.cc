@@ -22,15 +22,12 @@ void add_kind(std::vector<Route>& routes, Services& services, const std::string&
 }
 
 Response follow(Upkeep& upkeep, const std::string& id) {
-  return event_response([&upkeep, id, last = std::string(), ended = false]() mutable
-                        -> std::optional<std::vector<Event>> {
-    if (ended) return std::nullopt;
+  return event_response([&upkeep, id, last = std::string()]() mutable {
     const UpkeepRun now = upkeep.get(id);
-    ended = now.state != UpkeepState::running;
-    std::string body = print_json(to_json(now));
-    if (body == last) return std::vector<Event>();
-    last = body;
-    return std::vector<Event>{{"", "run", std::move(body)}};
+    Events events{.events = {}, .are_last = now.state != UpkeepState::running};
+    if (const std::string body = print_json(to_json(now)); body != last)
+      events.events.push_back({"", "run", last = body});
+    return events;
   });
 }
 

@@ -96,6 +96,18 @@ Page<TransferFailure> failures_of(Services& services, const Call& call) {
   return failures;
 }
 
+Response events_of(Services& services, const Call& call) {
+  const Transfer first = services.transfers.get(call.caller(), call.path("transfer"));
+  const auto next = [&services, caller = call.caller(), id = first.id, last = std::string()]() mutable {
+    const Transfer now = services.transfers.get(caller, id);
+    Events events{.events = {}, .are_last = is_terminal(now.state)};
+    if (const std::string body = print_json(to_json(now)); body != last)
+      events.events.push_back({"", "transfer", last = body});
+    return events;
+  };
+  return event_response(next, [&services, id = first.id](auto told) { return services.transfers.watch(id, told); });
+}
+
 void add_of_one(std::vector<Route>& routes, Services& services) {
   routes.push_back({Method::get, "/api/v1/transfers/{transfer}", Permission::transfer_read,
                     {.name = "get_transfer", .summary = "One transfer, with its counts of this moment"},
@@ -136,17 +148,7 @@ void add_of_one(std::vector<Route>& routes, Services& services) {
                      .summary = "The transfer each time it has moved, until it has ended",
                      .answer_type = "text/event-stream"},
                     [&services](const Call& call) {
-                      const Transfer first = services.transfers.get(call.caller(), call.path("transfer"));
-                      return event_response([&services, caller = call.caller(), id = first.id, last = std::string(),
-                                             ended = false]() mutable -> std::optional<std::vector<Event>> {
-                        if (ended) return std::nullopt;
-                        const Transfer now = services.transfers.get(caller, id);
-                        ended = is_terminal(now.state);
-                        std::string body = print_json(to_json(now));
-                        if (body == last) return std::vector<Event>();
-                        last = body;
-                        return std::vector<Event>{{"", "transfer", std::move(body)}};
-                      });
+                      return events_of(services, call);
                     }});
 }
 

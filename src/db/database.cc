@@ -37,6 +37,7 @@ class ReadingTransaction final : public Transaction {
 class WritingTransaction final : public Transaction {
  public:
   explicit WritingTransaction(SqliteConnection& connection) : connection_(connection) {}
+  const std::vector<std::string>& announced() const { return announced_; }
 
  private:
   int64_t execute(std::string_view sql, const SqlValue* values, size_t count, const VisitRow& visit) override {
@@ -142,7 +143,7 @@ class SqliteDatabase final : public Database {
     work(transaction);
   }
 
-  static void write_on(SqliteConnection& connection, const std::function<void(Transaction&)>& work) {
+  void write_on(SqliteConnection& connection, const std::function<void(Transaction&)>& work) {
     if (connection.lost_a_sync())
       throw Error(Errc::unavailable, "the database {} takes no more changes since its disk failed to sync: look at the "
                   "disk, then restart", connection.file());
@@ -154,6 +155,7 @@ class SqliteDatabase final : public Database {
     fault::point("db.commit.before");
     connection.execute("COMMIT", nullptr, 0, nullptr);
     fault::point("db.commit.after");
+    announcements_.tell(transaction.announced());
   }
 
   const std::string file_;

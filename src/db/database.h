@@ -25,6 +25,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/announcements.h"
 
 namespace volary {
 
@@ -143,10 +144,13 @@ class Transaction {
   void each(std::string_view sql, Visit visit, const Args&... args) {
     step(sql, visit, args...);
   }
+  // Tells those who watch `what`, the id of something, when this transaction has been committed.
+  void announce(const std::string& what) { announced_.push_back(what); }
 
  protected:
   using VisitRow = std::function<void(const Row&)>;
   virtual int64_t execute(std::string_view sql, const SqlValue* values, size_t count, const VisitRow& visit) = 0;
+  std::vector<std::string> announced_;
 
  private:
   template <class... Args>
@@ -186,6 +190,11 @@ class Database {
     return in_transaction(Mode::read, std::forward<Work>(work));
   }
 
+  // Calls `told` after each commit that announced `what`: see core/announcements.h. It must not use the database.
+  [[nodiscard]] Watch watch(const std::string& what, std::function<void()> told) {
+    return announcements_.watch(what, std::move(told));
+  }
+
   // Writes a whole, durable copy of what is committed to `file` (mode 0600), which must not be there; meanwhile others
   // go on reading and writing.
   virtual void copy_to(const std::string& file) = 0;
@@ -193,6 +202,7 @@ class Database {
  protected:
   enum class Mode { read, write };
   virtual void transact(Mode mode, const std::function<void(Transaction&)>& work) = 0;
+  Announcements announcements_;
 
  private:
   template <class Work>

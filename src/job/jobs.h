@@ -40,6 +40,10 @@ class Jobs {
   Job submit(const Caller& caller, const NewJob& request);
   std::vector<Job> list(const Caller& caller, const JobFilter& filter);  // Newest first.
   Job get(const Caller& caller, const std::string& id);  // By id, or by the name of the newest one so called.
+  // Calls `told` whenever the job may have moved: see Database::watch().
+  [[nodiscard]] Watch watch(const std::string& id, std::function<void()> told) {
+    return database_.watch(id, std::move(told));
+  }
   // Asks a job to end. Ended ones: `conflict`.
   void stop(const Caller& caller, const std::string& id);
   // Forgets an ended job, its log and its working directory. Throws `conflict` while it has not ended.

@@ -171,6 +171,7 @@ bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Tim
       "INSERT INTO job_event (job, number, state, date, reason) "
       "SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4 FROM job_event WHERE job = $5",
       row.id, next, now, step.reason, row.id);
+  transaction.announce(row.id);
   fault::point(fmt::format("job.moving.{}", name_of_value(next)));
   return true;
 }

@@ -81,6 +81,7 @@ void reserve_growth(Transaction& transaction, const std::string& id, uint64_t mo
   reserve_bytes(transaction, inside.volume_id, more);
   transaction.run("UPDATE transfer SET state = 'running', counts = $2, reserved_bytes = $3 WHERE id = $1", id, counts,
                   more);
+  transaction.announce(id);
 }
 
 void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
@@ -93,6 +94,7 @@ void end_transfer(Transaction& transaction, const std::string& id, TransferState
       "UPDATE transfer SET state = $2, version = $3, counts = $4, error = $5, reserved_bytes = 0, ended_at = $6 "
       "WHERE id = $1",
       id, state, version, counts, error, now);
+  transaction.announce(id);
   if (state == TransferState::done) transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
   transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE ended_at < $1)",
                   now.micros - journal_days * day_micros);

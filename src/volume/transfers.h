@@ -75,6 +75,10 @@ class Transfers {
 
   std::vector<Transfer> list(const Caller& caller, const TransferQuery& query = {});  // Newest first.
   Transfer get(const Caller& caller, const std::string& id);  // With the counts of this moment.
+  // Calls `told` whenever its state may have changed: see Database::watch().
+  [[nodiscard]] Watch watch(const std::string& id, std::function<void()> told) {
+    return database_.watch(id, std::move(told));
+  }
   // The files that were not copied for reasons of their own, from the `first`, from 0.
   std::vector<TransferFailure> failures(const Caller& caller, const std::string& id, size_t first, size_t limit);
   // Asks a transfer to end; it does so soon. Ended ones: `conflict`.
