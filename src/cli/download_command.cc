@@ -1,13 +1,15 @@
 // cli/download_command.cc: `volary volume download`: files of a version into a directory of this machine.
 //
-// Each file comes into a file of its own below DIR/.volary-download, is hashed as it comes, and gets its name when it
-// is whole and right. What was there when the command was cut off is read and hashed, and only the rest is asked for.
+// A file is hashed as it comes, and gets its name when it is whole, right and on the disk; until then it lies beside it
+// under a name of its own, and the next try asks only for the rest (cli/landing.h).
 #include <sys/stat.h>
 
 #include <mutex>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/landing.h"
+#include "cli/local_files.h"
 #include "cli/reference.h"
 #include "cli/session.h"
 #include "core/error.h"
@@ -21,7 +23,6 @@ namespace {
 
 constexpr size_t workers_default = 8;
 constexpr uint64_t workers_max = 64;
-constexpr const char* partial_directory = ".volary-download";
 
 struct DownloadOptions {
   std::string source;
@@ -100,36 +101,34 @@ Picked picked_of(Session& session, const std::string& text) {
   return source;
 }
 
-Digest digest_of_file(const Path& path) {
-  FileSource file(path);
-  Hasher hasher;
-  std::string block(block_bytes, '\0');
-  while (const size_t size = file.read(block)) hasher.update({block.data(), size});
-  return hasher.finish();
-}
-
 bool is_same(const FileEntry& entry, const Path& path, const struct stat& status) {
   if (entry.kind == "symlink") return S_ISLNK(status.st_mode) && volary::read_symlink(path) == entry.target;
   if (entry.kind == "directory") return S_ISDIR(status.st_mode);
   return S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) == entry.size &&
-         entry.executable == ((status.st_mode & S_IXUSR) != 0) && digest_of_file(path).hex() == entry.digest;
+         entry.executable == ((status.st_mode & S_IXUSR) != 0) && digest_of(local_file(path, {})).hex() == entry.digest;
 }
 
+// Hashes what is there already and what comes, and counts both.
 class Receiver final : public Sink {
  public:
-  Receiver(Hasher& hasher, int fd, const Path& path, const std::function<void(uint64_t)>& count)
-      : hasher_(hasher), fd_(fd), path_(path), count_(count) {}
+  Receiver(Arrival& arrival, const std::function<void(uint64_t)>& count) : arrival_(arrival), count_(count) {
+    arrival.read_back([&](std::string_view bytes) { note(bytes); });
+  }
   void write(std::string_view bytes) override {
+    arrival_.write(bytes);
+    note(bytes);
+  }
+  Digest digest() const { return hasher_.finish(); }
+
+ private:
+  void note(std::string_view bytes) {
     hasher_.update(bytes);
-    write_all(fd_, bytes, path_);
     count_(bytes.size());
   }
 
- private:
-  Hasher& hasher_;
-  int fd_;
-  const Path& path_;
+  Arrival& arrival_;
   const std::function<void(uint64_t)>& count_;
+  Hasher hasher_;
 };
 
 struct DownloadResult {
@@ -156,16 +155,17 @@ class Download {
     result_.directory = directory_.native();
     result_.skipped = source_.files.size() - directories_ - todo.size();
     if (options_.dry_run) return show(todo);
+    for (const Wanted* one : todo) Landing::check(one->name.text());
     make_directories(directory_);
+    const Landing landing(directory_);
     for (const Wanted& one : source_.files)
-      if (one.entry.kind == "directory") make_place(one.name, one.entry.path);
-    make_directory(directory_ / partial_directory);
+      if (one.entry.kind == "directory") landing.make_directory(one.name.text());
     for_each_index(todo.size(), workers, [&](size_t i) {
-      if (todo[i]->entry.kind == "file") fetch(*todo[i]);
+      if (todo[i]->entry.kind == "file") fetch(*todo[i], landing);
     });
     for (const Wanted* one : todo)  // Last, so that nothing is ever written through one of them.
-      if (one->entry.kind == "symlink") make_link(*one);
-    remove_tree(directory_ / partial_directory);
+      if (one->entry.kind == "symlink") make_link(*one, landing);
+    if (!todo.empty()) landing.sync();
     bar_.clear();
     result_.files = todo.size();
     return result_;
@@ -217,18 +217,6 @@ class Download {
     return result_;
   }
 
-  // Makes the directory `name`, never through a link that somebody has put on the way to it.
-  void make_place(const TreePath& name, const std::string& what) {
-    Path at = directory_;
-    for (const std::string_view part : name.components()) {
-      at /= part;
-      make_directory(at);
-      const auto status = stat_of(at);
-      if (!status || !S_ISDIR(status->st_mode))
-        throw Error(Errc::exists, "'{}' is no directory: expected one for '{}'", printable(at.native()), what);
-    }
-  }
-
   void count(uint64_t files, uint64_t bytes) {
     const std::lock_guard guard(lock_);
     amounts_.files_done += files;
@@ -236,57 +224,31 @@ class Download {
     bar_.show(amounts_);
   }
 
-  void fetch(const Wanted& one) {
+  void fetch(const Wanted& one, const Landing& landing) {
     const FileEntry& entry = one.entry;
-    make_place(one.name.parent(), entry.path);
-    const Path part = directory_ / partial_directory / Digest::of(entry.digest + "/" + entry.path).hex().substr(0, 32);
-    Hasher hasher;
-    uint64_t from = resume(part, entry.size, hasher);
-    if (from > 0) count(0, from);
-    {
-      const Fd fd = open_to_append(part);
-      const std::function<void(uint64_t)> counting = [&](uint64_t bytes) { count(0, bytes); };
-      Receiver receiver(hasher, fd.get(), part, counting);
-      if (from < entry.size || entry.size == 0)
-        client_.stream_file(api_path({"volumes", source_.volume.name, "content"}),
-                            {{"path", entry.path}, {"version", source_.volume.version}}, from, entry.digest, receiver);
+    Arrival arrival = landing.begin(one.name.text(), entry.digest);
+    if (arrival.bytes() > entry.size) arrival.begin_anew();
+    const uint64_t from = arrival.bytes();
+    const std::function<void(uint64_t)> counting = [&](uint64_t bytes) { count(0, bytes); };
+    Receiver receiver(arrival, counting);
+    if (from < entry.size || entry.size == 0)
+      client_.stream_file(api_path({"volumes", source_.volume.name, "content"}),
+                          {{"path", entry.path}, {"version", source_.volume.version}}, from, entry.digest, receiver);
+    if (const std::string found = receiver.digest().hex(); found != entry.digest) {
+      arrival.begin_anew();
+      throw Error(Errc::corrupt, "the bytes of '{}' hash to {}: expected {}", entry.path, found, entry.digest);
     }
-    if (hasher.finish().hex() != entry.digest) {
-      remove_file(part);
-      throw Error(Errc::corrupt, "the bytes of '{}' hash to {}: expected {}", entry.path, hasher.finish().hex(),
-                  entry.digest);
-    }
-    change_mode(part, entry.executable ? 0755 : 0644);
-    rename_file(part, path_of(one.name));
+    arrival.sync();
+    arrival.finish(entry.executable);
+    count(1, 0);
     const std::lock_guard guard(lock_);
     result_.bytes += entry.size;
     result_.resumed_bytes += from;
-    ++amounts_.files_done;
-    bar_.show(amounts_);
   }
 
-  // How many bytes of the file are here from an earlier run; they are in `hasher` then.
-  static uint64_t resume(const Path& part, uint64_t size, Hasher& hasher) {
-    const auto status = stat_of(part);
-    if (!status) return 0;
-    if (!S_ISREG(status->st_mode) || static_cast<uint64_t>(status->st_size) > size) {
-      remove_file(part);
-      return 0;
-    }
-    FileSource file(part);
-    std::string block(block_bytes, '\0');
-    uint64_t from = 0;
-    while (const size_t more = file.read(block)) {
-      hasher.update({block.data(), more});
-      from += more;
-    }
-    return from;
-  }
-
-  void make_link(const Wanted& one) {
-    make_place(one.name.parent(), one.entry.path);
-    remove_file(path_of(one.name));
-    make_symlink(one.entry.target, path_of(one.name));
+  void make_link(const Wanted& one, const Landing& landing) {
+    landing.remove(one.name.text());
+    landing.make_symlink(one.name.text(), one.entry.target);
     count(1, 0);
   }
 

@@ -276,10 +276,7 @@ def test_a_download_goes_on_and_replaces_nothing_unasked(volary, proxy, source, 
     (out / "large.bin").unlink()
     entry = next(one for one in volary.json("volume", "files", "wiki") if one["path"] == "large.bin")
     # As if it had been cut off after 12 MiB.
-    import hashlib  # noqa: F401
-    (out / ".volary-download").mkdir()
-    name = partial_name(volary, entry)
-    (out / ".volary-download" / name).write_bytes(large[:12 * MIB])
+    (out / partial_name(volary, entry)).write_bytes(large[:12 * MIB])
     result = volary.json("volume", "download", "wiki:/large.bin", out)
     assert result["resumedBytes"] == 12 * MIB
     assert (out / "large.bin").read_bytes() == large
@@ -295,13 +292,13 @@ def test_a_download_goes_on_and_replaces_nothing_unasked(volary, proxy, source, 
 
 
 def partial_name(volary, entry) -> str:
-    text = f"{entry['digest']}/{entry['path']}"
+    """What the file is called in its directory until it is whole."""
     probe = volary.data.parent / "probe"
     probe.mkdir(exist_ok=True)
-    (probe / "x").write_text(text)
+    (probe / "x").write_text(f"{entry['path']}\0{entry['digest']}")
     volary("volume", "create", "probe")
     volary("volume", "put", probe / "x", "probe")
-    return volary.json("volume", "files", "probe")[0]["digest"][:32]
+    return ".volary-part-" + volary.json("volume", "files", "probe")[0]["digest"][:24]
 
 
 def test_a_download_never_writes_through_a_link(volary, tmp_path):
