@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 
+#include "cli/landing.h"
 #include "core/error.h"
 #include "store/tree.h"
 
@@ -40,7 +41,8 @@ class Walk {
       const Path below = path / entry.name;
       if (const std::string flaw = flaw_of_component(entry.name); !flaw.empty())
         throw Error(Errc::invalid, "'{}' has a name that no volume can hold: {}", printable(below.native()), flaw);
-      step(below, name.child(entry.name), entry.type);
+      if (is_unfinished(entry.name)) leave_out(below, "what an interrupted download left");
+      else step(below, name.child(entry.name), entry.type);
     }
   }
 
@@ -49,12 +51,13 @@ class Walk {
     if (type == DT_DIR) return directory(path, name);
     if (type == DT_LNK) return link(path, std::move(name));
     const auto status = type == DT_REG ? stat_of(path) : std::nullopt;
-    if (!status || !S_ISREG(status->st_mode)) {
-      found_.left_out.push_back(path.native());
-      return;
-    }
+    if (!status || !S_ISREG(status->st_mode)) return leave_out(path, "neither a file, a directory nor a link");
     found_.files.push_back(listed(path, std::move(name), *status));
     found_.bytes += found_.files.back().size;
+  }
+
+  void leave_out(const Path& path, std::string_view why) {
+    found_.left_out.push_back(fmt::format("{} is {}", printable(path.native()), why));
   }
 
   void link(const Path& path, TreePath name) {

@@ -30,7 +30,7 @@ struct LocalFile {
 
 struct LocalFiles {
   std::vector<LocalFile> files;       // By path; directories only where they are empty.
-  std::vector<std::string> left_out;  // What is neither file, directory nor link.
+  std::vector<std::string> left_out;  // A line each: what no volume can hold, and what an interrupted download left.
   uint64_t bytes = 0;
 };
 

@@ -79,7 +79,7 @@ void leave_objects(Job& job) {
   std::erase_if(job.files.files, [&](LocalFile& file) {
     file.executable = false;
     if (file.kind == UploadKind::file) return false;
-    job.files.left_out.push_back(file.path.native());
+    job.files.left_out.push_back(printable(file.path.native()) + " is no file: no bucket can hold it");
     return true;
   });
 }
@@ -251,9 +251,7 @@ int put(Session& session, const PutOptions& o) {
   Job job = job_of(session, o);
   const auto volume = typed<Volume>(session.client().get(api_path({"volumes", job.target.volume})));
   if (volume.storage_type == StorageType::obs) leave_objects(job);
-  for (const std::string& one : job.files.left_out)
-    session.note(fmt::format("left out, since no {} can hold it: {}", job.is_in_bucket ? "bucket" : "volume",
-                             printable(one)));
+  for (const std::string& line : job.files.left_out) session.note("left out: " + line);
   Client& client = session.client();
   if (o.dry_run) {
     if (job.is_stream)
