@@ -139,6 +139,8 @@ TEST_F(Archives, ThatWouldLeadOutLeaveNothing) {
       {"too long", entry("PaxHeader", 'x', "", "310 path=" + std::string(300, 'p') + "\n") + file("z")},
       {"name by pax", entry("PaxHeader", 'x', "", "17 path=../evil1\n") + file("fine")},
       {"target by pax", entry("PaxHeader", 'x', "", "19 linkpath=/etc/x\n") + entry("l", '2', "fine")},
+      {"target with a NUL",
+       entry("PaxHeader", 'x', "", std::string("17 linkpath=..\0x\n", 17)) + entry("l", '2', "fine")},
       {"name by GNU", entry("././@LongLink", 'L', "", std::string("../evil\0", 8)) + file("fine")},
       {"broken pax", entry("PaxHeader", 'x', "", "99 path=x\n") + file("fine")},
       {"negative size", entry("PaxHeader", 'x', "", "12 size=-11\n") + file("fine")},

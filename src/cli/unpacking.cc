@@ -38,6 +38,9 @@ std::string Unpacking::checked_name(std::string name) const {
 }
 
 void Unpacking::check_target(const std::string& name, const std::string& target) const {
+  if (target.empty() || target.find('\0') != std::string::npos)
+    throw Error(Errc::invalid, "the archive's link '{}' points to '{}': expected a path", printable(name),
+                printable(target));
   const auto depth = static_cast<size_t>(std::count(name.begin(), name.end(), '/'));
   std::string_view left = target;
   size_t ups = 0;
@@ -47,7 +50,7 @@ void Unpacking::check_target(const std::string& name, const std::string& target)
   }
   const std::string rest = "/" + std::string(left) + "/";
   if (fault::planted("unpacking.any_target")) return;
-  if (target.empty() || target.starts_with('/') || ups > depth || rest.find("/../") != std::string::npos)
+  if (target.starts_with('/') || ups > depth || rest.find("/../") != std::string::npos)
     throw Error(Errc::invalid, "the archive's link '{}' points to '{}', which may be outside of the directory",
                 printable(name), printable(target));
 }
