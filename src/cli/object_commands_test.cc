@@ -24,7 +24,8 @@ class ObjectCommandsOn : public testing::Test {
   // A listing; without its last line it is not whole.
   void lists(const std::vector<std::string>& lines, bool is_whole = true) {
     std::vector<std::string> pieces = lines;
-    if (is_whole) pieces.push_back(R"({"end":{"objects":0,"bytes":0,"leftOut":0}})" "\n");
+    const ListingEnd end{.objects = lines.size(), .bytes = lines.size(), .left_out = 0};
+    if (is_whole) pieces.push_back(print_json(json::object{{"end", to_json(end)}}) + "\n");
     api_.on("GET " + objects_path,
             [pieces](const Request&) { return stream_response("application/x-ndjson", pieces); });
   }
@@ -71,6 +72,24 @@ TEST_F(ObjectCommandsOn, NothingIsDeletedAfterAListingWithoutItsEnd) {
   const std::string in = scratch_.path("in/").native();
   EXPECT_EQ(volary({"bucket", "object", "download", "data@gra", "-o", in, "--delete", "-y"}).code, 8);
   EXPECT_TRUE(is_present(kept));
+}
+
+TEST_F(ObjectCommandsOn, EachObjectCountsOnceOfTheMostThatIsDeleted) {
+  const std::string set = scratch_.write("set/a", "a").parent_path().native();
+  scratch_.write("set/in/b", "b");
+  takes_uploads();
+  api_.on("POST /api/v1/datastores/gra/buckets/data/deletions", 200, R"({"deleted":1,"failures":[]})");
+  // Of four objects that are there, three go; --no-overwrite lists again, the second directory lies in the first, and
+  // what is in the trash is nobody's.
+  lists({object("a", 1), object("in/x", 1), object("in/y", 1), object("in/z", 1), object("trash/1", 1),
+         object("trash/2", 1), object("trash/3", 1)});
+  const Ran ran = volary({"bucket", "object", "upload", "data@gra", set, set + "/in", "-r", set.substr(1) + "/",
+                          "--delete", "--no-overwrite", "--trash", "data/trash/"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_EQ(ran.err, "volary: invalid: This moves 3 of the 4 objects that are there to the trash, more than half. "
+                     "Nobody can be asked here: give --yes to say yes\n");
+  EXPECT_EQ(count("POST"), 0u);
+  EXPECT_EQ(count("PUT"), 0u);
 }
 
 TEST_F(ObjectCommandsOn, WhatIsUnavailableIsTriedAgain) {

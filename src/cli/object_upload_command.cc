@@ -1,6 +1,5 @@
 // cli/object_upload_command.cc: `volary bucket object upload`: files become objects of a bucket.
 #include <algorithm>
-#include <set>
 #include <unordered_set>
 
 #include "cli/archive.h"
@@ -45,6 +44,15 @@ std::vector<CommandField> upload_fields(UploadOptions& o) {
           {.name = "--dry-run", .target = &o.dry_run, .help = "only say what would be done"},
           {.name = "-j,--json", .target = &o.json, .help = "the same as -o json"},
           workers_field(o.workers), yes_field(o.yes)};
+}
+
+// Those that lie in no other.
+std::vector<std::string> outermost(std::vector<std::string> scopes) {
+  std::sort(scopes.begin(), scopes.end());
+  std::vector<std::string> kept;
+  for (std::string& scope : scopes)
+    if (kept.empty() || !scope.starts_with(kept.back())) kept.push_back(std::move(scope));
+  return kept;
 }
 
 class Upload {
@@ -135,18 +143,18 @@ class Upload {
       return trash_ && trash_->container == place_.container && !trash_->directory.empty() &&
              key.starts_with(trash_->directory);
     };
-    std::set<std::string> seen;  // Scopes may lie in each other.
     const auto look = [&](const std::string& scope, bool may_delete) {
-      in_scope_ += bucket_.list(scope, [&](const BucketObject& object) {
+      bucket_.list(scope, [&](const BucketObject& object) {
+        const bool is_ours = may_delete && !is_in_trash(object.key);
+        in_scope_ += is_ours;
         if (names.contains(object.key)) present_.insert(object.key);
-        else if (may_delete && !local_.keeps(object.key) && !is_in_trash(object.key) && seen.insert(object.key).second)
-          extra_.push_back(object);
-      }).objects;
+        else if (is_ours && !local_.keeps(object.key)) extra_.push_back(object);
+      });
     };
     if (o_.with_deletion) {
       if (local_.scopes.empty())
         throw Error(Errc::invalid, "--delete is about what lies in a directory: expected one among the paths");
-      for (const std::string& scope : local_.scopes) look(scope, true);
+      for (const std::string& scope : outermost(local_.scopes)) look(scope, true);
     }
     if (o_.no_overwrite && !local_.files.empty()) look(shared_start(), false);
   }
