@@ -75,6 +75,7 @@ class Tree {
  public:
   Tree(const std::vector<Command>& commands, GlobalFlags& flags) : commands_(commands), globals_(global_fields(flags)) {
     root_.set_help_flag("-h,--help");
+    root_.require_subcommand(0, 1);  // So that "volume" is no command any more where a thing of that name may stand.
     root_.add_flag("--version", version_);
     for (const CommandField& field : globals_) add_field(root_, field);
     for (const Command& command : commands) {
@@ -113,7 +114,7 @@ class Tree {
       CLI::App*& known = nodes_[below];
       if (!known) {
         known = app->add_subcommand(word);
-        known->fallthrough();
+        known->fallthrough()->require_subcommand(0, 1);
       }
       app = known;
     }

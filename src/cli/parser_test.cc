@@ -70,6 +70,21 @@ TEST(Parser, FillsTheFieldsOfTheCommand) {
   EXPECT_EQ(flags.output, "json");
 }
 
+TEST(Parser, TakesTheNamesOfCommandsAsNamesOfOtherThings) {
+  auto commands = one_command();
+  for (const std::string group : {"thing", "data"})
+    commands.push_back(make_command<ThingWords>(
+        {.path = {group, "ls"}, .summary = "list", .example = "volary data ls"},
+        [](ThingWords&) { return std::vector<CommandField>{}; }, [](Session&, const ThingWords&) { return 0; }));
+  GlobalFlags flags;
+  parse(commands, {"thing", "make", "data", "data", "ls", "thing", "-y"}, flags);
+  EXPECT_EQ(filled.name, "data");
+  EXPECT_EQ(filled.rest, (std::vector<std::string>{"data", "ls", "thing"}));
+  EXPECT_TRUE(filled.yes);
+  EXPECT_EQ(parse_error({"thing", "thing"}),
+            "invalid: 'thing' is no command of 'volary thing': expected one of make");
+}
+
 TEST(Parser, KnowsAliasesAndGlobalOptionsInFront) {
   const auto commands = one_command();
   GlobalFlags flags;
