@@ -152,6 +152,9 @@ int remove(Session& session, const RemoveOptions& o) {
   for (size_t i = 0; i < names.size(); ++i) {
     const ListingEnd end = BucketClient(session.client(), lower_case(o.alias), names[i])
                                .list("", [&](const BucketObject& object) { keys[i].push_back(object.key); });
+    if (end.left_out > 0)
+      throw Error(Errc::invalid, "bucket '{}' cannot be emptied: the names of {} in it are no UTF-8, so that they "
+                  "cannot be deleted here. Nothing was deleted", names[i], objects_text(end.left_out));
     sum.objects += end.objects;
     sum.bytes += end.bytes;
   }

@@ -71,8 +71,7 @@ int list(Session& session, const ListOptions& o) {
   if (output.format() == Format::yaml) text = yaml_text(yaml);
   flush(1);
   if (!output.is_structured()) session.note(fmt::format("{}, {}", objects_text(end.objects), bytes_text(end.bytes)));
-  if (end.left_out > 0)
-    session.note(fmt::format("({} more have names that are no UTF-8 and cannot be shown)", end.left_out));
+  note_left_out(session, end);
   return 0;
 }
 
@@ -150,11 +149,11 @@ int remove(Session& session, const RemoveOptions& o) {
   const ContainerPlace place = parse_container_place(o.place);
   const BucketClient bucket = bucket_of(session, place);
   std::vector<BucketObject> objects;
-  uint64_t bytes = 0;
+  ListingEnd end;
   for (const std::string& name : o.objects) objects.push_back({place.prefix + name, 0, "", {}});
   if (o.objects.empty())
-    bytes = bucket.list(place.prefix + o.prefix.value_or(""), [&](const BucketObject& one) { objects.push_back(one); })
-                .bytes;
+    end = bucket.list(place.prefix + o.prefix.value_or(""), [&](const BucketObject& one) { objects.push_back(one); });
+  note_left_out(session, end);
   Tally tally(session, "delete", o.dry_run ? Run::dry : Run::real, session.output().format());
   tally.expect(objects.size(), 0);
   if (o.dry_run) {
@@ -163,7 +162,7 @@ int remove(Session& session, const RemoveOptions& o) {
   }
   if (!o.yes && !objects.empty())
     session.confirm(fmt::format("This deletes {}{} in '{}'.", objects_text(objects.size()),
-                                o.objects.empty() ? " (" + bytes_text(bytes) + ")" : "", place.container),
+                                o.objects.empty() ? " (" + bytes_text(end.bytes) + ")" : "", place.container),
                     "--yes");
   remove_keys(bucket, objects, o.objects.empty() ? WhenAbsent::ignore : WhenAbsent::fail, workers, tally);
   return tally.finish();
@@ -199,7 +198,8 @@ struct Pair {
   std::string destination;
 };
 
-std::vector<Pair> pairs_of(const BucketClient& bucket, const std::string& source, const CopyOptions& o) {
+std::vector<Pair> pairs_of(Session& session, const BucketClient& bucket, const std::string& source,
+                           const CopyOptions& o) {
   std::vector<Pair> pairs;
   if (!o.is_prefix) {
     std::string destination = o.destination.value_or(source);
@@ -207,9 +207,9 @@ std::vector<Pair> pairs_of(const BucketClient& bucket, const std::string& source
     pairs.push_back({bucket.get(source), destination});
     return pairs;
   }
-  bucket.list(source, [&](const BucketObject& one) {
+  note_left_out(session, bucket.list(source, [&](const BucketObject& one) {
     pairs.push_back({one, o.destination ? *o.destination + one.key.substr(source.size()) : one.key});
-  });
+  }));
   if (pairs.empty()) throw Error(Errc::not_found, "no object in '{}' begins with '{}'", bucket.bucket(), source);
   return pairs;
 }
@@ -249,7 +249,7 @@ int transfer(Session& session, const CopyOptions& o, CopyAct act) {
   const BucketClient target(session.client(), place.datastore, o.container.value_or(place.container));
   if (!o.destination && target.bucket() == bucket.bucket())
     throw Error(Errc::invalid, "expected a DESTINATION, or another bucket by --container");
-  const std::vector<Pair> pairs = pairs_of(bucket, place.prefix + o.source, o);
+  const std::vector<Pair> pairs = pairs_of(session, bucket, place.prefix + o.source, o);
   if (target.bucket() == bucket.bucket()) check_pairs(pairs, bucket.bucket());
   const std::string done = act == CopyAct::copy ? "copied" : "moved";
   Tally tally(session, std::string(name_of_value(act)), o.dry_run ? Run::dry : Run::real, session.output().format());

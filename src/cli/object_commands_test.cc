@@ -22,9 +22,9 @@ class ObjectCommandsOn : public testing::Test {
     return print_json(to_json(BucketObject{key, size, etag, {}})) + "\n";
   }
   // A listing; without its last line it is not whole.
-  void lists(const std::vector<std::string>& lines, bool is_whole = true) {
+  void lists(const std::vector<std::string>& lines, bool is_whole = true, uint64_t left_out = 0) {
     std::vector<std::string> pieces = lines;
-    const ListingEnd end{.objects = lines.size(), .bytes = lines.size(), .left_out = 0};
+    const ListingEnd end{.objects = lines.size(), .bytes = lines.size(), .left_out = left_out};
     if (is_whole) pieces.push_back(print_json(json::object{{"end", to_json(end)}}) + "\n");
     api_.on("GET " + objects_path,
             [pieces](const Request&) { return stream_response("application/x-ndjson", pieces); });
@@ -90,6 +90,39 @@ TEST_F(ObjectCommandsOn, EachObjectCountsOnceOfTheMostThatIsDeleted) {
                      "Nobody can be asked here: give --yes to say yes\n");
   EXPECT_EQ(count("POST"), 0u);
   EXPECT_EQ(count("PUT"), 0u);
+}
+
+TEST_F(ObjectCommandsOn, WhatCannotBeNamedIsSaidAndDeletesNothing) {
+  const std::string said = "(2 more have names that are no UTF-8: nothing can be done with them here)";
+  const std::string in = scratch_.write("in/kept", "x").parent_path().native() + "/";
+  api_.on("POST /api/v1/datastores/gra/buckets/data/deletions", 200, R"({"deleted":1,"failures":[]})");
+  api_.on("POST /api/v1/datastores/gra/buckets/data/copies", 200, object("b/a", 1));
+  api_.on("GET " + objects_path + "/content", 200, "x");
+  lists({object("a", 1)}, true, 2);
+  const std::vector<std::vector<std::string>> all = {
+      {"ls", "data@gra"},
+      {"download", "data@gra", "-o", in},
+      {"rm", "data@gra", "--all", "--yes"},
+      {"copy", "data@gra", "", "b/", "-p"},
+      {"upload", "data@gra", in, "-r", in.substr(1), "--delete", "--dry-run"},
+  };
+  for (std::vector<std::string> words : all) {
+    const std::string name = words[0];
+    words.insert(words.begin(), {"bucket", "object"});
+    const Ran ran = volary(words);
+    EXPECT_EQ(ran.code, 0) << name << ": " << ran.err;
+    EXPECT_NE(ran.err.find(said), std::string::npos) << name << ": " << ran.err;
+  }
+  const size_t deletions = count("POST");
+  const Ran mirror = volary({"bucket", "object", "download", "data@gra", "-o", in, "--delete", "-y"});
+  EXPECT_EQ(mirror.err, "volary: invalid: --delete could delete files whose objects are there: the names of 2 objects "
+                        "in 'data' are no UTF-8, so that nobody knows which files are theirs\n");
+  EXPECT_TRUE(is_present(in + "kept"));
+  const Ran bucket = volary({"bucket", "rm", "gra", "data", "-y"});
+  EXPECT_EQ(bucket.err, "volary: invalid: bucket 'data' cannot be emptied: the names of 2 objects in it are no UTF-8, "
+                        "so that they cannot be deleted here. Nothing was deleted\n");
+  EXPECT_EQ(count("POST"), deletions);
+  EXPECT_EQ(count("DELETE"), 0u);
 }
 
 TEST_F(ObjectCommandsOn, WhatIsUnavailableIsTriedAgain) {

@@ -108,8 +108,13 @@ class Download {
     std::vector<BucketObject> objects;
     for (const std::string& name : o_.objects)
       tally_.attempt(name, [&] { objects.push_back(bucket_.get(place_.prefix + name)); });
-    if (o_.objects.empty())
-      bucket_.list(place_.prefix + o_.prefix.value_or(""), [&](const BucketObject& one) { objects.push_back(one); });
+    if (!o_.objects.empty()) return objects;
+    const ListingEnd end =
+        bucket_.list(place_.prefix + o_.prefix.value_or(""), [&](const BucketObject& one) { objects.push_back(one); });
+    if (o_.with_deletion && end.left_out > 0)
+      throw Error(Errc::invalid, "--delete could delete files whose objects are there: the names of {} in '{}' are no "
+                  "UTF-8, so that nobody knows which files are theirs", objects_text(end.left_out), bucket_.bucket());
+    note_left_out(session_, end);
     return objects;
   }
 

@@ -11,6 +11,12 @@ size_t workers_of(const std::optional<std::string>& text) {
   return count;
 }
 
+void note_left_out(Session& session, const ListingEnd& end) {
+  if (end.left_out > 0)
+    session.note(
+        fmt::format("({} more have names that are no UTF-8: nothing can be done with them here)", end.left_out));
+}
+
 std::string objects_text(uint64_t count) { return fmt::format("{} object{}", count, count == 1 ? "" : "s"); }
 
 std::string in_older_words(std::string_view example) {

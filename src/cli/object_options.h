@@ -40,6 +40,9 @@ inline BucketClient bucket_of(Session& session, const ContainerPlace& place) {
   return {session.client(), place.datastore, place.container};
 }
 
+// Says on stderr how many objects a listing could not name.
+void note_left_out(Session& session, const ListingEnd& end);
+
 // "1 object", "2 objects"
 std::string objects_text(uint64_t count);
 

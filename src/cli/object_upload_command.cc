@@ -144,12 +144,13 @@ class Upload {
              key.starts_with(trash_->directory);
     };
     const auto look = [&](const std::string& scope, bool may_delete) {
-      bucket_.list(scope, [&](const BucketObject& object) {
+      const ListingEnd end = bucket_.list(scope, [&](const BucketObject& object) {
         const bool is_ours = may_delete && !is_in_trash(object.key);
         in_scope_ += is_ours;
         if (names.contains(object.key)) present_.insert(object.key);
         else if (is_ours && !local_.keeps(object.key)) extra_.push_back(object);
       });
+      if (may_delete) note_left_out(session_, end);
     };
     if (o_.with_deletion) {
       if (local_.scopes.empty())
