@@ -273,7 +273,7 @@ class Disk:
         """The power goes at point `at`: all that is not durable is lost, and the machine starts again."""
         data, before = bench.fresh(act)
         run(["sync", "-f", self.at])
-        outcome = bench.perform(act, data, before, ["--act", "cut", *options], at, below=self.at)
+        outcome = bench.perform(act, data, before + "cut\n", ["--act", "cut", *options], at, below=self.at)
         self.unmount()
         self.mount()
         outcome.wrong = bench.check(data, outcome.acknowledged)

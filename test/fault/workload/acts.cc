@@ -9,6 +9,7 @@
 //   fetch    the same from a bucket, a file that travels in parts among them
 //   send     the same into a bucket
 //   snapshot directories of the machine become versions, in the same way
+//   upload   directories come by requests, a file in parts among them, and become versions of a volume
 //   sweep    all but the newest version go, then what nothing refers to any more, at once; commits come between
 //   books    volumes are made, tagged, changed and deleted
 #include <unistd.h>
@@ -26,11 +27,6 @@
 
 namespace volary {
 namespace {
-
-void acknowledge_version(Place& place, const std::string& volume, uint64_t number) {
-  const Version version = place.volumes.version(alice, volume, std::to_string(number));
-  acknowledge("version {} {} {} {}", volume, version.number, version.tree, version.checksum);
-}
 
 // Makes `tree` the newest version of `volume`, as the end of a job does.
 uint64_t commit_tree(Place& place, const std::string& volume, const TreeSummary& tree, const Holder& holder,
@@ -188,6 +184,10 @@ void perform_snapshot(const Path& data, const Path& inputs) {
   }
 }
 
+// --- upload
+
+void prepare_upload(const Path& data, const Path&) { prepare_volume_of(data, large_quota); }
+
 // --- sweep
 
 void prepare_sweep(const Path& data, const Path& inputs) {
@@ -259,6 +259,7 @@ const std::map<std::string, Act>& acts() {
       {"fetch", {prepare_fetch, perform_fetch}},
       {"send", {prepare_send, perform_send}},
       {"snapshot", {prepare_volume, perform_snapshot}},
+      {"upload", {prepare_upload, perform_upload}},
       {"sweep", {prepare_sweep, perform_sweep}},
       {"books", {prepare_books, perform_books}},
   };
@@ -272,6 +273,11 @@ const Act& act_named(const std::string& name) {
 }
 
 }  // namespace
+
+void acknowledge_version(Place& place, const std::string& volume, uint64_t number) {
+  const Version version = place.volumes.version(alice, volume, std::to_string(number));
+  acknowledge("version {} {} {} {}", volume, version.number, version.tree, version.checksum);
+}
 
 Transfer wait_for_transfer(Place& place, const std::string& id) {
   acknowledge("accepted {}", id);

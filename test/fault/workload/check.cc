@@ -24,6 +24,7 @@ struct Acknowledged {
   std::set<std::string> volumes;
   std::set<std::string> leases;     // Holders.
   std::set<std::string> transfers;
+  std::set<std::string> uploads;
   size_t books = 0;
   bool are_books = false;
   bool may_fail = false;  // The disk was full, or failed: an import may have ended so.
@@ -37,6 +38,7 @@ struct Acknowledged {
       if (kind == "volume") volumes.insert(name);
       if (kind == "lease") words >> rest, leases.insert(rest);
       if (kind == "failing") may_fail = true;
+      if (kind == "upload") uploads.insert(name);
       if (kind == "accepted") transfers.insert(name);
       if (kind == "books") are_books = true, books = std::stoul(name);
       if (kind == "version") {
@@ -82,10 +84,12 @@ class Check {
       if (at == transfers.end()) wrong("transfer {} was accepted and is gone", id);
       else if (at->state != TransferState::done && !acknowledged_.may_fail) wrong("transfer {} ended as {}: {}", id, name_of_value(at->state), at->error);
     }
-    for (const auto& entry : std::filesystem::directory_iterator(place_.root / "store/tmp"))
-      wrong("{} was left in tmp/", entry.path().filename().native());
+    for (const char* folder : {"tmp", "uploads"})
+      if (const Path path = place_.root / "store" / folder; is_present(path))
+        for (const auto& entry : std::filesystem::directory_iterator(path))
+          wrong("{} was left in {}/", entry.path().filename().native(), folder);
     place_.database->read([&](Transaction& transaction) {
-      transaction.each("SELECT holder_kind || ' ' || holder FROM lease WHERE holder_kind = 'transfer'",
+      transaction.each("SELECT holder_kind || ' ' || holder FROM lease WHERE holder_kind IN ('transfer', 'upload')",
                        [&](const Row& row) { wrong("{} holds a lease and has ended", row.text(0)); });
       transaction.each("SELECT transfer FROM transfer_item JOIN transfer ON transfer.id = transfer WHERE state = 'done'",
                        [&](const Row& row) { wrong("{} left its journal", row.text(0)); });
@@ -120,6 +124,7 @@ class Check {
     from("round ", input_of);
     from("linked ", linked_input_of);
     from("large ", large_input_of);
+    from("merged ", merged_input_of);
     return known;
   }
 
@@ -186,17 +191,19 @@ class Check {
           [&](const Row& row) {
             const std::string kind(row.text(0)), holder(row.text(1));
             if (row.integer(2) != row.integer(3)) wrong("{} {} holds an old epoch", kind, holder);
-            if (kind != "transfer") return;
-            const auto state = transaction.find<std::string>("SELECT state FROM transfer WHERE id = $1", holder);
+            if (kind != "transfer" && kind != "upload") return;
+            const auto state = transaction.find<std::string>("SELECT state FROM " + kind + " WHERE id = $1", holder);
             if (!state) wrong("{} holds a lease and does not exist", holder);
-            else if (is_terminal(value_named<TransferState>(*state, "state"))) wrong("{} holds a lease and has ended", holder);
+            else if (kind == "upload" ? *state != "open" : is_terminal(value_named<TransferState>(*state, "state")))
+              wrong("{} holds a lease and has ended", holder);
           });
       transaction.each(
           "SELECT name, reserved_bytes, (SELECT COALESCE(SUM(transfer.reserved_bytes), 0) FROM transfer WHERE "
-          "transfer.volume = volume.id) FROM volume",
+          "transfer.volume = volume.id) + (SELECT COALESCE(SUM(upload.reserved_bytes), 0) FROM upload WHERE "
+          "upload.volume = volume.id) FROM volume",
           [&](const Row& row) {
             if (row.integer(1) != row.integer(2))
-              wrong("volume {} has {} bytes reserved, its transfers {}", row.text(0), row.integer(1), row.integer(2));
+              wrong("volume {} has {} bytes reserved, its transfers and uploads {}", row.text(0), row.integer(1), row.integer(2));
           });
     });
   }
@@ -243,8 +250,11 @@ std::vector<std::string> check(const Path& data, const Path& inputs, const std::
   check.all();
   const auto add_flaws = [&] {
     for (const std::string& flaw : flaws_of_target(place, inputs)) check.found.push_back(flaw);
+    for (const std::string& flaw : flaws_of_uploads(place, inputs, text)) check.found.push_back(flaw);
   };
   add_flaws();
+  if (!check.found.empty()) return check.found;
+  end_uploads(place, inputs);
   place.transfers.start();
   const auto busy = [&] {
     const auto all = place.transfers.list(alice);
@@ -253,7 +263,7 @@ std::vector<std::string> check(const Path& data, const Path& inputs, const std::
   for (int i = 0; busy() && i < 10'000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   if (busy()) check.found.push_back("a transfer does not end");
   place.transfers.stop();
-  if (!acknowledged.transfers.empty()) check.all();
+  if (!acknowledged.transfers.empty() || !acknowledged.uploads.empty()) check.all();
   add_flaws();
   check.idle();
   if (check.found.empty()) use_again(place);

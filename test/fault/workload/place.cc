@@ -12,6 +12,14 @@ namespace {
 
 constexpr size_t large_bytes = (17 << 20) + 1;  // More than goes in one request.
 
+// No two blocks of it are the same, so that a part that stands in another's place is seen.
+std::string numbered_bytes(size_t size) {
+  std::string bytes;
+  for (uint64_t block = 0; bytes.size() < size; ++block) bytes += fmt::format("{:064}", block);
+  bytes.resize(size);
+  return bytes;
+}
+
 void write_new(const Path& path, std::string_view bytes) {
   make_directories(path.parent_path());
   const Fd fd = create_file(path);
@@ -40,7 +48,8 @@ Place::Place(const Path& data, const std::string& url)
                   had_trouble = true;
                   const std::string text = std::string(line) + "\n";
                   write_all(2, text, "standard error");
-                }) {}
+                }),
+      uploads(*database, *store, datastores, system_clock()) {}
 
 NewDatastore directory_named(const std::string& name, const Path& path) {
   NewDatastore store;
@@ -90,7 +99,11 @@ void make_inputs(const Path& inputs) {
     const Path large = large_input_of(inputs, round);
     make_directories(large.parent_path());
     std::filesystem::copy(at, large, std::filesystem::copy_options::recursive);
-    if (round == 2) write_new(large / "large", std::string(large_bytes, 'L'));
+    if (round == 2) write_new(large / "large", numbered_bytes(large_bytes));
+    const Path merged = merged_input_of(inputs, round);
+    make_directories(merged.parent_path());
+    if (round > 1) std::filesystem::copy(merged_input_of(inputs, round - 1), merged, std::filesystem::copy_options::recursive);
+    std::filesystem::copy(large, merged, std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
   }
 }
 

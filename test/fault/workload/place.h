@@ -19,6 +19,7 @@
 #include "store/store.h"
 #include "volume/datastores.h"
 #include "volume/transfers.h"
+#include "volume/uploads.h"
 #include "volume/volumes.h"
 
 namespace volary {
@@ -38,6 +39,7 @@ struct Place {
   Datastores datastores;
   Volumes volumes;
   Transfers transfers;
+  Uploads uploads;
 };
 
 // Writes one line to descriptor 1 in one call: what was said so is acknowledged.
@@ -61,6 +63,8 @@ inline Path input_of(const Path& inputs, int round) { return inputs / std::to_st
 inline Path linked_input_of(const Path& inputs, int round) { return inputs / "linked" / std::to_string(round); }
 // With a file that travels in parts.
 inline Path large_input_of(const Path& inputs, int round) { return inputs / "large" / std::to_string(round); }
+// What a volume holds when all rounds up to this one were merged into it.
+inline Path merged_input_of(const Path& inputs, int round) { return inputs / "merged" / std::to_string(round); }
 // Makes `upper` an overlay's upper directory that turns `before` into `after`.
 void make_upper(const Path& before, const Path& after, const Path& upper);
 
@@ -69,7 +73,8 @@ void prepare(const std::string& act, const Path& data, const Path& inputs);
 void perform(const std::string& act, const Path& data, const Path& inputs);
 std::vector<std::string> names_of_acts();
 
-// Waits for a transfer that was accepted, and acknowledges that; throws if it fails. (acts.cc)
+void acknowledge_version(Place& place, const std::string& volume, uint64_t number);
+// Waits for a transfer that was accepted, and acknowledges that; throws if it fails.
 Transfer wait_for_transfer(Place& place, const std::string& id);
 
 // --- exports (exports.cc): into a directory below the data directory, or into a bucket.
@@ -78,6 +83,13 @@ void prepare_target(const Path& data, const Path& inputs);
 void perform_export(const Path& data, const Path& inputs);
 void perform_send(const Path& data, const Path& inputs);
 std::vector<std::string> flaws_of_target(Place& place, const Path& inputs);
+
+// --- uploads (uploads.cc): the rounds come by requests, as a client sends them, each merged into the one before.
+void perform_upload(const Path& data, const Path& inputs);
+// Of what was acknowledged: what has not been kept. `acknowledged`: its lines.
+std::vector<std::string> flaws_of_uploads(Place& place, const Path& inputs, const std::string& acknowledged);
+// Whoever sends goes on with what is open, with what the server says has come, to the version.
+void end_uploads(Place& place, const Path& inputs);
 
 // --- books (books.cc): the many small changes of the database alone, each acknowledged by its number.
 size_t books_size();
