@@ -251,7 +251,6 @@ def test_an_export_that_is_cancelled_after_a_crash_leaves_no_parts(volary, tmp_p
 
 @pytest.fixture
 def liar(volary, tmp_path):
-    volary.env["VOLARY_PLANTED"] = os.environ.get("VOLARY_PLANTED", "")  # test/fault/test_planted.py plants some.
     server = lying.LyingS3(page=1000)
     server.buckets["b"] = {}
     files = {f"d/f{i:02}": f"file {i}\n".encode() * 50 for i in range(40)}
