@@ -2,12 +2,27 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Begins a command from a small process, since a child's peak is at least what its parent held.
+MEASURE = """import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10, file=sys.stderr)
+sys.exit(code)"""
 PROGRAM = pathlib.Path(os.environ.get("VOLARY_PROGRAM", ROOT / "build/dev/volary"))
+
+
+def write_large(path: pathlib.Path, megabytes: int) -> None:
+    """A file of which no two blocks of 1 MiB are the same, so that one in another's place is seen."""
+    block = os.urandom(1 << 20)
+    with open(path, "wb") as file:
+        for number in range(megabytes):
+            file.write(number.to_bytes(8, "little") + block[8:])
 
 
 class Volary:
@@ -33,6 +48,17 @@ class Volary:
 
     def json(self, *words, **options):
         return json.loads(self(*words, "-o", "json", **options))
+
+    def memory_peak(self, *words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=None) -> int:
+        """How many bytes of memory a command that must succeed held at most."""
+        result = subprocess.run([sys.executable, "-c", MEASURE, str(self.program), *map(str, words)], env=self.env, stdin=stdin,
+                                stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=cwd)
+        assert result.returncode == 0, result.stderr
+        return int(result.stderr.splitlines()[-1])
+
+    def server_memory_peak(self) -> int:
+        (server,) = self.server_pids()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{server}/status").read_text())[1]) << 10
 
     def refuses(self, *words, **options) -> tuple[int, str]:
         """Exit code and standard error of a command that must fail."""

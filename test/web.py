@@ -1,4 +1,5 @@
-"""Web servers for tests: a real nginx over a directory, and git's own http-backend over a directory of repositories."""
+"""Web servers for tests: a real nginx over a directory, git's own http-backend over a directory of repositories, and a proxy
+that counts and holds back."""
 import base64
 import http.server
 import os
@@ -156,3 +157,57 @@ class GitServer:
     def end(self) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+class Proxy:
+    """Between clients and a server, at an address or a socket: counts the bytes that clients send. When `pause_at` of them
+    have come, it holds back what comes until it may go on."""
+
+    def __init__(self, target: str | pathlib.Path):
+        self.target, self.sent, self.pause_at = target, 0, None
+        self.paused, self.may_go_on = threading.Event(), threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def connect(self) -> socket.socket:
+        if isinstance(self.target, str):
+            return socket.create_connection(("127.0.0.1", int(self.target.rpartition(":")[2])))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(str(self.target))
+        return server
+
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                server = self.connect()
+            except OSError:
+                client.close()
+                continue
+            threading.Thread(target=self.carry, args=(client, server, True), daemon=True).start()
+            threading.Thread(target=self.carry, args=(server, client, False), daemon=True).start()
+
+    def carry(self, source, target, counts: bool) -> None:
+        try:
+            while block := source.recv(1 << 18):
+                if counts:
+                    self.sent += len(block)
+                    if self.pause_at is not None and self.sent >= self.pause_at:
+                        self.paused.set()
+                        self.may_go_on.wait()
+                target.sendall(block)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self) -> None:
+        self.listener.close()
+        self.may_go_on.set()

@@ -5,9 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
-import threading
 import urllib.error
 import xml.etree.ElementTree as ET
 
@@ -16,6 +14,7 @@ import pytest
 import lying
 import s3
 from stores import S3Store
+from web import Proxy
 
 MIB = 1 << 20
 NAMES = ["plain.bin", "with space", "plus+and%percent", "%41", "ünïcode/名前.txt", "quote'\"&<>", "a=b&c=d?e#f", "tilde~(1)",
@@ -115,52 +114,11 @@ def test_what_another_tool_put_there_is_not_sent_again(volary, tmp_path, bucket)
 
 # --- A server that is killed
 
-class CountingProxy:
-    """Passes TCP connections on, and counts what clients send. Behind `pause_at` bytes it holds everything back until
-    it may go on."""
-
-    def __init__(self, endpoint: str):
-        self.target = ("127.0.0.1", int(endpoint.rpartition(":")[2]))
-        self.sent = 0
-        self.pause_at = None
-        self.may_go_on = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self.target)
-            threading.Thread(target=self.carry, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self.carry, args=(server, client, False), daemon=True).start()
-
-    def carry(self, come, go, counts):
-        try:
-            while block := come.recv(1 << 18):
-                if counts:
-                    self.sent += len(block)
-                    if self.pause_at is not None and self.sent > self.pause_at:
-                        self.may_go_on.wait()
-                go.sendall(block)
-        except OSError:
-            pass
-        finally:
-            for end in (come, go):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-
-
 @pytest.fixture
 def counted(bucket):
-    proxy = CountingProxy(bucket.client.endpoint)
+    proxy = Proxy(bucket.client.endpoint)
     yield proxy
-    proxy.listener.close()
+    proxy.close()
 
 
 def uploads(bucket) -> list[tuple[str, str]]:
@@ -227,7 +185,7 @@ def test_a_cancelled_export_leaves_no_parts(volary, tmp_path, bucket, counted):
     add_counted(volary, bucket, counted)
     counted.pause_at = 20 * MIB
     transfer = volary("volume", "export", "corpus", "--to", "store:cancelled", "--detach").strip()
-    volary.wait_for(lambda: counted.sent > counted.pause_at, "the upload to be under way")
+    assert counted.paused.wait(60), "the upload is not under way"
     assert len(uploads(bucket)) == 1
     volary("transfer", "cancel", transfer)
     counted.may_go_on.set()

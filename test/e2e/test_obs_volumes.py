@@ -5,7 +5,8 @@ import signal
 import subprocess
 
 import pytest
-from test_uploads import Proxy, through, write
+from test_uploads import through, write
+from web import Proxy
 
 
 def remove(bucket, key: str) -> None:

@@ -4,11 +4,12 @@ import os
 import pathlib
 import random
 import signal
-import socket
 import subprocess
-import threading
 
 import pytest
+
+from volary import write_large
+from web import Proxy
 
 MIB = 1 << 20
 
@@ -49,50 +50,6 @@ def source(tmp_path):
     return root
 
 
-class Proxy:
-    """Between client and server: counts the bytes of requests, and breaks connections off when told to."""
-
-    def __init__(self, target: pathlib.Path):
-        self.target, self.sent, self.limit, self.reached = target, 0, None, threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(str(self.target))
-            except OSError:
-                client.close()
-                continue
-            threading.Thread(target=self.copy, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self.copy, args=(server, client, False), daemon=True).start()
-
-    def copy(self, reader, writer, counts):
-        try:
-            while piece := reader.recv(1 << 16):
-                if counts:
-                    self.sent += len(piece)
-                    if self.limit is not None and self.sent >= self.limit:
-                        self.reached.set()
-                writer.sendall(piece)
-        except OSError:
-            pass
-        for one in (reader, writer):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def close(self):
-        self.listener.close()
-
-
 @pytest.fixture
 def proxy(volary):
     volary("volume", "ls")
@@ -102,8 +59,14 @@ def proxy(volary):
 
 
 def through(volary, proxy, *words) -> list[str]:
-    return [str(volary.program), "--server", proxy.address, "--token-file", str(volary.data / "admin.token"),
+    return [str(volary.program), "--server", proxy.url, "--token-file", str(volary.data / "admin.token"),
             *map(str, words)]
+
+
+def kill_in_flight(client: subprocess.Popen) -> None:
+    assert client.poll() is None
+    client.kill()
+    assert client.wait() == -signal.SIGKILL
 
 
 def test_a_directory_goes_in_and_comes_out_the_same(volary, source, tmp_path):
@@ -159,31 +122,30 @@ def test_a_range_of_a_file_is_printed(volary, tmp_path):
 
 
 def test_a_large_stream_is_not_held_in_memory(volary, tmp_path):
-    content = random.Random(1).randbytes(40 * MIB + 1)
-    write(tmp_path / "content", content)
+    write_large(tmp_path / "content", 300)
     volary("volume", "create", "wiki")
     with open(tmp_path / "content", "rb") as stream:
-        done = subprocess.run(["bash", "-c", f"ulimit -v 700000; exec {volary.program} volume put - wiki:/stream"], stdin=stream,
-                              env=volary.env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    volary("volume", "download", "wiki:/stream", tmp_path)
-    assert (tmp_path / "stream").read_bytes() == content
+        assert volary.memory_peak("volume", "put", "-", "wiki:/stream", stdin=stream) < 150 * MIB
+    with open(tmp_path / "stream", "wb") as stream:
+        assert volary.memory_peak("volume", "cat", "wiki:/stream", stdout=stream) < 150 * MIB
+    assert subprocess.run(["cmp", tmp_path / "content", tmp_path / "stream"]).returncode == 0
+    assert volary.server_memory_peak() < 200 * MIB
 
 
 def test_a_killed_client_sends_nothing_again(volary, proxy, source, tmp_path):
     total = sum(path.stat().st_size for path in source.rglob("*") if path.is_file() and not path.is_symlink())
     volary("volume", "create", "wiki")
-    proxy.limit = total // 2
+    proxy.pause_at = total // 2
     client = subprocess.Popen(through(volary, proxy, "volume", "put", source, "wiki", "--workers", "1"), env=volary.env,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert proxy.reached.wait(60)
-    client.send_signal(signal.SIGKILL)
-    client.wait()
+    assert proxy.paused.wait(60)
+    kill_in_flight(client)
     [upload] = volary.json("upload", "ls")
     assert (upload["state"], upload["volume"]) == ("open", "wiki")
     code, text = volary.refuses("volume", "put", "-", "wiki:/x", stdin="x")
     assert code == 6 and upload["id"] in text
-    proxy.limit = None
+    proxy.pause_at = None
+    proxy.may_go_on.set()
     done = subprocess.run(through(volary, proxy, "volume", "put", source, "wiki", "-o", "json"), env=volary.env,
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -200,12 +162,14 @@ def test_a_killed_client_sends_nothing_again(volary, proxy, source, tmp_path):
 def test_a_killed_server_is_waited_for_and_nothing_is_sent_again(volary, proxy, source, tmp_path):
     total = sum(path.stat().st_size for path in source.rglob("*") if path.is_file() and not path.is_symlink())
     volary("volume", "create", "wiki")
-    proxy.limit = total // 2
+    proxy.pause_at = total // 2
     client = subprocess.Popen(through(volary, proxy, "volume", "put", source, "wiki", "--workers", "1"), env=volary.env,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert proxy.reached.wait(60)
+    assert proxy.paused.wait(60)
     volary.kill()
+    assert client.poll() is None
     volary.start()
+    proxy.may_go_on.set()
     out, err = client.communicate(timeout=60)
     assert client.returncode == 0, err
     assert out == "wiki@1\n"
@@ -217,11 +181,12 @@ def test_a_killed_server_is_waited_for_and_nothing_is_sent_again(volary, proxy, 
 
 def test_ctrl_c_says_how_to_go_on(volary, proxy, source):
     volary("volume", "create", "wiki")
-    proxy.limit = 4 * MIB
+    proxy.pause_at = 4 * MIB
     client = subprocess.Popen(through(volary, proxy, "volume", "put", source, "wiki:/a"), env=volary.env,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert proxy.reached.wait(60)
+    assert proxy.paused.wait(60) and client.poll() is None
     client.send_signal(signal.SIGINT)
+    proxy.may_go_on.set()
     _, err = client.communicate(timeout=60)
     assert client.returncode == 130
     words = err.split("To go on:  volary ")[1].split()
@@ -231,12 +196,11 @@ def test_ctrl_c_says_how_to_go_on(volary, proxy, source):
 
 def test_an_upload_can_be_ended(volary, proxy, source):
     volary("volume", "create", "wiki")
-    proxy.limit = 4 * MIB
+    proxy.pause_at = 4 * MIB
     client = subprocess.Popen(through(volary, proxy, "volume", "put", source, "wiki"), env=volary.env,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert proxy.reached.wait(60)
-    client.kill()
-    client.wait()
+    assert proxy.paused.wait(60)
+    kill_in_flight(client)
     [upload] = volary.json("upload", "ls")
     assert upload["reservedBytes"] > 0
     volary("upload", "abort", upload["id"])
@@ -267,7 +231,7 @@ def test_what_cannot_be_is_refused_before_a_byte_moves(volary, source, tmp_path)
     assert volary.refuses("volume", "put", source, "absent")[0] == 4
 
 
-def test_a_download_goes_on_and_replaces_nothing_unasked(volary, proxy, source, tmp_path):
+def test_a_download_goes_on_and_replaces_nothing_unasked(volary, source, tmp_path):
     volary("volume", "create", "wiki")
     volary("volume", "put", source, "wiki")
     out = tmp_path / "out"
