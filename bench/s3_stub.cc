@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -91,24 +90,14 @@ void make_pool() {
 }
 
 std::string md5_of(uint64_t offset, uint64_t size) {
-  std::array<unsigned char, 16> digest{};
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  EVP_DigestInit_ex(context, EVP_md5(), nullptr);
+  s3_stub::Md5 md5;
   while (size > 0) {
     const uint64_t step = std::min(size, pool_bytes - offset);
-    EVP_DigestUpdate(context, pool + offset, step);
+    md5.add({pool + offset, step});
     offset = (offset + step) % pool_bytes;
     size -= step;
   }
-  EVP_DigestFinal_ex(context, digest.data(), nullptr);
-  EVP_MD_CTX_free(context);
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    std::array<char, 3> two{};
-    std::snprintf(two.data(), two.size(), "%02x", byte);
-    hex += two.data();
-  }
-  return hex;
+  return md5.text();
 }
 
 std::string etag_of(uint64_t offset, uint64_t size) {
