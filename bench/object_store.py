@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 
-from rotation import ENVIRONMENT, ROOT, Rotation, Volary, make_tree, remove
+from rotation import ENVIRONMENT, ROOT, Rotation, Volary, arguments, make_tree, remove, run_rows
 
 GO_PEERS = {  # Current ones: those of Debian are years old.
     "s5cmd": ("github.com/peak/s5cmd/v2", "v2.3.0"),
     "rclone": ("github.com/rclone/rclone", "v1.75.1"),
 }
+RUNS = 3  # In five the slow peers take too long.
 TOOLS = {"s3_stub": ["-lcrypto"], "s3_least": ["blake3"], "far_network": []}
 
 
@@ -47,12 +48,44 @@ def peer(name: str) -> str:
     return str(program)
 
 
+class ObjectRotation(Rotation):
+    """Of transfers from or to an object store."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.runs = options.runs or RUNS
+
+    def sized(self, objects: tuple[int, int]) -> tuple[int, int]:
+        count, size = objects
+        if not self.options.quick:
+            return count, size
+        return (count // 10, size) if count > 1 else (count, size // 10)
+
+
+def run_object_rows(description: str, make_bench, rows: list[str], of_stub: list[str], asked_for: list[str],
+                    where: str) -> None:
+    """`of_stub`: rows that only bench/s3_stub.cc can serve; `asked_for`: those left out unless --only names them."""
+    parser = arguments(description, rows)
+    parser.add_argument("--server", choices=["stub", "rgw"], default="stub",
+                        help="the object store: bench/s3_stub.cc, or the Ceph object gateway of test/servers, without the "
+                             "rows " + ", ".join(of_stub))
+    options = parser.parse_args()
+    left_out = of_stub if options.server == "rgw" else []
+    for name in options.only or []:
+        if name in left_out:
+            parser.error(f"--only {name}: the object store of this row is the stub; leave out --server {options.server}")
+    wanted = [name for name in rows if name not in [*left_out, *asked_for]]
+    run_rows(options, make_bench, wanted, f"objects {where} {options.server}, ")
+
+
 class FarNetwork:
     """Two network namespaces, a delay apart each way: `here` and `there` begin commands in them."""
 
     def __init__(self, bench: Rotation, delay_ms: int):
         self.names = [f"volary-bench-{os.getpid()}-{end}" for end in ("here", "there")]
         self.address = "10.78.0.2"
+        self.process = None
+        bench.at_end.append(self.end)
         for name in self.names:
             subprocess.run(["ip", "netns", "add", name], check=True)
         self.here, self.there = (["ip", "netns", "exec", name] for name in self.names)
@@ -60,14 +93,16 @@ class FarNetwork:
                                          self.address, str(delay_ms)], stdout=subprocess.PIPE, text=True)
         bench.running.append(self.process)
         if self.process.stdout.readline().strip() != "ready":
-            self.end()
             sys.exit("bench: the far network does not start: expected root and /dev/net/tun")
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        """Again: nothing more."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
         for name in self.names:
-            subprocess.run(["ip", "netns", "del", name], check=True)
+            if os.path.exists(f"/run/netns/{name}"):
+                subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 class ObjectStore:
@@ -75,8 +110,9 @@ class ObjectStore:
 
     def __init__(self, bench: Rotation, buckets: dict[str, tuple[int, int]], network: "FarNetwork | None" = None):
         self.bench, self.network = bench, network
-        if bench.options.server == "rgw" and not network:
+        if bench.options.server == "rgw":
             self.start_rgw(buckets)
+            bench.at_end.append(self.end)  # What it holds is not in the scratch directory.
         else:
             self.start_stub(buckets)
 
@@ -102,13 +138,15 @@ class ObjectStore:
                      and self.program_of(path) in ("radosgw", "ceph-osd", "ceph-mon")]
         self.prefix = f"bench{os.getpid()}-"
         for name, (count, size) in buckets.items():
+            subprocess.run([peer("rclone"), "mkdir", self.remote(name)], env=self.rclone_env(), check=True)
+            if count == 0:
+                continue
             source = self.bench.scratch / "upload"
             if size > 1 << 20:
                 source.mkdir()
                 subprocess.run(["truncate", "-s", str(size), source / "large.bin"], check=True)
             else:
                 make_tree(source, count, size)
-            subprocess.run([peer("rclone"), "mkdir", self.remote(name)], env=self.rclone_env(), check=True)
             subprocess.run([peer("rclone"), "copy", "--transfers", "16", source, self.remote(name)], env=self.rclone_env(),
                            check=True)
             remove(source)

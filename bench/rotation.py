@@ -192,7 +192,8 @@ class Rotation:
         self.runs = options.runs or (3 if options.quick else 5)
         self.results = []
         self.made = []     # Programs compiled for this run,
-        self.running = []  # and processes that must not outlive it.
+        self.running = []  # and processes that must not outlive it;
+        self.at_end = []   # what else is to be done then, also where it has been done before.
         self.found = []  # Lines of the table at the end, as bench/RESULTS.md has them.
         place = options.disk or "/dev/shm"
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="volary-bench-", dir=place))
@@ -263,6 +264,8 @@ class Rotation:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        for act in self.at_end:
+            act()
         remove(self.scratch)
         for program in self.made:
             program.unlink()
