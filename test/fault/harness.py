@@ -178,16 +178,10 @@ class Bench:
         data, before = self.fresh(act)
         said = self.root / "said"
         requests = Requests(at, is_done)
-        self.server.faults.append(requests)
         with open(self.root / "acknowledged", "w+") as out, open(said, "w") as err:
             out.write(before)
             out.flush()
-            with self.server.lock:  # No request comes before it is known whom to kill.
-                process = subprocess.Popen([WORKLOAD, "perform", act, data, self.inputs], stdout=out, stderr=err,
-                                           env={**self.env, "VOLARY_PLANTED": self.planted})
-                requests.process = process
-            status = process.wait(timeout=SECONDS_MAX)
-            self.server.faults.remove(requests)
+            status = self.wait_for(act, data, requests, out, err)
             out.seek(0)
             text = out.read()
         outcome = Outcome(act, at, requests.calls, requests.fired, 0, [], requests.call, requests.path,
@@ -195,6 +189,20 @@ class Bench:
         outcome.wrong = self.check(data, text)
         shutil.rmtree(data)
         return outcome
+
+    def wait_for(self, act: str, data: pathlib.Path, requests: "Requests", out, err) -> int:
+        """The exit status of a run under `requests`, which has ended in any case."""
+        with self.server.lock:  # No request comes before it is known whom to kill.
+            process = subprocess.Popen([WORKLOAD, "perform", act, data, self.inputs], stdout=out, stderr=err,
+                                       env={**self.env, "VOLARY_PLANTED": self.planted})
+            requests.process = process
+            self.server.faults.append(requests)
+        try:
+            return process.wait(timeout=SECONDS_MAX)
+        finally:
+            process.kill()
+            process.wait()
+            self.server.faults.remove(requests)
 
     def under(self, act: str, at: int, options: list[str], said: str = "") -> Outcome:
         data, before = self.fresh(act)
