@@ -11,6 +11,11 @@ OLD = 1_700_000_000  # Long ago: a sweep goes by when an object was last used.
 AT_ONCE = ("--apply", "--min-age", "0", "--between-marks", "0", "--quarantine-age", "0")
 
 
+@pytest.fixture(autouse=True)
+def the_same_every_time():
+    random.seed(int(os.environ.get("VOLARY_SEED", "1")))
+
+
 def objects(volary, below="objects") -> dict[str, pathlib.Path]:
     root = volary.data / "store" / below
     return {path.parent.name + path.name: path for path in root.glob("??/*")} if root.exists() else {}
