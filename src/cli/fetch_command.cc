@@ -58,31 +58,40 @@ std::vector<CommandField> fetch_fields(FetchOptions& o) {
           {.name = "-j,--json", .target = &o.json, .help = "print what was done as JSON"}};
 }
 
-// A directory of its own for what a git repository needs meanwhile. Those of fetches that were killed go, too.
+// A directory of its own for what a git repository needs meanwhile. Those of this user's fetches that were killed go,
+// too.
 class ScratchDirectory {
  public:
-  ScratchDirectory() : path_(std::filesystem::temp_directory_path() / (std::string(prefix) + random_hex(8))) {
-    for (const DirectoryEntry& entry : list_directory(path_.parent_path()))
-      if (entry.type == DT_DIR && entry.name.starts_with(prefix)) sweep(path_.parent_path() / entry.name);
-    make_directory(path_, 0700);
-    lock_ = FileLock::try_take(path_ / "lock");
+  ScratchDirectory() = default;
+  ~ScratchDirectory() {
+    if (!path_.empty()) (void)error_of([&] { remove_tree(path_); });
   }
-  ~ScratchDirectory() { (void)error_of([&] { remove_tree(path_); }); }
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  const Path& path() const { return path_; }
+
+  Path make() {
+    const Path above = std::filesystem::temp_directory_path();
+    for (const DirectoryEntry& entry : list_directory(above))
+      if (entry.type == DT_DIR && entry.name.starts_with(prefix)) sweep(above / entry.name);
+    path_ = above / (std::string(prefix) + random_hex(8));
+    make_directory(path_, 0700);
+    lock_ = FileLock::try_take(path_ / "lock");
+    return path_;
+  }
 
  private:
   static constexpr std::string_view prefix = "volary-fetch-";
 
-  // Nobody's any more; another user's stays.
+  // Nobody's any more. In what others made, "lock" may be anything.
   static void sweep(const Path& directory) {
     (void)error_of([&] {
-      if (is_present(directory / "lock") && FileLock::try_take(directory / "lock")) remove_tree(directory);
+      const auto status = stat_of(directory);
+      if (!status || status->st_uid != ::geteuid() || !is_present(directory / "lock")) return;
+      if (FileLock::try_take(directory / "lock")) remove_tree(directory);
     });
   }
 
-  const Path path_;
+  Path path_;  // Empty before it is made.
   std::optional<FileLock> lock_;
 };
 
@@ -264,9 +273,9 @@ class Fetching {
 int fetch(Session& session, const FetchOptions& o) {
   FetchSource source = o.source;
   if (o.secret_from_stdin) source.values = parse_secret_values(read_standard_input(), "the standard input");
-  const ScratchDirectory scratch;
+  ScratchDirectory scratch;
   const LastWords words("what has come is kept: the same command goes on with it");
-  Fetching fetching(session, o, open_fetch_place(source, real_surroundings().variable, scratch.path()));
+  Fetching fetching(session, o, open_fetch_place(source, real_surroundings().variable, [&] { return scratch.make(); }));
   return fetching.run();
 }
 

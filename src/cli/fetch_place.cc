@@ -156,12 +156,12 @@ std::optional<size_t> end_of_git_url(const std::string& url) {
   return std::nullopt;
 }
 
-FetchPlace open_git_file(const FetchSource& source, size_t end, const Variable& variable, const Path& scratch) {
+FetchPlace open_git_file(const FetchSource& source, size_t end, const Variable& variable,
+                         const std::function<Path()>& scratch) {
   refuse_options(source, {{source.endpoint.has_value(), "--endpoint"}, {source.region.has_value(), "--region"}});
   GitOptions options;
   options.url = source.url.substr(0, end);
   options.protocols = GitProtocols::all;
-  options.scratch = scratch;
   std::string rest = source.url.substr(end);
   FetchPlace place;
   if (const size_t path = rest.find("//"); path != rest.npos) {
@@ -177,6 +177,7 @@ FetchPlace open_git_file(const FetchSource& source, size_t end, const Variable& 
   options.no_proxy = proxies.no_proxy.value_or("");
   check_address(source, options.url, proxies);
   if (!source.allow_private) options.made_for = AddressKind::open;
+  options.scratch = scratch();
   place.remote = open_git_remote(options);
   place.is_tree = place.key.empty() || place.key.ends_with('/');
   const std::string repository = last_part(options.url);
@@ -186,7 +187,8 @@ FetchPlace open_git_file(const FetchSource& source, size_t end, const Variable& 
 
 }  // namespace
 
-FetchPlace open_fetch_place(const FetchSource& source, const Variable& variable, const Path& scratch) {
+FetchPlace open_fetch_place(const FetchSource& source, const Variable& variable,
+                         const std::function<Path()>& scratch) {
   const std::string& url = source.url;
   const bool is_web = url.starts_with("http://") || url.starts_with("https://");
   FetchPlace place;

@@ -8,6 +8,7 @@
 //                                              USER@HOST:NAME.git
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,8 +36,8 @@ struct FetchPlace {
   std::string name{};   // Of the file or directory here, unless told; safe as one.
 };
 
-// No request is sent yet. Throws `invalid` for what is no such URL, `denied` for an address that is not of the
-// internet, unless that is allowed.
-FetchPlace open_fetch_place(const FetchSource& source, const Variable& variable, const Path& scratch);
+// No request is sent yet. `scratch` makes the directory that a git repository needs meanwhile. Throws `invalid` for
+// what is no such URL, `denied` for an address that is not of the internet, unless that is allowed.
+FetchPlace open_fetch_place(const FetchSource& source, const Variable& variable, const std::function<Path()>& scratch);
 
 }  // namespace volary

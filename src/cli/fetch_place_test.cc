@@ -10,9 +10,11 @@ namespace {
 
 const Variable no_variables = [](const std::string&) { return std::optional<std::string>(); };
 
+const auto nowhere = [] { return Path("/nonexistent"); };
+
 // "key > name", with "*" for a tree.
 std::string place_of(const std::string& url) {
-  const FetchPlace place = open_fetch_place({.url = url, .allow_private = true}, no_variables, "/nonexistent");
+  const FetchPlace place = open_fetch_place({.url = url, .allow_private = true}, no_variables, nowhere);
   return place.key + " > " + place.name + (place.is_tree ? " *" : "");
 }
 
@@ -52,7 +54,7 @@ TEST(FetchPlace, IsRefusedWhereItNamesNothing) {
 TEST(FetchPlace, IsNotOfAPrivateAddressUnlessAllowed) {
   for (const std::string url : {"http://127.0.0.1/x", "http://[::1]/x", "http://localhost/x", "http://192.168.1.1/x",
                                 "http://169.254.169.254/x", "https://10.1.2.3/x.git"}) {
-    const std::string said = error_of([&] { open_fetch_place({.url = url}, no_variables, "/nonexistent"); });
+    const std::string said = error_of([&] { open_fetch_place({.url = url}, no_variables, nowhere); });
     EXPECT_TRUE(said.starts_with("denied: ") && said.ends_with("or --allow-private")) << url << ": " << said;
   }
 }
