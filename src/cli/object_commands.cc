@@ -1,5 +1,6 @@
 // cli/object_commands.cc: `volary bucket object ls|rm|copy|move` and their older words.
 #include <algorithm>
+#include <unordered_map>
 
 #include "cli/object_options.h"
 #include "core/quantity.h"
@@ -126,19 +127,30 @@ void remove_keys(const BucketClient& bucket, const std::vector<BucketObject>& ob
   const size_t batches = (objects.size() + batch_keys - 1) / batch_keys;
   for_each_index(batches, workers, [&](size_t batch) {
     std::vector<std::string> keys;
-    const size_t first = batch * batch_keys;
-    const size_t last = std::min(first + batch_keys, objects.size());
-    for (size_t i = first; i < last; ++i) keys.push_back(objects[i].key);
-    std::optional<DeletedObjects> done;
-    tally.attempt(keys, [&] { done = bucket.remove(keys, when_absent); });
-    if (!done) return;
-    for (const ObjectFailure& failure : done->failures)
-      tally.attempt(failure.key, [&] { throw Error(errc_named(failure.code), Error::Text{failure.detail}); });
-    for (size_t i = first; i < last; ++i) {
-      const bool has_failed = std::any_of(done->failures.begin(), done->failures.end(),
-                                          [&](const ObjectFailure& one) { return one.key == objects[i].key; });
-      if (!has_failed) tally.add({objects[i].key, "deleted", objects[i].size, {}, {}});
+    std::unordered_map<std::string, uint64_t> bytes;
+    const size_t last = std::min((batch + 1) * batch_keys, objects.size());
+    for (size_t i = batch * batch_keys; i < last; ++i) {
+      keys.push_back(objects[i].key);
+      bytes[objects[i].key] = objects[i].size;
     }
+    tally.attempt(keys, [&] {
+      const DeletedObjects done = bucket.remove(keys, when_absent);
+      std::vector<std::string> again;
+      std::string why;
+      for (const ObjectFailure& failure : done.failures) {
+        std::erase(keys, failure.key);
+        const Error error(errc_named(failure.code), Error::Text{failure.detail});
+        if (error.code() == Errc::unavailable) {
+          again.push_back(failure.key);
+          why = failure.detail;
+        } else {
+          tally.fail(failure.key, error);
+        }
+      }
+      for (const std::string& key : keys) tally.add({key, "deleted", bytes[key], {}, {}});
+      keys = std::move(again);
+      if (!keys.empty()) throw Error(Errc::unavailable, Error::Text{why});
+    });
   });
 }
 

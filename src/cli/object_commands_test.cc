@@ -138,6 +138,20 @@ TEST_F(ObjectCommandsOn, WhatIsUnavailableIsTriedAgain) {
   EXPECT_EQ(ran.err, "1 uploaded (3 B)\n");
 }
 
+TEST_F(ObjectCommandsOn, DeletionsThatAreUnavailableAreSentAgainAndNoOthers) {
+  lists({object("a", 1), object("b", 1), object("c", 1)});
+  api_.on("POST /api/v1/datastores/gra/buckets/data/deletions", [this](const Request&) {
+    const DeletedObjects first{1, {{"b", "unavailable", "not just now"}, {"c", "denied", "not yours"}}};
+    return json_response(200, print_json(to_json(count("POST") == 1 ? first : DeletedObjects{1, {}})));
+  });
+  const Ran ran = volary({"bucket", "object", "rm", "data@gra", "--all", "--yes"});
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_EQ(ran.err, "volary: 'c' failed: not yours\n2 deleted (2 B), 1 failed\n"
+                     "volary: denied: 1 of 3 objects failed; the first: not yours\n");
+  EXPECT_EQ(count("POST"), 2u);
+  EXPECT_NE(api_.requests().back().find(R"({"keys":["b"])"), std::string::npos) << api_.requests().back();
+}
+
 TEST_F(ObjectCommandsOn, WhatIsRefusedIsNot) {
   const std::string file = scratch_.write("set/a", "abc").native();
   api_.on("PUT " + objects_path, [](const Request&) { return problem_response(403, "denied", "not yours"); });

@@ -70,14 +70,18 @@ void Tally::attempt(const std::vector<std::string>& keys, const std::function<vo
       return work();
     } catch (const Error& error) {
       if (error.code() != Errc::unavailable || tries == tries_max) {
-        for (const std::string& key : keys) add({key, failed_act, 0, std::nullopt, error.message()});
-        const std::lock_guard guard(lock_);
-        if (!first_) first_ = error;
+        for (const std::string& key : keys) fail(key, error);
         return;
       }
     }
     std::this_thread::sleep_for(first_wait * (1 << (2 * (tries - 1))));
   }
+}
+
+void Tally::fail(const std::string& key, const Error& error) {
+  add({key, failed_act, 0, std::nullopt, error.message()});
+  const std::lock_guard guard(lock_);
+  if (!first_) first_ = error;
 }
 
 int Tally::finish() {

@@ -41,8 +41,9 @@ class Tally {
   // Runs `work`; if it throws, the object failed, which is said at once, and all others go on. Tries again up to three
   // times what was `unavailable`.
   void attempt(const std::string& key, const std::function<void()>& work) { attempt(std::vector{key}, work); }
-  // The same for work on several objects at once.
+  // The same for work on several objects at once. It may take away those that are done or failed for good.
   void attempt(const std::vector<std::string>& keys, const std::function<void()>& work);
+  void fail(const std::string& key, const Error& error);
   bool has_failures() const { return failed_ > 0; }
 
   // Prints what was done. Throws, with the first failure's code, if there was one. Main thread; the last call.
