@@ -2,7 +2,6 @@
 #include "cli/datastore_environment.h"
 
 #include <initializer_list>
-#include <utility>
 
 #include "core/error.h"
 
@@ -15,11 +14,10 @@ std::optional<std::string> first_of(const Variable& variable, std::initializer_l
   return std::nullopt;
 }
 
-// Takes those that are set.
-void take(SecretValues& values, const Variable& variable,
-          std::initializer_list<std::pair<const char*, const char*>> names) {
-  for (const auto& [name, stored] : names)
-    if (const auto value = variable(name)) values.emplace(stored, *value);
+// Takes those that are set; of two for the same, the first.
+void take(SecretValues& values, const Variable& variable, std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (const auto value = variable(name)) values.emplace(stored_name(name), *value);
 }
 
 void check_pair(const Variable& variable, const char* one, const char* other) {
@@ -33,8 +31,8 @@ void check_pair(const Variable& variable, const char* one, const char* other) {
 StoreEnvironment s3_environment(const Variable& variable) {
   check_pair(variable, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
   StoreEnvironment found;
-  take(found.values, variable, {{"AWS_ACCESS_KEY_ID", "access_key"}, {"AWS_SECRET_ACCESS_KEY", "secret_key"}});
-  if (!found.values.empty()) take(found.values, variable, {{"AWS_SESSION_TOKEN", "session_token"}});
+  take(found.values, variable, {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"});
+  if (!found.values.empty()) take(found.values, variable, {"AWS_SESSION_TOKEN"});
   found.endpoint = first_of(variable, {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
   found.region = first_of(variable, {"AWS_REGION", "AWS_DEFAULT_REGION"});
   return found;
@@ -42,7 +40,7 @@ StoreEnvironment s3_environment(const Variable& variable) {
 
 StoreEnvironment hub_environment(const Variable& variable) {
   StoreEnvironment found;
-  take(found.values, variable, {{"HF_TOKEN", "token"}});
+  take(found.values, variable, {"HF_TOKEN"});
   found.endpoint = variable("HF_ENDPOINT");
   return found;
 }
@@ -54,20 +52,13 @@ StoreEnvironment swift_environment(const Variable& variable) {
   found.endpoint = first_of(variable, {"OS_AUTH_URL", "ST_AUTH"});
   found.region = variable("OS_REGION_NAME");
   if (variable("OS_APPLICATION_CREDENTIAL_ID")) {
-    take(found.values, variable,
-         {{"OS_APPLICATION_CREDENTIAL_ID", "application_credential_id"},
-          {"OS_APPLICATION_CREDENTIAL_SECRET", "application_credential_secret"}});
+    take(found.values, variable, {"OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_SECRET"});
   } else if (variable("OS_USERNAME")) {
     check_pair(variable, "OS_USERNAME", "OS_PASSWORD");
-    take(found.values, variable,
-         {{"OS_USERNAME", "username"},
-          {"OS_PASSWORD", "password"},
-          {"OS_USER_DOMAIN_NAME", "user_domain"},
-          {"OS_PROJECT_DOMAIN_NAME", "project_domain"},
-          {"OS_TENANT_NAME", "project"}});
-    if (const auto project = variable("OS_PROJECT_NAME")) found.values["project"] = *project;
+    take(found.values, variable, {"OS_USERNAME", "OS_PASSWORD", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME",
+                                  "OS_PROJECT_NAME", "OS_TENANT_NAME"});
   } else {
-    take(found.values, variable, {{"ST_USER", "user"}, {"ST_KEY", "key"}});
+    take(found.values, variable, {"ST_USER", "ST_KEY"});
   }
   if (found.values.empty())
     throw Error(Errc::invalid, "none of the variables 'OS_USERNAME', 'OS_APPLICATION_CREDENTIAL_ID' and 'ST_USER' is "

@@ -75,8 +75,9 @@ std::vector<Command> secret_commands() {
                       "volary secret create s3-keys --from-file keys.txt\n"
                       "printf 'access_key=%s\\nsecret_key=%s\\n' \"$ID\" \"$KEY\" | volary secret create s3-keys",
            .more =
-               "The keys of S3 credentials are access_key, secret_key and, if there is one, session_token; their AWS_\n"
-               "names are accepted too. On a terminal the values are asked for. They are never shown again."},
+               "The keys of S3 credentials are access_key, secret_key and, if there is one, session_token; names of\n"
+               "variables are accepted too: AWS_*, HF_TOKEN, ST_* and those of OpenStack, OS_*. On a terminal the\n"
+               "values are asked for. They are never shown again."},
           create_fields, create),
       make_command<NoOptions>({.path = {"secret", "ls"}, .aliases = {"list"},
                                .summary = "list secrets: their names, never their values",

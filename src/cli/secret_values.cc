@@ -18,22 +18,22 @@
 namespace volary {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> known_names = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> known_names = {{
     {"AWS_ACCESS_KEY_ID", "access_key"},
     {"AWS_SECRET_ACCESS_KEY", "secret_key"},
     {"AWS_SESSION_TOKEN", "session_token"},
     {"HF_TOKEN", "token"},
     {"OS_USERNAME", "username"},
     {"OS_PASSWORD", "password"},
+    {"OS_PROJECT_NAME", "project"},
+    {"OS_TENANT_NAME", "project"},
+    {"OS_USER_DOMAIN_NAME", "user_domain"},
+    {"OS_PROJECT_DOMAIN_NAME", "project_domain"},
+    {"OS_APPLICATION_CREDENTIAL_ID", "application_credential_id"},
+    {"OS_APPLICATION_CREDENTIAL_SECRET", "application_credential_secret"},
     {"ST_USER", "user"},
     {"ST_KEY", "key"},
 }};
-
-std::string stored_name(std::string name) {
-  for (const auto& [variable, stored] : known_names)
-    if (name == variable) return std::string(stored);
-  return name;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
@@ -90,6 +90,12 @@ std::string read_without_echo(std::string_view question) {
 
 }  // namespace
 
+std::string stored_name(std::string name) {
+  for (const auto& [variable, stored] : known_names)
+    if (name == variable) return std::string(stored);
+  return name;
+}
+
 SecretValues parse_secret_values(std::string_view text, std::string_view name) {
   SecretValues values;
   for (size_t line = 1; !text.empty(); ++line) {
@@ -104,7 +110,7 @@ SecretValues parse_secret_values(std::string_view text, std::string_view name) {
     const std::string key = stored_name(std::string(trimmed(left.substr(0, equals))));
     const std::string_view value = without_quotes(trimmed(left.substr(equals + 1)));
     if (value.empty()) throw Error(Errc::invalid, "{}:{}: '{}' has no value", name, line, key);
-    if (!values.emplace(key, value).second)
+    if (values.emplace(key, value).first->second != value)
       throw Error(Errc::invalid, "{}:{}: '{}' stands here for the second time", name, line, key);
   }
   if (values.empty()) throw Error(Errc::invalid, "{} holds no line KEY=VALUE", name);
