@@ -16,8 +16,8 @@
 
 namespace volary {
 
-// The archive of these files, under their names. How large it is, is known before: a file that has another size by the
-// time it is read throws `conflict`.
+// The archive of these files, under their names. How large it is, is known before: a file that has another size or time
+// before or after it is read throws `conflict`.
 class ArchiveSource final : public Source {
  public:
   explicit ArchiveSource(std::vector<ObjectFile> files);

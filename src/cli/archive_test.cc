@@ -2,6 +2,9 @@
 // harm is refused with nothing of it left.
 #include "cli/archive.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <cstdlib>
 
 #include <gtest/gtest.h>
@@ -47,7 +50,7 @@ class Archives : public testing::Test {
 
   ObjectFile local(const std::string& name, const std::string& content) {
     const Path path = scratch_.write("from/" + std::to_string(++files_), content);
-    return {name, path, content.size(), Time{1'700'000'000'000'000}, false};
+    return {name, path, content.size(), modified_of(*stat_of(path)), false};
   }
 
   // What unpacking says, "" if nothing.
@@ -71,6 +74,12 @@ class Archives : public testing::Test {
     }
     found.erase("in");
     return found;
+  }
+
+  static void set_modified(const Path& path, Time time) {
+    const struct timespec moment {time.micros / 1'000'000, time.micros % 1'000'000 * 1000};
+    const struct timespec both[2] = {moment, moment};
+    ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), both, 0), 0);
   }
 
   int shell(const std::string& command) {
@@ -191,12 +200,26 @@ TEST_F(Archives, LeaveWhatIsThereIfTold) {
   EXPECT_EQ(all()["in/a"], "theirs");
 }
 
-TEST_F(Archives, RefuseFilesThatChangedSinceTheyWereFound) {
+TEST_F(Archives, RefuseFilesThatChangeBeforeTheyAreRead) {
   const std::vector<ObjectFile> files = {local("a", "hello")};
   ArchiveSource source(files);
   scratch_.write("from/1", "longer than before");
   EXPECT_EQ(error_of([&] { bytes_of(source); }),
-            "conflict: '" + files[0].path.native() + "' has changed: it had 5 bytes and has 18");
+            "conflict: '" + files[0].path.native() + "' changed while it was uploaded: upload it again");
+}
+
+TEST_F(Archives, RefuseFilesThatChangeWhileTheyAreRead) {
+  const std::vector<ObjectFile> files = {local("a", std::string(3000, 'o'))};
+  for (const size_t read_before : {0, 1, 3}) {
+    ArchiveSource source(files);
+    std::string block(700, '\0');
+    for (size_t i = 0; i < read_before; ++i) source.read(block);
+    scratch_.write("from/1", std::string(3000, 'n'));
+    set_modified(files[0].path, Time{files[0].modified.micros + 1});
+    EXPECT_EQ(error_of([&] { bytes_of(source); }),
+              "conflict: '" + files[0].path.native() + "' changed while it was uploaded: upload it again");
+    set_modified(files[0].path, files[0].modified);
+  }
 }
 
 // Takes anything and keeps it.

@@ -78,13 +78,10 @@ void ArchiveSource::begin_next() {
     return;
   }
   const ObjectFile& file = files_[next_++];
-  Fd fd = open_to_read(file.path);
-  const uint64_t size = static_cast<uint64_t>(stat_of(fd.get(), file.path).st_size);
-  if (size != file.size)
-    throw Error(Errc::conflict, "'{}' has changed: it had {} bytes and has {}", file.path.native(), file.size, size);
+  file_ = std::make_unique<FileSource>(file.path);
+  check_unchanged(file);
   block_ = headers_of(file);
   left_ = file.size;
-  file_ = std::make_unique<FileSource>(std::move(fd), file.path);
 }
 
 size_t ArchiveSource::read(std::span<char> to) {
@@ -103,6 +100,7 @@ size_t ArchiveSource::read(std::span<char> to) {
     return size;
   }
   file_.reset();
+  check_unchanged(files_[next_ - 1]);
   block_ = padding_of(files_[next_ - 1].size);
   given_ = 0;
   return read(to);

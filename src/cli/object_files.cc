@@ -109,6 +109,12 @@ Time modified_of(const struct stat& status) {
   return {status.st_mtim.tv_sec * 1'000'000 + status.st_mtim.tv_nsec / 1000};
 }
 
+void check_unchanged(const ObjectFile& file) {
+  const auto status = stat_of(file.path, Follow::yes);
+  if (!status || static_cast<uint64_t>(status->st_size) != file.size || modified_of(*status) != file.modified)
+    throw Error(Errc::conflict, "'{}' changed while it was uploaded: upload it again", printable(file.path.native()));
+}
+
 bool ObjectFiles::keeps(const std::string& name) const {
   if (kept.empty()) return false;
   for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))

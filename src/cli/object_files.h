@@ -22,6 +22,10 @@ struct ObjectFile {
   bool is_executable = false;
 };
 
+// Throws `conflict` if the file is not as it was found: what is read of one that changes meanwhile is neither its old
+// content nor its new one.
+void check_unchanged(const ObjectFile& file);
+
 struct ObjectFiles {
   std::vector<ObjectFile> files;        // By name.
   std::vector<std::string> scopes;     // What the names of all that lies in each directory begin with.

@@ -108,13 +108,6 @@ class Upload {
     tally_.add({file.name, "uploaded", file.size, shown(file), {}});
   }
 
-  // What was sent of a file that changed meanwhile is neither its old content nor its new one.
-  static void check_unchanged(const ObjectFile& file) {
-    const auto status = stat_of(file.path, Follow::yes);
-    if (!status || static_cast<uint64_t>(status->st_size) != file.size || modified_of(*status) != file.modified)
-      throw Error(Errc::conflict, "'{}' changed while it was uploaded: upload it again", printable(file.path.native()));
-  }
-
   int upload_archive() {
     const std::string name = place_.prefix + *o_.tar;
     if (o_.no_overwrite && bucket_.is_present(name)) {
