@@ -258,6 +258,13 @@ TEST_F(CommandsOn, SecretsComeFromEverywhereButArguments) {
   EXPECT_EQ(unset.err, "volary: invalid: the variable 'AWS_ACCESS_KEY_ID' is not set\n");
 }
 
+TEST_F(CommandsOn, StandardInputGoesOnWithNoUpload) {
+  const std::string said = "volary: invalid: standard input cannot be read again: expected no ";
+  EXPECT_EQ(volary({"volume", "put", "-", "digits:/s", "--resume", "up-1"}, "x").err, said + "--resume with '-'\n");
+  EXPECT_EQ(volary({"volume", "put", "-", "digits:/s", "--anew"}, "x").err, said + "--anew with '-'\n");
+  EXPECT_TRUE(api_.requests().empty());
+}
+
 TEST_F(CommandsOn, ADamagedVersionExitsWithNine) {
   api_.on("GET /api/v1/volumes/digits/verification", 200,
           R"({"volume":"digits","number":3,"checksum":"ab","files":1,"bytes":2,"whole":false,"damaged":["a: bad"]})");

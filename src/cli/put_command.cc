@@ -246,6 +246,9 @@ Upload finish(Session& session, const std::string& id) {
 
 int put(Session& session, const PutOptions& o) {
   if (o.anew && o.resume) throw Error(Errc::invalid, "--anew and --resume contradict each other: give one");
+  if (o.source == "-" && (o.resume || o.anew))
+    throw Error(Errc::invalid, "standard input cannot be read again: expected no {} with '-'",
+                o.resume ? "--resume" : "--anew");
   const size_t workers = o.workers ? parse_count(*o.workers, "--workers", 1) : workers_default;
   if (workers > workers_max) throw Error(Errc::invalid, "--workers is {}: expected at most {}", workers, workers_max);
   Job job = job_of(session, o);
