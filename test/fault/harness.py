@@ -161,9 +161,9 @@ class Bench:
         """Without any fault."""
         return self.under(act, 0, ["--act", "count"])
 
-    def kill(self, act: str, at: int) -> Outcome:
-        """SIGKILL just before point `at`."""
-        return self.under(act, at, ["--act", "kill"])
+    def kill(self, act: str, at: int, calls: str = "all") -> Outcome:
+        """SIGKILL just before point `at` of a class."""
+        return self.under(act, at, ["--act", "kill", "--class", calls])
 
     def fail(self, act: str, at: int, errno: int, calls: str, *options: str) -> Outcome:
         """The `at`-th call of a class fails."""

@@ -1,7 +1,8 @@
 """The tests of the tests: bugs that are compiled into test builds and sleep there (core/fault.h: planted) are woken one by
 one. What is named for each must find it, and find nothing where it sleeps.
 
-kill, cut, sync: the fault harness, at points spread over an act until one is found.  plain: the act without any fault.
+kill, told, cut, sync: the fault harness, at points spread over an act until one is found; told: a kill before what is
+acknowledged.  plain: the act without any fault.
 A program with a filter: that unit test.  e2e: that test.  lying: one of those with stores that lie.
 """
 import errno
@@ -24,6 +25,7 @@ PLANTED = [
     ("store.no_recovery", "kill", "commit"),            # What it says is not looked at.
     ("import.row_first", "cut", "import"),              # The version's row comes before its trees are durable.
     ("upload.row_first", "cut", "upload"),              # A file's row comes before its bytes are durable.
+    ("upload.drops_parts", "told", "upload"),           # A start removes what open uploads have staged.
     ("remote.no_sync", "cut", "export"),                # An object of a directory gets its name before its bytes are durable.
     ("db.no_sync", "cut", "books"),                     # The database's log is not synced.
     ("ledger.head_stays", "plain", "commit"),           # A version is made, and the head does not move.
@@ -67,14 +69,14 @@ def find(kind: str, act: str, planted: str, points: list[int] | None) -> tuple[i
     with harness.Disk("ext4") if kind == "cut" else open(os.devnull) as disk:
         with harness.Bench(disk.at if kind == "cut" else None, planted) as bench:
             if points is None:
-                calls = {"cut": "ack", "kill": "all", "sync": "sync"}[kind]
+                calls = {"cut": "ack", "kill": "all", "told": "ack", "sync": "sync"}[kind]
                 count = bench.points(act, calls)
                 points = [at for _, at in harness.spread({act: count}, min(count, POINTS_MAX), SEED)]
             for at in points:
                 if kind == "cut":
                     outcome = disk.cut(bench, act, at, "--class", "ack")
-                elif kind == "kill":
-                    outcome = bench.kill(act, at)
+                elif kind in ("kill", "told"):
+                    outcome = bench.kill(act, at, "ack" if kind == "told" else "all")
                 else:
                     outcome = bench.fail(act, at, errno.EIO, "sync")
                 assert outcome.fired == 1, outcome

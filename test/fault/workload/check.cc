@@ -245,6 +245,7 @@ void use_again(Place& place) {
 std::vector<std::string> check(const Path& data, const Path& inputs, const std::string& text) {
   const Acknowledged acknowledged(text);
   Place place(data);
+  place.uploads.start();
   Check check(place, inputs, acknowledged);
   if (acknowledged.are_books) check_books(place, data, acknowledged.books, check.found);
   check.all();

@@ -25,6 +25,7 @@ int run(const std::vector<std::string>& words) {
     perform(words[1], words[2], words[3]);
   } else if (is("recover", 2)) {
     Place place(words[1]);
+    place.uploads.start();
   } else if (is("check", 4)) {
     const auto found = check(words[1], words[2], read_file(words[3]));
     for (const std::string& line : found) acknowledge("{}", line);
