@@ -8,11 +8,13 @@ A fault sees a request and the honest answer to it, and gives another answer, or
 back. Every request is kept with its headers, and every write and removal in `changes`. Signatures are not checked: a
 server that lies lets everybody in.
 """
+import base64
 import dataclasses
 import fnmatch
 import gzip
 import hashlib
 import http.server
+import itertools
 import re
 import socket
 import struct
@@ -22,6 +24,7 @@ import time
 import urllib.parse
 import uuid
 import xml.sax.saxutils
+import zlib
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -94,6 +97,7 @@ class LyingS3:
         self.etags: dict[tuple[str, str], str] = {}        # Of objects whose ETag is no MD5.
         self.uploads: dict[str, dict[int, bytes]] = {}
         self.marks: dict[tuple[str, str], dict[str, str]] = {}
+        self.checksums: list[str] = []                     # Those that are kept of each object, of KEPT.
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
         self.changes: list[tuple[str, str]] = []           # ("put" or "removal", key), in their order.
@@ -209,6 +213,8 @@ class LyingS3:
             return refusal(412, "PreconditionFailed")
         headers = {"ETag": f'"{etag}"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT",
                    **self.marks.get((request.bucket, request.key), {})}
+        if request.headers.get("x-amz-checksum-mode") == "ENABLED" and "range" not in request.headers:
+            headers |= {f"x-amz-checksum-{kind}": base64.b64encode(KEPT[kind](content)).decode() for kind in self.checksums}
         if found := re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", "")):
             first, last = int(found[1]), min(int(found[2] or len(content) - 1), len(content) - 1)
             if first > last:
@@ -248,6 +254,27 @@ class LyingS3:
             return Answer(headers={"ETag": f'"{etag}"'})
         return Answer(body=f"<CompleteMultipartUploadResult><ETag>&quot;{etag}&quot;</ETag>"
                            "</CompleteMultipartUploadResult>".encode())
+
+
+def crc(polynomial: int, size: int):
+    """A reflected one, by the book."""
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (polynomial if byte & 1 else 0)
+        table.append(byte)
+
+    def of(content: bytes) -> bytes:
+        value = ones = 256 ** size - 1
+        for byte in content:
+            value = table[(value ^ byte) & 255] ^ value >> 8
+        return (value ^ ones).to_bytes(size, "big")
+    return of
+
+
+KEPT = {"crc32c": crc(0x82F63B78, 4), "crc64nvme": crc(0x9A6C9329AC4BC9B5, 8),
+        "crc32": lambda content: zlib.crc32(content).to_bytes(4, "big"),
+        "sha1": lambda content: hashlib.sha1(content).digest(), "sha256": lambda content: hashlib.sha256(content).digest()}
 
 
 def marks_of(request: Request) -> dict[str, str]:
@@ -340,6 +367,15 @@ def flipped(at: int):
     return act
 
 
+def flipped_anew():
+    """Another byte is wrong each time."""
+    places = itertools.count(1)
+
+    def act(server, request, answer):
+        return flipped(next(places) % len(answer.body))(server, request, answer)
+    return act
+
+
 def other_length(difference: int):
     """Content-Length says so many bytes more or less than there are."""
     def act(_server, _request, answer):
@@ -383,13 +419,19 @@ def replaced_unnoticed(content: bytes):
     return act
 
 
-def stored_otherwise(etag: str | None = None):
-    """Other bytes of the same size are kept than came; with the ETag that those would have had, if told."""
-    def act(server, request):
-        if etag == "right":
-            server.etags[request.bucket, request.key] = hashlib.md5(request.body).hexdigest()
+def stored_otherwise():
+    """Other bytes of the same size are kept than came."""
+    def act(_server, request):
         request.body = bytes([request.body[0] ^ 1]) + request.body[1:]
     return at("before", act)
+
+
+def answering_with_another_etag(choose):
+    """`choose` (server, request) sets the object's ETag, which an honest server forgets when an object is put."""
+    def act(server, request, answer):
+        choose(server, request)
+        return with_headers(answer, {"ETag": f'"{server.etag(request.bucket, request.key)}"'})
+    return act
 
 
 # --- Listings. Each page is made anew from the keys and the token that it should have.

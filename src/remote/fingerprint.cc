@@ -49,9 +49,10 @@ __attribute__((target("sse4.2"))) uint32_t crc_by_instruction(std::string_view b
 // Looking an algorithm up by name costs more than hashing a small object, so it is done once.
 const EVP_MD* algorithm(Hash::Kind kind) {
   static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static const EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   static const EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
-  const EVP_MD* found = kind == Hash::Kind::sha256 ? sha256 : md5;
-  if (!found) throw Error(Errc::internal, "OpenSSL does not know {}", kind == Hash::Kind::sha256 ? "SHA-256" : "MD5");
+  const EVP_MD* found = kind == Hash::Kind::sha256 ? sha256 : kind == Hash::Kind::sha1 ? sha1 : md5;
+  if (!found) throw Error(Errc::internal, "OpenSSL does not know SHA-256, SHA-1 or MD5");
   return found;
 }
 

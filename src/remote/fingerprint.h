@@ -16,10 +16,10 @@ std::string crc32c_text(uint32_t checksum);
 // The four bytes alone: what the checksum of an object in parts is made of.
 std::string crc32c_bytes(uint32_t checksum);
 
-// SHA-256 or MD5 of bytes that come in pieces.
+// Of bytes that come in pieces.
 class Hash {
  public:
-  enum class Kind { sha256, md5 };
+  enum class Kind { sha256, sha1, md5 };
   explicit Hash(Kind kind);
   Hash(Hash&&) noexcept;
   ~Hash();

@@ -21,6 +21,7 @@
 #include "core/random.h"
 #include "core/stream.h"
 #include "net/http_client.h"
+#include "remote/content_check.h"
 
 namespace volary {
 
@@ -38,6 +39,7 @@ struct RemoteObject {
   std::string etag;  // Opaque: equal ones mean equal bytes; "" if the store has none. Never trusted to be an MD5.
   Time modified;     // As the store says; after a put, the time the store answered.
   Proof proof = Proof::none;
+  std::optional<StoredChecksum> checksum{};  // Of its bytes, where find() was told one.
 };
 
 struct Range {
@@ -48,6 +50,7 @@ struct Range {
 struct GetOptions {
   std::optional<Range> range{};
   std::string if_match{};  // An etag: throws `conflict` if the object is another one by now. "" for any.
+  ContentCheck* check = nullptr;  // Of who reads one object by several requests, the first of them for all of it.
 };
 
 class PartedRemote;
@@ -64,7 +67,8 @@ class Remote {
   virtual std::optional<RemoteObject> find(const std::string& key) = 0;
   // Streams the bytes (all or the range) into `sink`: exactly as many as promised, or throws; nothing of another object
   // than asked for. `not_found` if absent, `invalid` if the range reaches beyond the end. The object's whole size is
-  // in the result.
+  // in the result. `corrupt`, at the end, if all was read and is not what the checksum that the store keeps says: who
+  // can throw away what came asks again.
   virtual RemoteObject get(const std::string& key, const GetOptions& options, Sink& sink) = 0;
   // Stores `size` bytes of `source` under `key`, replacing what is there, visible only whole. Large ones go in parts.
   // `corrupt` if the source ends before.
@@ -107,6 +111,7 @@ struct S3Options {
   std::string secret_key{};
   std::string session_token{};
   std::string connect_to{};   // "host:port" really connected to; for tests of virtual hosts. "" is the endpoint's.
+  bool is_near = false;       // On this machine: nothing happens to bytes on the way.
 };
 
 // What retries of all who share it are paid from: see remote/retry.h.
@@ -127,6 +132,9 @@ struct RetryOptions {
 // NoSuchBucket is `not_found`, AccessDenied, InvalidAccessKeyId and SignatureDoesNotMatch `denied`, SlowDown and 5xx
 // `unavailable`, PreconditionFailed `conflict`; a bucket of another region or host is `invalid` and names it.
 // What with_retries() could not repeat is repeated here: later pages of a listing, and uploads whose bytes were taken.
+// What is read whole is held against the checksum that the store names; where it names none and neither TLS nor being
+// near protects the bytes on their way, against an etag of the form of an MD5. If that differs and a second read brings
+// the same bytes, the etag is no MD5.
 std::unique_ptr<Remote> open_s3_remote(const S3Options& options, HttpClient& http, Clock& clock,
                                        const RetryOptions& retries = {});
 

@@ -104,7 +104,9 @@ class RetryingRemote final : public Remote {
 // What is asked again must be the same object, so its etag is asked for beforehand if the caller has none.
 RemoteObject RetryingRemote::get(const std::string& key, const GetOptions& options, Sink& sink) {
   CountingSink counting(sink);
+  ContentCheck check;  // Sees what comes by all requests.
   GetOptions pinned = options;
+  if (!pinned.range && !pinned.check) pinned.check = &check;
   if (pinned.if_match.empty()) {
     const auto found = find(key);
     if (!found) throw Error(Errc::not_found, "there is no '{}' in {}", key, description());
@@ -127,8 +129,8 @@ RemoteObject RetryingRemote::get_rest(const std::string& key, const GetOptions& 
   Range rest = options.range.value_or(Range{0, found->size});
   rest.offset += sink.bytes();
   rest.size -= sink.bytes();
-  if (rest.size == 0) return *found;
-  return inner_->get(key, {.range = rest, .if_match = options.if_match}, sink);
+  if (rest.size == 0 && !(options.check && options.check->expected())) return *found;
+  return inner_->get(key, {.range = rest, .if_match = options.if_match, .check = options.check}, sink);
 }
 
 }  // namespace

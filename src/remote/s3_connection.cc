@@ -179,8 +179,8 @@ HttpResponse S3Connection::exchange_once(S3Call& call, Sink* sink) {
   return http_.send(request, sink);
 }
 
-std::optional<HttpResponse> S3Connection::head(const std::string& key) {
-  S3Call call{.method = "HEAD", .key = key};
+std::optional<HttpResponse> S3Connection::head(const std::string& key, std::map<std::string, std::string> headers) {
+  S3Call call{.method = "HEAD", .key = key, .headers = std::move(headers)};
   HttpResponse response = exchange(call, nullptr);
   if (response.status >= 200 && response.status < 300) return response;
   // The answer to a HEAD has no words, so the same is asked in a way that has some.

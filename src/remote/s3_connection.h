@@ -39,7 +39,7 @@ class S3Connection {
   HttpResponse send(S3Call& call, Sink* sink = nullptr);
   HttpResponse send(S3Call&& call, Sink* sink = nullptr) { return send(call, sink); }
   // HEAD: nothing if there is no such object; a missing bucket is an error.
-  std::optional<HttpResponse> head(const std::string& key);
+  std::optional<HttpResponse> head(const std::string& key, std::map<std::string, std::string> headers = {});
   // DELETE: absent is success.
   void remove(const std::string& key);
   // What the server says in `response`, which is not a 2xx or has an <Error> in a 200.
@@ -48,6 +48,8 @@ class S3Connection {
   const std::string& bucket() const { return options_.bucket; }
   // Whether the bytes that are sent are hashed for the signature, because nothing else protects them on the way.
   bool signs_bodies() const { return is_clear_ && !options_.access_key.empty(); }
+  // Whether answers could change on the way to this machine, since no TLS protects them.
+  bool is_exposed() const { return is_clear_ && !options_.is_near; }
   const std::string& description() const { return description_; }
 
  private:

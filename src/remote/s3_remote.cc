@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "remote/key.h"
+#include "remote/s3_checksum.h"
 #include "remote/s3_connection.h"
 #include "remote/s3_copy.h"
 #include "remote/s3_listing.h"
@@ -41,20 +42,22 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
   return ContentRange{*first, *last, *total};
 }
 
-// Passes on what was promised and no more.
+// Passes on what was promised and no more, and shows it to the check.
 class ExactSink final : public Sink {
  public:
-  explicit ExactSink(Sink& next) : next_(next) {}
+  ExactSink(Sink& next, ContentCheck& check) : next_(next), check_(check) {}
   void promise(uint64_t bytes) { left_ = bytes; }
   void write(std::string_view bytes) override {
     if (bytes.size() > left_) throw Error(Errc::corrupt, "more bytes came than were announced");
     next_.write(bytes);
+    check_.update(bytes);
     left_ -= bytes.size();
   }
   uint64_t left() const { return left_; }
 
  private:
   Sink& next_;
+  ContentCheck& check_;
   uint64_t left_ = 0;
 };
 
@@ -78,9 +81,11 @@ class S3Remote final : public Remote, public PartedRemote {
 
   std::optional<RemoteObject> find(const std::string& key) override {
     check_key(key);
-    const auto found = connection_.head(key);
+    const auto found = connection_.head(key, {checksum_mode});
     if (!found) return std::nullopt;
-    return object_of(key, *found, length_of(key, *found));
+    RemoteObject object = object_of(key, *found, length_of(key, *found));
+    object.checksum = checksum_of(*found);
+    return object;
   }
 
   RemoteObject get(const std::string& key, const GetOptions& options, Sink& sink) override;
@@ -119,6 +124,9 @@ class S3Remote final : public Remote, public PartedRemote {
  private:
   S3Page ask_page(const std::string& prefix, const std::string& token);
   RemoteObject get_nothing(const std::string& key, const GetOptions& options);
+  void expect(ContentCheck& check, const HttpResponse& response) const;
+  void hold(const RemoteObject& object, ContentCheck& check);
+  StoredChecksum read_again(const RemoteObject& object, const StoredChecksum& expected);
   RemoteObject accept(const std::string& key, const GetOptions& options, const HttpResponse& response) const;
 
   uint64_t length_of(const std::string& key, const HttpResponse& response) const {
@@ -144,23 +152,31 @@ S3Page S3Remote::ask_page(const std::string& prefix, const std::string& token) {
 
 RemoteObject S3Remote::get(const std::string& key, const GetOptions& options, Sink& sink) {
   check_key(key);
-  if (options.range && options.range->size == 0) return get_nothing(key, options);
-  S3Call call{.key = key};
-  if (options.range)
-    call.headers["range"] =
-        fmt::format("bytes={}-{}", options.range->offset, options.range->offset + options.range->size - 1);
-  if (!options.if_match.empty()) call.headers["if-match"] = quoted_etag(options.if_match);
-
-  ExactSink exact(sink);
+  ContentCheck own;
+  ContentCheck& check = options.check ? *options.check : own;
   RemoteObject object;
-  call.on_headers = [&](const HttpResponse& response) {
-    if (response.status < 200 || response.status >= 300) return;
-    object = accept(key, options, response);
-    exact.promise(options.range ? options.range->size : object.size);
-  };
-  connection_.send(call, &exact);
-  if (exact.left() > 0)
-    throw Error(Errc::unavailable, "{} broke off '{}' with {} bytes missing", description(), key, exact.left());
+  if (options.range && options.range->size == 0) {
+    object = get_nothing(key, options);
+  } else {
+    S3Call call{.key = key};
+    if (options.range)
+      call.headers["range"] =
+          fmt::format("bytes={}-{}", options.range->offset, options.range->offset + options.range->size - 1);
+    else
+      call.headers.insert(checksum_mode);
+    if (!options.if_match.empty()) call.headers["if-match"] = quoted_etag(options.if_match);
+    ExactSink exact(sink, check);
+    call.on_headers = [&](const HttpResponse& response) {
+      if (response.status < 200 || response.status >= 300) return;
+      object = accept(key, options, response);
+      if (!options.range) expect(check, response);
+      exact.promise(options.range ? options.range->size : object.size);
+    };
+    connection_.send(call, &exact);
+    if (exact.left() > 0)
+      throw Error(Errc::unavailable, "{} broke off '{}' with {} bytes missing", description(), key, exact.left());
+  }
+  if (check.expected() && check.bytes() == object.size && !fault::planted("s3.any_bytes")) hold(object, check);
   return object;
 }
 
@@ -171,6 +187,57 @@ RemoteObject S3Remote::get_nothing(const std::string& key, const GetOptions& opt
   check_match(*object, options, description());
   range_of(*object, options);
   return *object;
+}
+
+// An MD5 costs more than all else that is done with the bytes, so it is the last resort.
+void S3Remote::expect(ContentCheck& check, const HttpResponse& response) const {
+  auto expected = checksum_of(response);
+  const bool are_etags_known = habits_.has_other_etags && !habits_.has_md5_etags;
+  if (!expected && connection_.is_exposed() && !are_etags_known) expected = md5_of_etag(response);
+  if (expected) check.expect(std::move(*expected));
+}
+
+void S3Remote::hold(const RemoteObject& object, ContentCheck& check) {
+  const StoredChecksum& expected = *check.expected();
+  const StoredChecksum found = check.finish();
+  if (expected.kind != ChecksumKind::md5) {
+    if (found == expected) return;
+    throw Error(Errc::corrupt, "{} gave '{}' with the checksum {}: expected {}, which it keeps for it", description(),
+                object.key, found.text(), expected.text());
+  }
+  if (found == expected) {
+    habits_.has_md5_etags = true;
+    return;
+  }
+  const StoredChecksum again = read_again(object, expected);
+  if (again != found)
+    throw Error(Errc::corrupt, "{} gave '{}' with the {} and then with the {}: expected {}, its etag", description(),
+                object.key, found.text(), again.text(), expected.text());
+  habits_.has_other_etags = true;
+}
+
+// Of bytes that nobody keeps.
+StoredChecksum S3Remote::read_again(const RemoteObject& object, const StoredChecksum& expected) {
+  struct Nowhere final : Sink {
+    void write(std::string_view) override {}
+  } nowhere;
+  ContentCheck check;
+  const auto error = error_of([&] {
+    retries_.run([&] {
+      check.expect(expected);
+      ExactSink exact(nowhere, check);
+      exact.promise(object.size);
+      S3Call call{.key = object.key, .headers = {{"if-match", quoted_etag(object.etag)}}};
+      connection_.send(call, &exact);
+      if (exact.left() > 0)
+        throw Error(Errc::unavailable, "{} broke off '{}' with {} bytes missing", description(), object.key,
+                    exact.left());
+    });
+  });
+  if (error)
+    throw Error(Errc::corrupt, "{} gave '{}' with another MD5 than its etag, {}, and does not give it again: {}",
+                description(), object.key, object.etag, error->message());
+  return check.finish();
 }
 
 // Whether the answer is what was asked for; not every server knows ranges and If-Match.

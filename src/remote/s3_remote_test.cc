@@ -1,6 +1,7 @@
 // remote/s3_remote_test.cc: servers that refuse, lie and lose answers, played by a fake HTTP client.
 #include <gtest/gtest.h>
 
+#include "remote/fake_http.h"
 #include "remote/memory_remote.h"
 #include "remote/remote_words.h"
 #include "remote/s3_listing.h"
@@ -8,33 +9,6 @@
 
 namespace volary {
 namespace {
-
-HttpResponse answer(int status, std::string body = "", std::multimap<std::string, std::string> headers = {}) {
-  headers.emplace("content-length", std::to_string(body.size()));
-  return {status, std::move(headers), std::move(body)};
-}
-
-HttpResponse refuse(int status, const std::string& code, const std::string& more = "") {
-  return answer(status, "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code>" + more + "</Error>");
-}
-
-// Answers by a function, as a server would, and remembers what it was asked.
-class FakeHttp final : public HttpClient {
- public:
-  HttpResponse send(const HttpRequest& request, Sink* sink) override {
-    {
-      auto held = requests.lock();
-      held->push_back(request.method + " " + request.url.substr(request.url.find('/', 8)));
-    }
-    HttpResponse response = script(request);
-    if (request.on_headers) request.on_headers(response);
-    if (sink && response.status / 100 == 2) sink->write(std::exchange(response.body, ""));
-    if (request.method == "HEAD") response.body.clear();
-    return response;
-  }
-  std::function<HttpResponse(const HttpRequest&)> script;
-  Synced<std::vector<std::string>> requests;
-};
 
 class S3 : public ::testing::Test {
  protected:
@@ -179,7 +153,8 @@ TEST_F(S3, AsksWithoutASignatureWithoutKeys) {
   options.endpoint = "https://s3.example.com/gateway/";
   http.script = [&](const HttpRequest& request) {
     EXPECT_EQ(request.url, "https://s3.example.com/gateway/b/a%20b");
-    EXPECT_EQ(request.headers, (std::vector<std::pair<std::string, std::string>>{{"host", "s3.example.com"}}));
+    EXPECT_EQ(request.headers, (std::vector<std::pair<std::string, std::string>>{{"host", "s3.example.com"},
+                                                                                  {"x-amz-checksum-mode", "ENABLED"}}));
     return answer(200, "x");
   };
   EXPECT_EQ(get(*remote(), "a b"), "x");

@@ -24,6 +24,8 @@ RemoteObject upload_to_s3(S3Connection& connection, Retries& retries, const std:
 struct S3Habits {
   std::atomic<bool> takes_checksums{false};   // It answered a request that had one.
   std::atomic<bool> refuses_checksums{false};
+  std::atomic<bool> has_md5_etags{false};     // The etag of an object was its MD5 …
+  std::atomic<bool> has_other_etags{false};   // … or looked like one and was not.
 };
 
 // As PartedRemote::put_content. In memory at once: at most held_bytes_max of a single object, nothing of others.

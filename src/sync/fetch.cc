@@ -28,6 +28,7 @@ constexpr size_t far_requests_max = 256;              // … and where they take
 constexpr uint64_t requests_memory_max = 48 << 20;    // … and this.
 constexpr uint64_t request_memory_min = 16 << 10;     // What a request needs beside its bytes, as far as it holds them:
 constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and a block.
+constexpr int reads_max = 2;                          // Of an object that came as its store says it is not.
 constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
 constexpr auto far_time = std::chrono::milliseconds(5);
 constexpr size_t checkpoint_files_max = 20'000;       // Both bound what a crash repeats …
@@ -62,14 +63,15 @@ class CountingSink final : public Sink {
  public:
   using Clock = std::chrono::steady_clock;
 
-  CountingSink(Sink& next, Progress& progress, const std::stop_token& stop)
-      : next_(next), progress_(progress), stop_(stop) {}
+  CountingSink(Sink& next, Progress& progress, const std::stop_token& stop, uint64_t& count)
+      : next_(next), progress_(progress), stop_(stop), bytes_(count) {}
   void write(std::string_view bytes) override {
     if (first_ == Clock::time_point()) first_ = Clock::now();
     if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
     next_.write(bytes);
     progress_.bytes_done += bytes.size();
     progress_.bytes_moved += bytes.size();
+    bytes_ += bytes.size();
   }
   bool was_far() const { return first_ != Clock::time_point() && first_ - asked_ > far_time; }
 
@@ -79,6 +81,7 @@ class CountingSink final : public Sink {
   const std::stop_token& stop_;
   const Clock::time_point asked_ = Clock::now();
   Clock::time_point first_;
+  uint64_t& bytes_;
 };
 
 class Fetch {
@@ -266,14 +269,27 @@ class Fetch {
     const Listed& file = source_[target.source];
     fault::point("fetch.object");
     if (unit.staged) return fetch_part(unit, file);
-    const auto writer = commit_.new_blob();
-    CountingSink sink(*writer, progress_, stop_);
-    remote_.get(key_of(directory_, file.path), {.range = std::nullopt, .if_match = file.etag}, sink);
-    target.blob = writer->finish();
+    bool was_far = false;
+    for (int read = 1;; ++read) {
+      uint64_t bytes = 0;
+      const auto error = error_of([&] { was_far = fetch_whole(file, target.blob, bytes); });
+      if (!error) break;
+      if (error->code() != Errc::corrupt || read == reads_max) throw Error(*error);
+      progress_.bytes_done -= bytes;
+    }
     if (target.blob.size != file.size)
       throw Error(Errc::conflict, "'{}' has {} bytes now: expected the {} that were listed",
                   printable(file.path.text()), target.blob.size, file.size);
     ++progress_.files_done;
+    return was_far;
+  }
+
+  // As fetch_unit(). `bytes` is what came, also where it throws.
+  bool fetch_whole(const Listed& file, Blob& blob, uint64_t& bytes) {
+    const auto writer = commit_.new_blob();
+    CountingSink sink(*writer, progress_, stop_, bytes);
+    remote_.get(key_of(directory_, file.path), {.range = std::nullopt, .if_match = file.etag}, sink);
+    blob = writer->finish();
     return sink.was_far();
   }
 
@@ -282,7 +298,8 @@ class Fetch {
     const std::string key = key_of(directory_, file.path);
     return during(fmt::format("fetching '{}' from byte {} on", printable(key), range.offset), [&] {
       StagedPart part(*unit.staged, unit.part, range.size);
-      CountingSink sink(part, progress_, stop_);
+      uint64_t bytes = 0;
+      CountingSink sink(part, progress_, stop_, bytes);
       remote_.get(key, {.range = range, .if_match = file.etag}, sink);
       part.finish();
       return sink.was_far();

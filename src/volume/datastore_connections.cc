@@ -26,6 +26,11 @@ class StoppingClient final : public HttpClient {
   const std::stop_token stop_;
 };
 
+struct TenantRow {
+  std::string tenant;
+};
+BOOST_DESCRIBE_STRUCT(TenantRow, (), (tenant))
+
 std::optional<AddressKind> made_for(const Datastore& datastore) {
   if (datastore.reach.empty()) return std::nullopt;
   return value_named<AddressKind>(datastore.reach, "kind of address");
@@ -69,8 +74,12 @@ HttpClient& Datastores::http_of(const Datastore& datastore) {
 }
 
 RetryOptions Datastores::retries_of(const Datastore& datastore) {
+  const auto row = database_.read([&](Transaction& transaction) {
+    return transaction.find<TenantRow>("SELECT tenant FROM project WHERE id = $1", datastore.project);
+  });
+  if (!row) throw Error(Errc::not_found, "there is no project with the id '{}'", datastore.project);
   auto budgets = budgets_.lock();
-  auto& budget = (*budgets)[datastore.project + "\n" + datastore.endpoint + "\n" + datastore.bucket];
+  auto& budget = (*budgets)[row->tenant + "\n" + datastore.endpoint + "\n" + datastore.bucket];
   if (!budget) budget = make_retry_budget();
   RetryOptions options;
   options.budget = budget;
@@ -138,6 +147,7 @@ S3Options Datastores::s3_options(const Datastore& datastore) {
   options.region = datastore.region;
   options.bucket = datastore.bucket;
   options.virtual_host = datastore.url_style == UrlStyle::virtual_host;
+  options.is_near = datastore.proxy.empty() && made_for(datastore) == AddressKind::this_machine;
   auto values = secret_of(datastore);
   options.access_key = values["access_key"];
   options.secret_key = values["secret_key"];

@@ -59,6 +59,8 @@ class Datastores {
   std::shared_ptr<Remote> open_until(const Datastore& datastore, std::stop_token stop);
   // Its buckets: of an endpoint, or the one that it is. Throws `invalid` for a kind that has none.
   std::unique_ptr<Account> open_account(const Datastore& datastore);
+  // Paid from one budget by all connections of a tenant to the same bucket of the same endpoint.
+  RetryOptions retries_of(const Datastore& datastore);
 
  private:
   std::unique_ptr<Remote> open_by(HttpClient& http, const Datastore& datastore);
@@ -75,8 +77,6 @@ class Datastores {
   std::string reach_of(const Datastore& datastore) const;
   // The client for its proxy and its kind of address.
   HttpClient& http_of(const Datastore& datastore);
-  // Paid from one budget by all connections of a project to the same bucket of the same endpoint.
-  RetryOptions retries_of(const Datastore& datastore);
 
   Database& database_;
   Secrets& secrets_;

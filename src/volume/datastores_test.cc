@@ -156,5 +156,30 @@ TEST_F(a_datastore, that_can_only_be_read_takes_no_export) {
   }
 }
 
+TEST_F(a_datastore, shares_what_its_retries_are_paid_from_with_those_of_its_tenant_for_the_same_bucket) {
+  database->write([&](Transaction& transaction) {
+    const auto add_row = [&](const char* id, const char* tenant) {
+      transaction.run("INSERT INTO project (id, tenant, name, quota_fs_bytes, quota_obs_bytes) "
+                      "VALUES ($1, $2, $1, 1, 1)", id, tenant);
+    };
+    transaction.run("INSERT INTO tenant (id, name) VALUES ('ten-other', 'other')");
+    add_row("prj-second", "ten-default");
+    add_row("prj-foreign", "ten-other");
+  });
+  const auto budget_of = [&](const char* project, const char* endpoint, const char* bucket) {
+    Datastore store;
+    store.project = project;
+    store.endpoint = endpoint;
+    store.bucket = bucket;
+    return datastores.retries_of(store).budget;
+  };
+  const auto budget = budget_of("prj-default", "https://a", "b");
+  EXPECT_EQ(budget, budget_of("prj-default", "https://a", "b"));
+  EXPECT_EQ(budget, budget_of("prj-second", "https://a", "b"));
+  EXPECT_NE(budget, budget_of("prj-foreign", "https://a", "b"));
+  EXPECT_NE(budget, budget_of("prj-default", "https://a", "c"));
+  EXPECT_NE(budget, budget_of("prj-default", "https://b", "b"));
+}
+
 }  // namespace
 }  // namespace volary

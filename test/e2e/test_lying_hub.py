@@ -2,8 +2,6 @@
 nothing, the message says which file and why, and when the hub is honest again the same command finishes. Every fault counts
 how often it fired.
 """
-import hashlib
-import os
 import random
 import re
 
@@ -11,7 +9,7 @@ import pytest
 
 import lying
 from hub import Hub
-from volary import PROGRAM, Volary
+from lying_world import LyingWorld
 
 FIRST = {f"{i:02}.txt": f"{i} in version 1\n".encode() * 20 for i in range(8)} | {
     "weights.safetensors": random.Random(1).randbytes(30_000), "only in one": b"one"}
@@ -19,20 +17,15 @@ SECOND = {f"{i:02}.txt": f"{i} in version 2\n".encode() * 20 for i in range(8)} 
     "weights.safetensors": random.Random(2).randbytes(30_000), "only in two": b"two", "empty": b""}
 
 
-class World:
+class World(LyingWorld):
     def __init__(self, tmp_path):
         self.hub = Hub()
-        self.volary = Volary(PROGRAM, tmp_path / "data")
-        self.volary.env["VOLARY_PLANTED"] = os.environ.get("VOLARY_PLANTED", "")
-        self.volary("secret", "create", "token", "--from-env", "HF_TOKEN", env={"HF_TOKEN": "hf_that-must-not-travel"})
-        self.volary("volume", "create", "honest")
-        self.checksums = []
-        for files in (FIRST, SECOND):
-            self.add("honest", files)
-            assert self.imports("honest").returncode == 0
-            self.checksums.append(self.head("honest")["checksum"])
+        super().__init__(tmp_path, FIRST, SECOND)
 
-    def add(self, name: str, files: dict[str, bytes]) -> None:
+    def add_store(self) -> None:
+        self.volary("secret", "create", "token", "--from-env", "HF_TOKEN", env={"HF_TOKEN": "hf_that-must-not-travel"})
+
+    def fill(self, name: str, files: dict[str, bytes]) -> None:
         known = f"models/org/{name}" in self.hub.repositories
         self.hub.put(f"models/org/{name}", files)
         if not known:
@@ -41,38 +34,18 @@ class World:
     def imports(self, name: str):
         return self.volary.run("volume", "import", name, "--from", f"{name}:", "--strategy", "mirror")
 
-    def head(self, volume: str) -> dict:
-        return self.volary.json("volume", "versions", volume)[0]
-
-    def is_first(self, name: str) -> bool:
-        head, volume = self.head(name), self.volary.json("volume", "get", name)
-        return ((head["number"], head["checksum"]) == (1, self.checksums[0]) and volume["reservedBytes"] == 0 and
-                self.volary.json("volume", "leases", name) == [] and self.volary.json("volume", "verify", name)["whole"])
-
-    def finishes(self, name: str) -> None:
-        result = self.imports(name)
-        assert result.returncode == 0, result.stderr
-        head = self.head(name)
-        assert (head["number"], head["checksum"]) == (2, self.checksums[1])
-        assert self.volary.json("volume", "verify", name)["whole"]
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     one = World(tmp_path_factory.mktemp("hub"))
     yield one
-    one.volary.end()
+    one.end()
     one.hub.end()
 
 
 @pytest.fixture
 def volume(world, request):
-    """A volume with the first version; the hub has the second one."""
-    name = "v" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    world.add(name, FIRST)
-    world.volary("volume", "create", name)
-    assert world.imports(name).returncode == 0
-    world.add(name, SECOND)
+    name = world.begun(request.node.name)
     world.hub.seen.clear()
     return name
 
@@ -126,7 +99,7 @@ def test_a_file_that_does_not_come_as_it_was_listed_makes_no_version(world, volu
     world.finishes(volume)
 
 
-PASSING = {"truncated": lying.truncated(100), "reset": lying.reset_at(100), "503": said(503), "429": said(429),
+PASSING = {"truncated": lying.truncated(100), "corrupted": lying.flipped(77), "reset": lying.reset_at(100), "503": said(503), "429": said(429),
            "slow drip": lying.dripping(50)}
 
 
@@ -191,5 +164,5 @@ def test_what_is_changed_between_the_listing_and_the_reading_is_still_the_commit
         result = world.imports(volume)
     assert fault.fired == 1 and result.returncode != 0 and "there is no revision" in result.stderr, result.stderr
     assert world.is_first(volume)
-    world.add(volume, SECOND)
+    world.fill(volume, SECOND)
     world.finishes(volume)

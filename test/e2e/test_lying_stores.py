@@ -2,14 +2,11 @@
 half there, a mirror deletes nothing, the message says which object and why, and when the store is honest again the same
 command finishes. Every fault counts how often it fired.
 """
-import hashlib
-import os
-
 import pytest
 
 import lying
 from lying import LyingS3
-from volary import PROGRAM, Volary
+from lying_world import LyingWorld
 
 
 def content(name: str, version: int = 1) -> bytes:
@@ -21,23 +18,16 @@ SECOND = {**{name: content(name, 2) for name in FIRST if name != "only in one"},
           "empty": b""}
 
 
-class World:
-    """One server, one program, one bucket; each scenario has a directory and a volume of its own."""
-
+class World(LyingWorld):
     def __init__(self, tmp_path):
         self.server = LyingS3()
-        self.volary = Volary(PROGRAM, tmp_path / "data")
-        self.volary.env["VOLARY_PLANTED"] = os.environ.get("VOLARY_PLANTED", "")  # test/fault/test_planted.py plants some.
         self.bucket = self.server.buckets.setdefault("bucket", {})
+        super().__init__(tmp_path, FIRST, SECOND)
+
+    def add_store(self) -> None:
         self.volary("secret", "create", "key", "--from-env",
                     env={"AWS_ACCESS_KEY_ID": "AKIAPUBLIC", "AWS_SECRET_ACCESS_KEY": "the-secret-that-must-not-travel"})
         self.volary("datastore", "add", "s3", "lie", "--endpoint", self.server.url, "--bucket", "bucket", "--secret", "key")
-        self.volary("volume", "create", "honest")
-        self.checksums = []
-        for files in (FIRST, SECOND):
-            self.fill("honest", files)
-            self.volary("volume", "import", "honest", "--from", "lie:honest", "--strategy", "mirror")
-            self.checksums.append(self.head("honest")["checksum"])
 
     def fill(self, name: str, files: dict[str, bytes]) -> None:
         for key in [key for key in self.bucket if key.startswith(name + "/")]:
@@ -51,40 +41,18 @@ class World:
     def exports(self, name: str, *words):
         return self.volary.run("volume", "export", name, "--to", f"lie:out-{name}", "--strategy", "mirror", *words)
 
-    def head(self, volume: str) -> dict:
-        return self.volary.json("volume", "versions", volume)[0]
-
-    def is_first(self, name: str) -> bool:
-        """Nothing of what failed is visible, and nothing of it is held or promised."""
-        head, volume = self.head(name), self.volary.json("volume", "get", name)
-        return ((head["number"], head["checksum"]) == (1, self.checksums[0]) and volume["reservedBytes"] == 0 and
-                self.volary.json("volume", "leases", name) == [] and self.volary.json("volume", "verify", name)["whole"])
-
-    def finishes(self, name: str) -> None:
-        result = self.imports(name)
-        assert result.returncode == 0, result.stderr
-        head = self.head(name)
-        assert (head["number"], head["checksum"]) == (2, self.checksums[1])
-        assert self.volary.json("volume", "verify", name)["whole"]
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     one = World(tmp_path_factory.mktemp("lying"))
     yield one
-    one.volary.end()
+    one.end()
     one.server.end()
 
 
 @pytest.fixture
 def volume(world, request):
-    """A volume with the first version; the second one lies in the bucket."""
-    name = "v" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    world.fill(name, FIRST)
-    world.volary("volume", "create", name)
-    result = world.imports(name)
-    assert result.returncode == 0, result.stderr
-    world.fill(name, SECOND)
+    name = world.begun(request.node.name)
     world.server.requests.clear()
     world.server.changes.clear()
     return name
