@@ -5,15 +5,17 @@ import signal
 import subprocess
 
 import pytest
+import s3
+from stores import DirectoryStore, S3Store, SwiftStore
 from test_uploads import through, write
 from web import Proxy
 
 
-def remove(bucket, key: str) -> None:
-    if bucket.kind == "directory":
-        (bucket.path / key).unlink()
-    else:
-        bucket.client.request("DELETE", f"/{bucket.bucket}/{key}")
+@pytest.fixture(params=["directory", "s3", "swift"])
+def bucket(request, tmp_path):
+    if request.param == "directory":
+        return DirectoryStore(tmp_path / "bucket")
+    return SwiftStore() if request.param == "swift" else S3Store(s3.client_of_environment())
 
 
 def files_of(volary, reference: str) -> dict:
@@ -73,7 +75,7 @@ def test_a_job_gets_what_the_bucket_holds_now(volary, bucket):
     # Another tool replaces one, adds one and deletes one: only what is new is fetched.
     bucket.put("wiki/one", b"FIRST!\n")
     bucket.put("wiki/three", b"third\n")
-    remove(bucket, "wiki/two")
+    bucket.remove("wiki/two")
     assert listing() == "./one\n./three\nFIRST!\nthird\n"
     staged = volary.json("transfer", "ls")[0]
     assert (staged["counts"]["completed"], staged["counts"]["deleted"]) == (2, 1)
@@ -85,8 +87,8 @@ def test_a_job_gets_what_the_bucket_holds_now(volary, bucket):
     ran = volary.run("job", "run", "-v", "wiki@1:/in:ro", "--wait", "--logs", "--", "/bin/cat", "/in/two")
     assert ran.stdout == "second\n", ran.stderr
     assert len(volary.json("transfer", "ls")) == transfers
-    remove(bucket, "wiki/one")
-    remove(bucket, "wiki/three")
+    bucket.remove("wiki/one")
+    bucket.remove("wiki/three")
     assert listing() == ""
     assert files_of(volary, "wiki@2") == {"one": 7, "three": 6}
 
@@ -138,10 +140,13 @@ def open_uploads(volary) -> list:
     return volary.json("upload", "ls")
 
 
-@pytest.mark.parametrize("point, when, stored", [("upload.object_put", 100, 64), ("upload.objects_noted", 2, 128),
-                                                 ("upload.published", 1, 200)])
-def test_a_server_that_dies_while_objects_are_put_goes_on(volary, directory_bucket, tmp_path, point, when, stored):
-    directory_bucket.add(volary, "store")
+@pytest.mark.parametrize("bucket, point, when, stored", [("directory", "upload.object_put", 100, 64),
+                                                         ("directory", "upload.objects_noted", 2, 128),
+                                                         ("directory", "upload.published", 1, 200),
+                                                         ("s3", "upload.object_put", 100, 64),
+                                                         ("swift", "upload.object_put", 100, 64)], indirect=["bucket"])
+def test_a_server_that_dies_while_objects_are_put_goes_on(volary, bucket, tmp_path, point, when, stored):
+    bucket.add(volary, "store")
     volary("volume", "create", "wiki", "--storage", "obs", "--bucket", "store:wiki")
     content = {f"{number:03}": os.urandom(500) for number in range(200)}
     for name, one in content.items():
@@ -162,6 +167,6 @@ def test_a_server_that_dies_while_objects_are_put_goes_on(volary, directory_buck
         proxy.close()
     assert client.returncode == 0, err
     assert out == "wiki@1\n"
-    assert {key.removeprefix("wiki/"): one for key, one in directory_bucket.objects().items()
+    assert {key.removeprefix("wiki/"): one for key, one in bucket.objects().items()
             if not pathlib.Path(key).name.startswith(".volary-")} == content
     assert volary.json("volume", "stage", "wiki")["counts"]["transferredBytes"] == 0
