@@ -43,6 +43,8 @@ struct HttpRequest {
   // Gives up (`unavailable`) when less than 1 byte a second moves for so long. 0: never. Not a limit on the whole.
   uint64_t stall_seconds = 60;
   std::stop_token stop{};           // Ends the request with `unavailable`, soon.
+  // It takes back what was begun: sent even by who was asked to stop, and not waited for long.
+  bool takes_back = false;
   // Called once, when status and headers of the last response have come, before a byte of its body is given to the
   // sink: the place to refuse a response that is not the one asked for. What it throws ends the request and passes on.
   std::function<void(const HttpResponse&)> on_headers{};

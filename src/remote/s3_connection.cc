@@ -165,6 +165,7 @@ HttpResponse S3Connection::exchange_once(S3Call& call, Sink* sink) {
   request.on_headers = call.on_headers;
   request.stall_seconds = call.stall_seconds;
   request.stop = call.stop;
+  request.takes_back = call.takes_back;
   const std::unique_ptr<Source> content = call.content ? call.content() : nullptr;
   request.source = content.get();
   request.source_bytes = call.content_bytes;

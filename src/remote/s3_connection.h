@@ -25,6 +25,7 @@ struct S3Call {
   std::function<std::unique_ptr<Source>()> content{};
   uint64_t content_bytes = 0;
   std::stop_token stop{};                      // As in HttpRequest.
+  bool takes_back = false;                     // As in HttpRequest.
   uint64_t stall_seconds = 60;                 // As in HttpRequest.
   std::function<void(const HttpResponse&)> on_headers{};  // As in HttpRequest.
 };

@@ -52,7 +52,9 @@ class Copy {
   Copy& operator=(const Copy&) = delete;
   ~Copy() {
     if (upload_.empty() || is_complete_) return;
-    (void)error_of([&] { target_.send({.method = "DELETE", .key = to_, .query = {{"uploadId", upload_}}}); });
+    (void)error_of([&] {
+      target_.send({.method = "DELETE", .key = to_, .query = {{"uploadId", upload_}}, .takes_back = true});
+    });
   }
 
   RemoteObject run(uint64_t single_bytes_max, uint64_t part_bytes) {

@@ -30,7 +30,9 @@ class StreamUpload {
   ~StreamUpload() {
     const std::string& id = upload_.note().id;
     if (id.empty() || is_complete_) return;
-    (void)error_of([&] { connection_.send({.method = "DELETE", .key = key_, .query = {{"uploadId", id}}}); });
+    (void)error_of([&] {
+      connection_.send({.method = "DELETE", .key = key_, .query = {{"uploadId", id}}, .takes_back = true});
+    });
   }
 
   RemoteObject run() {

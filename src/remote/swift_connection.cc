@@ -148,6 +148,7 @@ HttpRequest SwiftConnection::request_of(const SwiftCall& call) {
   request.source = call.source;
   request.source_bytes = call.source_bytes;
   request.stall_seconds = call.stall_seconds;
+  request.takes_back = call.takes_back;
   return request;
 }
 

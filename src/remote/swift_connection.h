@@ -22,6 +22,7 @@ struct SwiftCall {
   Source* source = nullptr;  // As in HttpRequest.
   uint64_t source_bytes = 0;
   uint64_t stall_seconds = 60;
+  bool takes_back = false;   // As in HttpRequest.
 };
 
 // Any thread.

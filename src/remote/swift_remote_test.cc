@@ -87,6 +87,49 @@ TEST(Swift, IsEnteredThroughKeystoneAndAgainWhenTheTokenHasExpired) {
                 "/v3 knows no object store in region 'WAW': expected one of BHS, GRA");
 }
 
+// Lets a number of requests through, and then only what takes back what was begun, as for one who was asked to stop.
+class StoppedHttp final : public HttpClient {
+ public:
+  HttpResponse send(const HttpRequest& request, Sink*) override {
+    const std::string line = request.method + " " + request.url.substr(request.url.find('/', 8));
+    if (!request.takes_back && begun_++ >= begins) throw Error(Errc::unavailable, "asked to stop");
+    if (request.takes_back) taken_back.push_back(line);
+    if (request.takes_back && is_silent) throw Error(Errc::unavailable, "no answer");
+    if (request.method == "HEAD" && request.url.ends_with("/k")) return {404, {}, ""};
+    return {201, {}, ""};
+  }
+  size_t begins = 0;
+  bool is_silent = false;
+  std::vector<std::string> taken_back;
+
+ private:
+  size_t begun_ = 0;
+};
+
+class Zeros final : public Source {
+ public:
+  size_t read(std::span<char> to) override {
+    std::fill(to.begin(), to.end(), '\0');
+    return to.size();
+  }
+};
+
+TEST(Swift, IsToldToForgetTheSegmentsOfOneThatWasAskedToStopUnlessItIsSilent) {
+  for (const bool is_silent : {false, true}) {
+    StoppedHttp http;
+    http.begins = 5;  // HEAD of the container and the object, PUT of the segments' container, two segments.
+    http.is_silent = is_silent;
+    RetryOptions retries;
+    retries.sleep = [](std::chrono::milliseconds) {};
+    const auto remote = open_swift_remote(
+        {.auth_url = "http://swift.example.com/v1/AUTH_x", .container = "c", .segmented_bytes_min = 1}, http, retries);
+    Zeros zeros;
+    EXPECT_NE(error_text([&] { remote->put("k", zeros, 80 << 20); }).find("asked to stop"), std::string::npos);
+    EXPECT_EQ(http.taken_back.size(), is_silent ? 2u : 3u);
+    EXPECT_TRUE(http.taken_back.at(0).starts_with("DELETE /v1/AUTH_x/c_segments/volary/"));
+  }
+}
+
 TEST(Swift, SaysWhatItWasRefusedAndNoSecret) {
   Cloud cloud;
   const auto http = make_http_client();

@@ -94,7 +94,7 @@ RemoteObject put_one(SwiftConnection& connection, Retries& retries, const std::s
     expected = hashed.digest();
     const std::string found = bare_etag(response.header("etag").value_or(""));
     if (found != expected) {
-      connection.send({.method = "DELETE", .container = container, .key = key});
+      connection.send({.method = "DELETE", .container = container, .key = key, .takes_back = true});
       throw Error(Errc::corrupt, "{} has '{}' with MD5 {}: expected {}", connection.description(container),
                   printable(key), printable(found), expected);
     }
@@ -120,13 +120,20 @@ std::vector<std::string> segments_of(SwiftConnection& connection, const std::str
   return names;
 }
 
-// Each by itself. Who still reads the manifest that named them gets an error, never wrong bytes.
+constexpr int silences_max = 2;  // Of Swift, until nothing more is removed.
+
+// Each by itself. Who still reads the manifest that named them gets an error, never wrong
+// bytes.
 void remove_segments(SwiftConnection& connection, const std::string& container,
                          const std::vector<std::string>& names) {
-  for (const std::string& name : names)
-    (void)error_of([&] {
-      connection.send({.method = "DELETE", .container = segments_container(container), .key = name});
+  int silences = 0;
+  for (const std::string& name : names) {
+    const auto error = error_of([&] {
+      connection.send(
+          {.method = "DELETE", .container = segments_container(container), .key = name, .takes_back = true});
     });
+    if (error && error->code() == Errc::unavailable && ++silences == silences_max) return;
+  }
 }
 
 // An object in segments; what was sent is removed on the way out if it did not come to the manifest.

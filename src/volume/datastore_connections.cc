@@ -11,13 +11,16 @@
 namespace volary {
 namespace {
 
-// Every request ends when the stop is requested.
+constexpr uint64_t take_back_stall_seconds = 5;
+
+// Every request ends when the stop is requested; those that take back what was begun do what they can.
 class StoppingClient final : public HttpClient {
  public:
   StoppingClient(HttpClient& next, std::stop_token stop) : next_(next), stop_(std::move(stop)) {}
   HttpResponse send(const HttpRequest& request, Sink* sink) override {
     HttpRequest stoppable = request;
-    stoppable.stop = stop_;
+    if (stoppable.takes_back) stoppable.stall_seconds = take_back_stall_seconds;
+    else stoppable.stop = stop_;
     return next_.send(stoppable, sink);
   }
 

@@ -55,7 +55,8 @@ class Datastores {
 
   // A connection, with retries. Opens the secret; no request is sent yet.
   std::unique_ptr<Remote> open(const Datastore& datastore);
-  // The same, where a requested stop ends what is being waited for at once, `unavailable`, and lets nothing more begin.
+  // The same, where a requested stop ends what is being waited for at once, `unavailable`, and lets nothing more begin
+  // but what takes back what was begun.
   std::shared_ptr<Remote> open_until(const Datastore& datastore, std::stop_token stop);
   // Its buckets: of an endpoint, or the one that it is. Throws `invalid` for a kind that has none.
   std::unique_ptr<Account> open_account(const Datastore& datastore);

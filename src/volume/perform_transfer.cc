@@ -128,7 +128,7 @@ Caller Transfers::caller_of(const Transfer& transfer) {
   return {"", transfer.created_by, tenant, transfer.project};
 }
 
-void Transfers::perform(const std::string& id, Live& live) {
+void Transfers::perform(const std::string& id, Live& live, const std::stop_token& stop) {
   const auto transfer = database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
   if (!transfer) return;
   try {
@@ -149,12 +149,12 @@ void Transfers::perform(const std::string& id, Live& live) {
       log_(fmt::format("transfer {}: {}", id, another.what()));
       put_back(id, live);
     }
-    if (transfer->kind == TransferKind::export_) abandon_left_uploads();
+    if (transfer->kind == TransferKind::export_) abandon_left_uploads(stop);
   }
 }
 
 // Uploads in parts of exports that have ended. What cannot be ended now stays noted until the next time.
-void Transfers::abandon_left_uploads() {
+void Transfers::abandon_left_uploads(const std::stop_token& stop) {
   const auto ids = database_.read([&](Transaction& transaction) {
     return transaction.all<std::string>(
         "SELECT DISTINCT transfer.id FROM transfer_upload JOIN transfer ON transfer.id = transfer_upload.transfer "
@@ -163,7 +163,7 @@ void Transfers::abandon_left_uploads() {
   for (const std::string& id : ids) {
     const auto error = error_of([&] {
       const auto transfer = *database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
-      const auto remote = datastores_.open(datastores_.get(caller_of(transfer), transfer.datastore));
+      const auto remote = datastores_.open_until(datastores_.get(caller_of(transfer), transfer.datastore), stop);
       abandon_uploads(*remote, database_, id);
     });
     if (error) log_(fmt::format("transfer {}: its uploads in parts are still there: {}", id, error->what()));
@@ -285,7 +285,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
 void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
   const Datastore datastore = datastores_.get(caller, transfer.datastore);
-  const auto remote = datastores_.open(datastore);
+  const auto remote = datastores_.open_until(datastore, live.stop.get_token());
   const TreePath to = TreePath::parse_directory(transfer.destination_directory);
   const Version version = database_.read([&](Transaction& t) {
     return get_version(t, get_volume(t, caller, transfer.volume), std::to_string(transfer.version));

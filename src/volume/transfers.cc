@@ -210,7 +210,7 @@ void Transfers::start() {
   purge_staged(store_, [&](const std::string& id) { return keeps_staged(id).value_or(false); });
   for (size_t i = 0; i < transfer_workers; ++i)
     workers_.emplace_back([this, i](const std::stop_token& stop) {
-      if (i == 0) abandon_left_uploads();
+      if (i == 0) abandon_left_uploads(stop);
       work(stop);
     });
 }
@@ -267,7 +267,7 @@ bool Transfers::take_one(const std::stop_token& stop) {
   if (stop.stop_requested()) live->stop.request_stop();
   const bool begun =
       database_.write([&](Transaction& transaction) { return begin(transaction, *waiting, clock_.now()); });
-  if (begun) perform(*waiting, *live);
+  if (begun) perform(*waiting, *live, stop);
   return true;
 }
 
