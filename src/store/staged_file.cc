@@ -114,6 +114,23 @@ void StagedFile::reserve(uint64_t size) const {
   if (number != 0) throw error_from_errno(number, "allocate " + std::to_string(size) + " bytes for", path_.native());
 }
 
+void StagedFile::give_back_missing() const {
+  const struct stat now = stat_of(bytes_.get(), path_);
+  if (now.st_nlink > 1) return;  // A commit has it, and all of it.
+  const auto punch = [&](uint64_t from, uint64_t to) {
+    if (from >= to) return;
+    const int punched = ::fallocate(bytes_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                    static_cast<off_t>(from), static_cast<off_t>(to - from));
+    if (punched < 0 && errno != EOPNOTSUPP) throw error_from_errno(errno, "give back room of", path_.native());
+  };
+  uint64_t end = 0;  // Of what has come so far.
+  for (const StagedRange& range : received()) {
+    punch(end, range.offset);
+    end = range.offset + range.size;
+  }
+  punch(end, static_cast<uint64_t>(now.st_size));
+}
+
 void StagedFile::write(uint64_t part, std::string_view bytes) {
   check(part, bytes.size());
   const Record record{static_cast<uint32_t>(bytes.size()), start_of_machine(), proof_of(part, bytes)};

@@ -46,6 +46,8 @@ class StagedFile {
   void write(uint64_t part, std::string_view bytes);
   // Makes sure that the disk has room for `size` bytes, while none of them is fetched yet.
   void reserve(uint64_t size) const;
+  // Gives the room back that was reserved for what has not come. Nobody writes meanwhile.
+  void give_back_missing() const;
   // What has come, in order; neighbours are one.
   std::vector<StagedRange> received() const;
   // The digest of the content of `size` bytes, or nothing while parts of it are missing. Cuts off what is beyond.

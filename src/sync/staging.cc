@@ -37,6 +37,13 @@ void inherit_staged(const Store& store, const std::string& from, const std::stri
   if (is_present(source)) rename_file(source, staging_directory(store, to));
 }
 
+void give_back_staged(const Store& store, const std::string& transfer_id) {
+  const Path directory = staging_directory(store, transfer_id);
+  if (!is_present(directory)) return;
+  for (const DirectoryEntry& entry : list_directory(directory))
+    if (!entry.name.ends_with(".parts")) StagedFile(directory / entry.name).give_back_missing();
+}
+
 void purge_staged(const Store& store, const std::function<bool(const std::string& transfer_id)>& is_wanted) {
   const Path directory = all_staged(store);
   if (!is_present(directory)) return;

@@ -26,6 +26,8 @@ std::vector<uint64_t> missing_parts(const std::vector<StagedRange>& received, ui
 
 // What `from` has got, `to` need not fetch: a transfer that repeats it.
 void inherit_staged(const Store& store, const std::string& from, const std::string& to);
+// Gives back the room on the disk that was reserved there for what has not come. Nobody fetches meanwhile.
+void give_back_staged(const Store& store, const std::string& transfer_id);
 // Removes what transfers left there that are not wanted any more.
 void purge_staged(const Store& store, const std::function<bool(const std::string& transfer_id)>& is_wanted);
 

@@ -14,9 +14,7 @@
 #include "sync/absence.h"
 #include "sync/fetch.h"
 #include "sync/send.h"
-#include "sync/staging.h"
 #include "sync/trash.h"
-#include "sync/upload_notes.h"
 #include "volume/bucket_volumes.h"
 #include "volume/ledger.h"
 #include "volume/planned.h"
@@ -153,23 +151,6 @@ void Transfers::perform(const std::string& id, Live& live, const std::stop_token
   }
 }
 
-// Uploads in parts of exports that have ended. What cannot be ended now stays noted until the next time.
-void Transfers::abandon_left_uploads(const std::stop_token& stop) {
-  const auto ids = database_.read([&](Transaction& transaction) {
-    return transaction.all<std::string>(
-        "SELECT DISTINCT transfer.id FROM transfer_upload JOIN transfer ON transfer.id = transfer_upload.transfer "
-        "WHERE transfer.state IN ('done', 'failed', 'cancelled')");
-  });
-  for (const std::string& id : ids) {
-    const auto error = error_of([&] {
-      const auto transfer = *database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
-      const auto remote = datastores_.open_until(datastores_.get(caller_of(transfer), transfer.datastore), stop);
-      abandon_uploads(*remote, database_, id);
-    });
-    if (error) log_(fmt::format("transfer {}: its uploads in parts are still there: {}", id, error->what()));
-  }
-}
-
 void Transfers::put_back(const std::string& id, const Live& live) {
   while (!live.stop.stop_requested()) {  // The next server start does the same.
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -187,6 +168,7 @@ void Transfers::put_back(const std::string& id, const Live& live) {
 // A cancelled transfer ends as such; one that the server's own end broke off stays for the next start; all others
 // failed.
 void Transfers::fail(const Transfer& transfer, const Error& error, const Live& live) {
+  if (transfer.kind == TransferKind::import) give_back_room(transfer.id);
   database_.write([&](Transaction& transaction) {
     const TransferInside inside = inside_of(transaction, transfer.id);
     if (live.stop.stop_requested() && !inside.cancel_requested) return;
@@ -198,6 +180,7 @@ void Transfers::fail(const Transfer& transfer, const Error& error, const Live& l
     end_transfer(transaction, transfer.id, inside.cancel_requested ? TransferState::cancelled : TransferState::failed,
                  transfer.version, given_up(counts), inside.cancel_requested ? "" : error.what(), clock_.now());
   });
+  if (transfer.kind == TransferKind::import) purge_left_staged();
 }
 
 // What is to be done, if it is what was agreed to; what is in its way is written down file by file either way.
@@ -277,9 +260,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
                  clock_.now());
   });
   fault::point("import.done");
-  // Also what others left that cannot be taken up any more; the unknown may be one that is being accepted now. What
-  // cannot be removed goes at the next start.
-  (void)error_of([&] { purge_staged(store_, [&](const std::string& id) { return keeps_staged(id).value_or(true); }); });
+  purge_left_staged();
 }
 
 void Transfers::perform_export(const Transfer& transfer, Live& live) {

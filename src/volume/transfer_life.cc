@@ -1,6 +1,11 @@
-// volume/transfer_life.cc: transfers looked at, cancelled and taken up again, for volume/transfers.h.
+// volume/transfer_life.cc: transfers looked at, cancelled and taken up again, and what they leave in stores, for
+// volume/transfers.h.
+#include <chrono>
+
 #include "core/error.h"
 #include "core/fault.h"
+#include "remote/retry.h"
+#include "sync/upload_notes.h"
 #include "volume/ledger.h"
 #include "volume/transfer_rows.h"
 #include "volume/transfers.h"
@@ -24,7 +29,33 @@ void check_ended_early(const Transfer& transfer) {
                 name_of_value(transfer.state));
 }
 
+constexpr std::chrono::seconds resume_patience{5};  // While its uploads are being abandoned.
+
 }  // namespace
+
+// One thread has it, for as long as this lives: what is taken up again is not abandoned.
+class Transfers::InHand {
+ public:
+  InHand(Transfers& transfers, const std::string& id, std::chrono::milliseconds patience)
+      : transfers_(transfers), id_(id) {
+    auto held = transfers_.in_hand_.lock();
+    is_mine_ = held.wait_for(transfers_.let_go_, patience, [&] { return !held->contains(id_); });
+    if (is_mine_) held->insert(id_);
+  }
+  InHand(const InHand&) = delete;
+  InHand& operator=(const InHand&) = delete;
+  ~InHand() {
+    if (!is_mine_) return;
+    transfers_.in_hand_.lock()->erase(id_);
+    transfers_.let_go_.notify_all();
+  }
+  bool is_mine() const { return is_mine_; }
+
+ private:
+  Transfers& transfers_;
+  const std::string id_;
+  bool is_mine_ = false;
+};
 
 std::vector<Transfer> Transfers::list(const Caller& caller, const TransferQuery& query) {
   if (!query.after.empty()) get(caller, query.after);  // A cursor that means nothing is an error, not the end.
@@ -73,14 +104,21 @@ void Transfers::cancel(const Caller& caller, const std::string& id) {
     if (now->state != TransferState::queued) return;  // The worker that has it ends it.
     const TransferInside inside = inside_of(transaction, id);
     release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+    give_back_room(id);
     end_transfer(transaction, id, TransferState::cancelled, now->version, given_up(now->counts), "", clock_.now());
   });
   auto live = live_.lock();
   if (const auto found = live->find(id); found != live->end()) found->second->stop.request_stop();
+  live.unlock();
+  purge_left_staged();
 }
 
 Transfer Transfers::resume(const Caller& caller, const std::string& id) {
   get(caller, id);
+  const InHand mine(*this, id, resume_patience);
+  if (!mine.is_mine())
+    throw Error(Errc::conflict, "transfer {} is just being resumed, or its uploads in parts are being ended: expected "
+                "neither; try again soon", id);
   database_.write([&](Transaction& transaction) {
     const Transfer transfer = *find_transfer(transaction, id);
     check_ended_early(transfer);
@@ -102,6 +140,26 @@ Transfer Transfers::resume(const Caller& caller, const std::string& id) {
   fault::point("transfer.resumed");
   wake();
   return get(caller, id);
+}
+
+// Uploads in parts of exports that have ended. What cannot be ended now stays noted until the next time.
+void Transfers::abandon_left_uploads(const std::stop_token& stop) {
+  const auto ids = database_.read([&](Transaction& transaction) {
+    return transaction.all<std::string>(
+        "SELECT DISTINCT transfer.id FROM transfer_upload JOIN transfer ON transfer.id = transfer_upload.transfer "
+        "WHERE transfer.state IN ('done', 'failed', 'cancelled') ORDER BY transfer.id");
+  });
+  for (const std::string& id : ids) {
+    const InHand mine(*this, id, std::chrono::milliseconds(0));
+    if (!mine.is_mine()) continue;
+    const auto error = error_of([&] {
+      const auto transfer = database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
+      if (!transfer || !is_terminal(transfer->state)) return;  // It has been taken up again meanwhile.
+      const auto remote = datastores_.open_until(datastores_.get(caller_of(*transfer), transfer->datastore), stop);
+      abandon_uploads(*remote, database_, id);
+    });
+    if (error) log_(fmt::format("transfer {}: its uploads in parts are still there: {}", id, error->what()));
+  }
 }
 
 Transfer Transfers::retry(const Caller& caller, const std::string& id) {

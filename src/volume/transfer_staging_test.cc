@@ -70,6 +70,30 @@ TEST_F(a_large_object, is_not_fetched_again_by_the_transfer_that_repeats_another
   EXPECT_EQ(imported(), Digest::of(content));
 }
 
+TEST_F(a_large_object, keeps_on_the_disk_only_what_has_come_of_it_when_its_transfer_ends) {
+  const auto used = [&](const std::string& id) {
+    return static_cast<uint64_t>(
+        stat_of(staging_directory(*store, id) / staged_name("d/large", object))->st_blocks) * 512;
+  };
+  const auto reserved = [&](const std::string& id) {  // As by a server that died at part 3 of all.
+    stage(id, 3);
+    StagedFile(staging_directory(*store, id) / staged_name("d/large", object)).reserve(content.size());
+    EXPECT_GE(used(id), content.size());
+  };
+  const Transfer queued = created();
+  reserved(queued.id);
+  transfers.cancel(alice, queued.id);
+  EXPECT_LT(used(queued.id), 4 * part);
+
+  const Transfer failing = created();
+  reserved(failing.id);
+  remove_file(scratch.path / "bucket/d/large");
+  transfers.start();
+  EXPECT_EQ(ended(failing).state, TransferState::failed);
+  EXPECT_LT(used(failing.id), 4 * part);
+  EXPECT_GE(used(failing.id), 3 * part);
+}
+
 TEST_F(a_large_object, leaves_nothing_behind_when_its_transfer_is_unknown) {
   make_directories(staging_directory(*store, "xfer-of-a-volume-that-is-gone"));
   transfers.start();

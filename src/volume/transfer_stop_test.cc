@@ -86,6 +86,37 @@ TEST_F(a_silent_store, lets_the_server_end_that_abandons_an_upload) {
   EXPECT_EQ(asked("DELETE /b/out/a?uploadId=u1"), 1u);
 }
 
+TEST_F(a_silent_store, is_not_told_to_forget_the_upload_of_an_export_that_was_resumed_meanwhile) {
+  transfers.stop();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(transfers.create(alice, TransferKind::export_, "digits", to("out")).id);
+    transfers.cancel(alice, ids.back());
+  }
+  std::sort(ids.begin(), ids.end());
+  database->write([&](Transaction& t) {
+    for (size_t i = 0; i < ids.size(); ++i)
+      t.run("INSERT INTO transfer_upload (transfer, key, upload, mark) VALUES ($1, 'out/a', $2, 'm')", ids[i],
+            "u" + std::to_string(i));
+  });
+  answer_to = [&](const std::string& line) -> std::string {
+    if (!line.starts_with("DELETE ")) return "";  // The resumed one does not come further than its listing.
+    if (line.ends_with("=u0")) transfers.resume(alice, ids[1]);
+    return "HTTP/1.1 204 No Content\r\n\r\n";
+  };
+  transfers.start();
+  const auto is_noted = [&](const std::string& id) {
+    return database->read([&](Transaction& t) {
+      return t.find<std::string>("SELECT upload FROM transfer_upload WHERE transfer = $1", id).has_value();
+    });
+  };
+  while (is_noted(ids[2])) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(asked("DELETE /b/out/a?uploadId=u0"), 1u);
+  EXPECT_EQ(asked("DELETE /b/out/a?uploadId=u1"), 0u);
+  EXPECT_TRUE(is_noted(ids[1]));
+  transfers.stop();
+}
+
 TEST_F(a_silent_store, is_told_to_forget_what_a_stopped_copy_began) {
   std::stop_source stop;
   answer_to = [&](const std::string& line) -> std::string {

@@ -9,6 +9,7 @@
 #include "core/quantity.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "remote/retry.h"
 #include "sync/filter.h"
 #include "sync/staging.h"
 #include "volume/bucket_volumes.h"
@@ -218,6 +219,19 @@ void Transfers::start() {
 // A large object that has come in part is kept as long as its transfer's journal is; nothing if that is unknown.
 std::optional<bool> Transfers::keeps_staged(const std::string& id) {
   return database_.read([&](Transaction& transaction) { return keeps_journal(transaction, id, clock_.now()); });
+}
+
+// What is reserved on the disk for what does not come now is in nobody's quota. Called while nobody else can take the
+// transfer up.
+void Transfers::give_back_room(const std::string& id) {
+  if (const auto error = error_of([&] { give_back_staged(store_, id); }))
+    log_(fmt::format("transfer {}: the room that it reserved is not given back: {}", id, error->what()));
+}
+
+// What others left that cannot be taken up any more; the unknown may be one that is being accepted now. What cannot be
+// removed goes at the next start.
+void Transfers::purge_left_staged() {
+  (void)error_of([&] { purge_staged(store_, [&](const std::string& id) { return keeps_staged(id).value_or(true); }); });
 }
 
 void Transfers::stop() {

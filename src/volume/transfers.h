@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -91,6 +92,7 @@ class Transfers {
   Transfer retry(const Caller& caller, const std::string& id);
 
  private:
+  class InHand;
   struct Live {  // A transfer under way in this process.
     Progress progress;
     std::stop_source stop;
@@ -110,6 +112,8 @@ class Transfers {
   void perform_snapshot(const Transfer& transfer, Live& live);
   void wake();
   std::optional<bool> keeps_staged(const std::string& id);
+  void give_back_room(const std::string& id);
+  void purge_left_staged();
   void fail(const Transfer& transfer, const Error& error, const Live& live);
   void put_back(const std::string& id, const Live& live);
   Caller caller_of(const Transfer& transfer);
@@ -122,6 +126,8 @@ class Transfers {
   Clock& clock_;
   Log log_;
   Synced<std::map<std::string, std::shared_ptr<Live>>> live_;
+  Synced<std::set<std::string>> in_hand_;  // Ended ones that are being resumed, or whose uploads are being abandoned.
+  std::condition_variable let_go_;
   Synced<int> wakeups_{0};
   std::condition_variable wake_;
   std::vector<std::jthread> workers_;
