@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/tree_path.h"
+#include "sync/listing.h"
 #include "volume/upload_rows.h"
 #include "volume/uploads.h"
 
@@ -14,6 +15,7 @@ namespace volary {
 namespace {
 
 constexpr int64_t touch_seconds = 60;
+constexpr size_t key_bytes_max = 1024;  // Of S3 and of Swift.
 
 struct Incoming {
   UploadEntry head;
@@ -37,7 +39,18 @@ void check_head(const UploadEntry& head) {
     throw Error(Errc::invalid, "the symbolic link '{}' cannot be kept: {}", printable(head.path), flaw);
 }
 
-std::vector<Incoming> read_entries(std::string_view text, const TreePath& directory) {
+// Where a file of that name will stand. Throws `invalid` for what no volume, or not this one's bucket, can hold.
+TreePath place_of(const UploadRow& upload, std::string_view name) {
+  const TreePath path =
+      TreePath::parse((TreePath::parse_directory(upload.directory) / TreePath::parse(name)).text());
+  const std::string key = upload.is_in_bucket() ? key_of(TreePath::parse_directory(upload.bucket_directory), path) : "";
+  if (key.size() > key_bytes_max && upload.datastore_kind != name_of_value(DatastoreKind::directory))
+    throw Error(Errc::invalid, "'{}' would be an object with a key of {} bytes: expected at most {}",
+                printable(path.text().substr(0, 64)) + "…", key.size(), key_bytes_max);
+  return path;
+}
+
+std::vector<Incoming> read_entries(std::string_view text, const UploadRow& upload) {
   std::vector<Incoming> files;
   while (!text.empty()) {
     const size_t end = text.find('\n');
@@ -48,7 +61,7 @@ std::vector<Incoming> read_entries(std::string_view text, const TreePath& direct
     Incoming file{from_json<UploadEntry>(parse_json(text.substr(0, end), what), what), {}, {}};
     text.remove_prefix(end + 1);
     check_head(file.head);
-    file.path = directory / TreePath::parse(file.head.path);
+    file.path = place_of(upload, file.head.path);
     const uint64_t size = file.head.size.value_or(0);
     if (size > text.size())
       throw Error(Errc::invalid, "'{}' has {} bytes, but {} follow: expected all of them in one request",
@@ -110,10 +123,10 @@ uint64_t Uploads::replaced_bytes(Live& live, const UploadRow& upload, const Tree
 
 UploadReceipt Uploads::receive(const Caller& caller, const std::string& id, std::string_view entries) {
   const UploadRow upload = open_row(caller, id);
-  auto files = read_entries(entries, TreePath::parse_directory(upload.directory));
+  auto files = read_entries(entries, upload);
   if (upload.is_in_bucket()) make_objects(files, upload);
   const auto live = live_of(id);
-  const std::shared_lock coming(live->ending);
+  std::shared_lock coming(live->ending);
   std::vector<UploadFileRow> rows;
   rows.reserve(files.size());
   std::vector<uint64_t> replaced;
@@ -126,13 +139,24 @@ UploadReceipt Uploads::receive(const Caller& caller, const std::string& id, std:
   if (!fault::planted("upload.row_first")) commit->publish();
   fault::point("upload.files_durable");
   UploadReceipt receipt;
+  std::vector<uint64_t> staged;  // Of parts whose files have come whole now.
   database_.write([&](Transaction& transaction) {
     get_open_upload(transaction, caller.project, id);
     UploadChange change;
-    for (const UploadFileRow& row : rows) put_upload_file(transaction, id, row, change);
+    staged.clear();
+    for (const UploadFileRow& row : rows) {
+      const auto before = find_upload_file(transaction, id, row.path);
+      if (before && before->staged != 0) staged.push_back(before->staged);
+      put_upload_file(transaction, id, row, change);
+    }
     change_upload(transaction, upload, change, clock_.now());
   });
   fault::point("upload.files_noted");
+  coming.unlock();
+  if (!staged.empty()) {
+    const std::lock_guard alone(live->ending);  // A part of one may just be coming.
+    for (const uint64_t number : staged) drop_staged(*live, id, number);
+  }
   for (const UploadFileRow& row : rows) receipt.bytes += row.size;
   receipt.files = rows.size();
   return receipt;
@@ -159,7 +183,9 @@ void Uploads::drop_staged(Live& live, const std::string& id, uint64_t number) {
 // The number of the staging file of `path`, whose row is made or grows if need be.
 uint64_t Uploads::begin_part(Live& live, const UploadRow& upload, const TreePath& path, uint64_t end, bool is_known) {
   const auto row = database_.read([&](Transaction& t) { return find_upload_file(t, upload.id, path.text()); });
-  const bool is_fresh = clock_.now().micros < upload.touched_at.plus_seconds(touch_seconds).micros;
+  // Touched so often that it does not expire while parts come.
+  const int64_t touched_for = std::min(touch_seconds, upload.expire_seconds / 2);
+  const bool is_fresh = clock_.now().micros < upload.touched_at.plus_seconds(touched_for).micros;
   if (row && !row->complete && row->size >= end && is_fresh) return row->staged;
   const uint64_t replaced = replaced_bytes(live, upload, path, UploadKind::file);
   return database_.write([&](Transaction& transaction) {
@@ -193,7 +219,7 @@ UploadReceipt Uploads::receive_part(const Caller& caller, const std::string& id,
     throw Error(Errc::invalid, "{} bytes at {} are no part of '{}', which has {} bytes: expected {}", bytes.size(),
                 offset, printable(name), *size, wanted);
   const UploadRow upload = open_row(caller, id);
-  const TreePath path = TreePath::parse_directory(upload.directory) / TreePath::parse(name);
+  const TreePath path = place_of(upload, name);
   const auto live = live_of(id);
   const std::shared_lock coming(live->ending);
   const uint64_t number = begin_part(*live, upload, path, size.value_or(end), size.has_value());
@@ -204,7 +230,7 @@ UploadReceipt Uploads::receive_part(const Caller& caller, const std::string& id,
 
 UploadFile Uploads::complete(const Caller& caller, const std::string& id, const UploadCompletion& request) {
   UploadRow upload = open_row(caller, id);
-  const TreePath path = TreePath::parse_directory(upload.directory) / TreePath::parse(request.path);
+  const TreePath path = place_of(upload, request.path);
   const auto live = live_of(id);
   const std::lock_guard alone(live->ending);
   auto file = database_.read([&](Transaction& t) { return find_upload_file(t, id, path.text()); });
@@ -248,7 +274,7 @@ void Uploads::forget(Live& live, const UploadRow& upload, const UploadFileRow& f
 
 void Uploads::forget(const Caller& caller, const std::string& id, const std::string& name) {
   const UploadRow upload = open_row(caller, id);
-  const TreePath path = TreePath::parse_directory(upload.directory) / TreePath::parse(name);
+  const TreePath path = place_of(upload, name);
   const auto live = live_of(id);
   const std::lock_guard alone(live->ending);
   const auto file = database_.read([&](Transaction& t) { return find_upload_file(t, id, path.text()); });

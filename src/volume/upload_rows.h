@@ -29,15 +29,17 @@ struct UploadRow {
   int64_t growth = 0;
   uint64_t reserved_bytes = 0;
   Time touched_at;
+  int64_t expire_seconds = 0;
   std::string created_by;
-  StorageType storage_type{};    // Of the volume, and so the next two.
+  StorageType storage_type{};    // Of the volume, and so the next three.
   std::string datastore;
   std::string bucket_directory;
+  std::string datastore_kind;    // "" unless it is in a bucket.
   bool is_in_bucket() const { return storage_type == StorageType::obs; }
 };
 BOOST_DESCRIBE_STRUCT(UploadRow, (), (id, project, volume_id, volume, state, base, base_tree, directory, message,
-                                      growth, reserved_bytes, touched_at, created_by, storage_type, datastore,
-                                      bucket_directory))
+                                      growth, reserved_bytes, touched_at, expire_seconds, created_by,
+                                      storage_type, datastore, bucket_directory, datastore_kind))
 
 struct UploadFileRow {
   std::string path;

@@ -29,8 +29,9 @@ const std::string select_upload =
 constexpr std::string_view select_upload_row =
     "SELECT upload.id, upload.project, upload.volume, volume.name, upload.state, upload.base, "
     "COALESCE(version.tree, ''), upload.directory, upload.message, upload.growth, upload.reserved_bytes, "
-    "upload.touched_at, upload.created_by, volume.storage_type, volume.datastore, volume.directory "
-    "FROM upload JOIN volume ON volume.id = upload.volume "
+    "upload.touched_at, upload.expire_seconds, upload.created_by, volume.storage_type, volume.datastore, "
+    "volume.directory, COALESCE((SELECT kind FROM datastore WHERE datastore.project = upload.project AND "
+    "datastore.name = volume.datastore), '') FROM upload JOIN volume ON volume.id = upload.volume "
     "LEFT JOIN version ON version.volume = upload.volume AND version.number = upload.base ";
 
 void check_text(const std::string& text, std::string_view what) {

@@ -271,6 +271,59 @@ TEST_F(an_upload, to_which_nothing_comes_ends_by_itself) {
   EXPECT_TRUE(nothing_is_staged());
 }
 
+TEST_F(an_upload, that_may_be_idle_for_seconds_only_does_not_end_while_parts_come) {
+  const std::string content = large(staged_part_bytes);
+  const std::string id = uploads->create(alice, "wiki", {{}, {}, {}, {}, 10}).id;
+  for (uint64_t part = 0; part < 4; ++part) {
+    uploads->receive_part(alice, id, "big", part * staged_part_bytes, 4 * staged_part_bytes, content);
+    clock.set(clock.now().plus_seconds(6));
+    EXPECT_TRUE(uploads->expire().empty()) << part;
+  }
+  clock.set(clock.now().plus_seconds(10));
+  EXPECT_EQ(uploads->expire().size(), 1u);
+}
+
+TEST_F(an_upload, keeps_no_parts_of_a_file_that_came_whole_after_all) {
+  const std::string content = large(staged_part_bytes);
+  const std::string id = begin();
+  uploads->receive_part(alice, id, "a", 0, 2 * staged_part_bytes, content);
+  uploads->receive_part(alice, id, "b", 0, 2 * staged_part_bytes, content);
+  EXPECT_EQ(list_directory(root / "store" / "uploads" / id).size(), 4u);  // Each with its records.
+  send(id, "a", "small");
+  EXPECT_EQ(list_directory(root / "store" / "uploads" / id).size(), 2u);
+  send(id, "b", "small");
+  uploads->receive_part(alice, id, "c", 0, 1, "c");
+  uploads->complete(alice, id, {"c", 1, false, {}});
+  uploads->finish(alice, id, {});
+  EXPECT_EQ(files(), (Files{{"a", "small"}, {"b", "small"}, {"c", "c"}}));
+}
+
+TEST_F(an_upload, refuses_paths_that_are_too_long_together_with_its_directory) {
+  std::string half = std::string(250, 'd');
+  while (half.size() < 2500) half += "/" + std::string(250, 'd');
+  const std::string id = begin(half);
+  const std::string words = "bytes: expected at most 4096";
+  EXPECT_THAT(refusal([&] { send(id, half, "x"); }), testing::HasSubstr(words));
+  EXPECT_THAT(refusal([&] { uploads->receive_part(alice, id, half, 0, 1, "x"); }), testing::HasSubstr(words));
+  EXPECT_TRUE(uploads->files(alice, id, "", 10).empty());
+
+  NewDatastore bucket;
+  bucket.name = "bucket";
+  bucket.kind = DatastoreKind::s3;
+  bucket.endpoint = "http://127.0.0.1:9";
+  bucket.bucket = "b";
+  datastores->create(alice, bucket, Asker::own_user);
+  NewVolume kept{"kept", {}, StorageType::obs, 1 << 20, {}};
+  kept.datastore = "bucket";
+  kept.directory = "wiki";
+  volumes->create(alice, kept);
+  const std::string into_bucket = uploads->create(alice, "kept", {}).id;
+  EXPECT_EQ(refusal([&] { send(into_bucket, half, "x"); }),
+            "invalid: '" + std::string(64, 'd') + "…' would be an object with a key of " +
+                std::to_string(half.size() + 5) + " bytes: expected at most 1024");
+  send(into_bucket, half.substr(0, 1024 - 5), "x");
+}
+
 TEST_F(an_upload, refuses_names_that_no_volume_can_hold) {
   const std::string id = begin("in");
   for (const std::string name : {"../a", "/a", "a//b", "a/./b", "", "a/", ".."})
