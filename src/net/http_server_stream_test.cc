@@ -110,6 +110,36 @@ TEST_F(StreamedBodies, SayThatTheClientWentAway) {
   EXPECT_EQ(*error.lock(), "unavailable: the client went away before the whole body of its request had come");
 }
 
+// However much it sent before: a thread waits for it.
+TEST_F(StreamedBodies, EndSoonWhenTheClientFallsSilent) {
+  std::atomic<uint64_t> read{0};
+  std::atomic<bool> is_broken{false};
+  ServerOptions options;
+  options.patience = std::chrono::milliseconds(50);
+  start_streaming(
+      [&](const Request& request) {
+        std::string block(100'000, '\0');
+        try {
+          while (const size_t size = request.body_source->read(block)) read += size;
+        } catch (const Error&) {
+          is_broken = true;
+        }
+        return Response();
+      },
+      options);
+  RawClient client(port_);
+  client.send(put_head(10 << 20));
+  const std::string piece(512 << 10, 'x');
+  for (uint64_t sent = piece.size(); sent <= (4 << 20); sent += piece.size()) {
+    client.send(piece);
+    while (read < sent && !is_broken) std::this_thread::yield();  // So that the pipe is never full.
+  }
+  pollfd closed{client.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&closed, 1, 20'000), 1) << "the silent client is still waited for";
+  client.close();
+  while (!is_broken) std::this_thread::yield();
+}
+
 TEST_F(StreamedBodies, TakeNoMoreThanHalfOfTheThreads) {
   Door door;
   std::atomic<int> running{0};

@@ -153,6 +153,11 @@ asio::awaitable<bool> HttpSession::receive(size_t bytes_max) {
   co_return !received.error;
 }
 
+// What came fast earns no right to stay silent for longer.
+void HttpSession::allow_time_for(size_t bytes) {
+  deadline_ = std::min(deadline_ + time_for(bytes), now() + 2 * patience_);
+}
+
 // Gives the parser what has come.
 error_code HttpSession::feed(Parser& parser) {
   error_code error;
@@ -244,7 +249,7 @@ asio::awaitable<HttpSession::Got> HttpSession::read_body(Parser& parser) {
     const size_t before = buffer_.size();
     const bool received = co_await receive(read_bytes);
     if (!received) co_return Got::gone;
-    deadline_ += time_for(buffer_.size() - before);
+    allow_time_for(buffer_.size() - before);
   }
   co_return Got::whole;
 }

@@ -61,6 +61,7 @@ class HttpSession {
   asio::awaitable<Got> read_head(Parser& parser);
   asio::awaitable<Got> read_body(Parser& parser);
   asio::awaitable<bool> receive(size_t bytes_max);
+  void allow_time_for(size_t bytes);
   error_code feed(Parser& parser);
   void skip_empty_lines();
   std::optional<Refusal> check_head(Parser& parser, Request& request) const;

@@ -140,7 +140,7 @@ asio::awaitable<uint64_t> HttpSession::fill(BodyPipe& pipe, uint64_t bytes, cons
     if (buffer_.size() == 0) {
       const bool received = co_await receive(read_bytes);
       if (!received) co_return bytes;
-      deadline_ += time_for(buffer_.size());
+      allow_time_for(buffer_.size());
     }
     const size_t size = std::min<uint64_t>(bytes, buffer_.size());
     pipe.push(std::string(static_cast<const char*>(buffer_.data().data()), size));
