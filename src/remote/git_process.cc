@@ -166,6 +166,13 @@ bool GitProcess::read_until(char end, std::string& text) {
   }
 }
 
+bool GitProcess::read_some(Sink& sink) {
+  if (used_ == buffer_.size() && !read_more()) return false;
+  sink.write(std::string_view(buffer_).substr(used_));
+  used_ = buffer_.size();
+  return true;
+}
+
 void GitProcess::read(uint64_t size, Sink& sink) {
   while (size > 0) {
     if (used_ == buffer_.size() && !read_more())
@@ -219,12 +226,8 @@ std::string GitProcess::said() const {
 std::string run_git(const std::vector<std::string>& words, const GitSurroundings& surroundings, uint64_t bytes_max) {
   GitProcess git(words, surroundings);
   StringSink output(bytes_max);
-  std::string line;
-  while (git.read_until('\n', line)) {
-    output.write(line);
-    output.write("\n");
+  while (git.read_some(output)) {
   }
-  output.write(line);
   git.wait();
   return std::move(output.text);
 }

@@ -37,6 +37,8 @@ class GitProcess {
   void end_input() { input_.close(); }
   // Up to and without `end`; false where the output ended before it, with what there was.
   bool read_until(char end, std::string& text);
+  // What there is by now, at least a byte; false at the end of the output.
+  bool read_some(Sink& sink);
   // Exactly so many bytes into `sink`; throws `corrupt` if fewer come.
   void read(uint64_t size, Sink& sink);
   // To its end, which is a failure unless its exit status is 0: `unavailable`, with what it said.

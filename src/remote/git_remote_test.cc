@@ -160,6 +160,17 @@ TEST_F(Git, LeavesNothingBehind) {
   EXPECT_TRUE(list_directory(scratch).empty());
 }
 
+TEST_F(Git, IsStoppedWhenItPrintsMoreThanIsTakenThoughItEndsNoLine) {
+  const Path mark = root / "ran to its end";
+  GitSurroundings around{.directory = origin};
+  around.settings["alias.bomb"] = "!head -c 30000000 /dev/zero && touch '" + mark.native() + "'";
+  EXPECT_EQ(error_text([&] { run_git({"bomb"}, around, 1'000'000); }),
+            "exhausted: more than 1000000 bytes arrived where at most that many are taken");
+  EXPECT_FALSE(is_present(mark));
+  EXPECT_EQ(run_git({"bomb"}, around, 30'000'000).size(), 30'000'000u);
+  EXPECT_TRUE(is_present(mark));
+}
+
 TEST_F(Git, RunsNoHookAndNoHelperOfTheRepository) {
   write("file", "x");
   commit();
