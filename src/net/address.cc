@@ -14,6 +14,9 @@
 
 #include <fmt/core.h>
 
+#include "core/error.h"
+#include "core/tree_path.h"
+
 namespace volary {
 namespace {
 
@@ -164,6 +167,7 @@ std::optional<AddressKind> kind_of_name(const std::string& host) {
 
 std::optional<std::string> address_of_name(const std::string& host, AddressKind from) {
   const Addresses list = addresses_of(host);
+  if (!list) throw Error(Errc::unavailable, "'{}' has no address now: expected one", printable(host));
   for (const addrinfo* one = list.get(); one; one = one->ai_next) {
     if (!may_lead(from, kind_of(*one->ai_addr))) continue;
     std::array<char, NI_MAXHOST> text{};

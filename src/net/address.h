@@ -35,7 +35,8 @@ std::optional<AddressKind> kind_of_literal(std::string_view host);
 // has none.
 std::optional<AddressKind> kind_of_name(const std::string& host);
 
-// An address that the name has now and that may be led to from that kind, in brackets if it is IPv6's.
+// An address that the name has now and that may be led to from that kind, in brackets if it is IPv6's; nothing if all
+// that it has may not. Throws `unavailable` if it has none: names fail for a while, as servers do.
 std::optional<std::string> address_of_name(const std::string& host, AddressKind from);
 
 // Whether a request that was made for one kind of address may go on to another: to the open internet always, from this

@@ -113,6 +113,9 @@ class GitCommitRemote final : public GitRemote {
   [[noreturn]] void refuse_to_write() const {
     throw Error(Errc::invalid, "{} can only be read: Volary makes no commits", description_);
   }
+  // For git that asks nobody.
+  GitSurroundings alone() const { return {.directory = directory_}; }
+  // For git that asks the repository.
   GitSurroundings surroundings() const;
   std::shared_ptr<const Tree> tree();
   void resolve(Pinned& pinned);
@@ -164,8 +167,7 @@ std::shared_ptr<const GitCommitRemote::Tree> GitCommitRemote::tree() {
   if (pinned->tree) return pinned->tree;
   if (!is_present(directory_ / "HEAD")) {
     make_directories(directory_, 0700);
-    GitSurroundings around{.directory = directory_};
-    run_git({"init", "-q", "--bare", "--template=", "."}, around);
+    run_git({"init", "-q", "--bare", "--template=", "."}, alone());
   }
   during("looking at " + description_, [&] {
     retries_.run([&] { resolve(*pinned); });
@@ -206,7 +208,7 @@ void GitCommitRemote::fetch_one(const Pinned& pinned, const std::string& what) {
   run_git({"fetch", "-q", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-auto-gc", "--refmap=", "--",
            options_.url, "+" + what + ":refs/volary/fetched"},
           surroundings());
-  const std::string got = run_git({"rev-parse", "--verify", "-q", "refs/volary/fetched^{commit}"}, surroundings());
+  const std::string got = run_git({"rev-parse", "--verify", "-q", "refs/volary/fetched^{commit}"}, alone());
   if (got != pinned.commit + "\n")
     throw Error(Errc::conflict, "'{}' moved from {} to {} while it was read", printable(what), pinned.commit,
                 printable(got.substr(0, got.find('\n'))));
@@ -231,7 +233,7 @@ std::string GitCommitRemote::listing_of(Pinned& pinned) {
       return kept->substr(head.size());
   fetch(pinned);
   const std::string listing =
-      run_git({"ls-tree", "-r", "-z", "-l", "--full-tree", pinned.commit}, surroundings(), listing_bytes_max);
+      run_git({"ls-tree", "-r", "-z", "-l", "--full-tree", pinned.commit}, alone(), listing_bytes_max);
   if (!options_.listing.empty()) write_file_durably(options_.listing, head + listing, 0600);
   return listing;
 }
@@ -273,7 +275,7 @@ void GitCommitRemote::add_entry(const std::string& entry, Tree& tree) const {
 std::unique_ptr<GitProcess> GitCommitRemote::take_reader() {
   auto readers = readers_.lock();
   if (readers->empty())
-    return std::make_unique<GitProcess>(std::vector<std::string>{"cat-file", "--batch"}, surroundings());
+    return std::make_unique<GitProcess>(std::vector<std::string>{"cat-file", "--batch"}, alone());
   auto reader = std::move(readers->back());
   readers->pop_back();
   return reader;

@@ -201,6 +201,24 @@ TEST_F(Git, SaysWhatIsMissing) {
             std::string::npos);
 }
 
+// Names fail for a while, as servers do; what leads elsewhere than it did is refused for good.
+TEST_F(Git, AsksAgainForAHostThatHasNoAddressNow) {
+  int waits = 0;
+  GitOptions guarded = options();
+  guarded.made_for = AddressKind::open;
+  const auto error_at = [&](const std::string& host) {
+    guarded.url = "http://" + host + "/x.git";
+    const auto remote = open_git_remote(guarded, {.sleep = [&](auto) { ++waits; }});
+    return error_text([&] { keys(*remote); });
+  };
+  const std::string none(70, 'x');  // No label of a name is that long, so that nobody has to be asked.
+  EXPECT_NE(error_at(none).find("unavailable: '" + none + "' has no address now: expected one"), std::string::npos);
+  EXPECT_EQ(waits, 2);
+  EXPECT_NE(error_at("127.0.0.1:1").find("denied: http://127.0.0.1:1/x.git leads to no address of the internet by now"),
+            std::string::npos);
+  EXPECT_EQ(waits, 2);
+}
+
 TEST_F(Git, TakesNothingThatIsNotARepositorysUrl) {
   for (const char* url : {"ext::sh -c touch% /tmp/x", "-uwhatever", "--upload-pack=x", "git://host/x", "ftp://host/x",
                           "fd::17", "https://user:password@host/x", "https://host/a b", "file://relative", "plain"})
