@@ -196,17 +196,19 @@ void GitProcess::wait() {
     throw failure();
 }
 
-// What git says has no codes: the words are all there is, and they are English, for LC_ALL says so.
+// What git says has no codes: the words are all there is, and they are English, for LC_ALL says so. Among them are
+// hashes and URLs, which must not be taken for what it means.
 Error GitProcess::failure() const {
   const std::string words = said();
   const auto speaks_of = [&](std::string_view some) { return words.find(some) != std::string::npos; };
   Errc code = Errc::unavailable;
-  if (speaks_of("could not read Username") || speaks_of("Authentication failed") || speaks_of("403"))
+  if (speaks_of("could not read Username") || speaks_of("Authentication failed") ||
+      speaks_of("returned error: 403"))
     code = Errc::denied;
   else if (speaks_of("not found") || speaks_of("does not appear to be a git repository") ||
-           speaks_of("does not exist") || speaks_of("couldn't find remote ref"))
+           speaks_of("does not exist") || speaks_of("couldn't find remote ref") || speaks_of("not our ref"))
     code = Errc::not_found;
-  else if (speaks_of("redirect") || speaks_of("not allowed") || speaks_of("dubious ownership"))
+  else if (speaks_of("returned error: 30") || speaks_of("not allowed") || speaks_of("dubious ownership"))
     code = Errc::invalid;
   return Error(code, "{} failed: {}", command_, words);
 }

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/workers.h"
+#include "net/scripted_server.h"
 #include "remote/git_process.h"
 #include "remote/remote_words.h"
 
@@ -217,6 +218,35 @@ TEST_F(Git, AsksAgainForAHostThatHasNoAddressNow) {
   EXPECT_NE(error_at("127.0.0.1:1").find("denied: http://127.0.0.1:1/x.git leads to no address of the internet by now"),
             std::string::npos);
   EXPECT_EQ(waits, 2);
+}
+
+TEST_F(Git, IsAskedOnceForACommitThatIsNotThere) {
+  write("file", "x");
+  commit();
+  int waits = 0;
+  const auto remote = open_git_remote(options("4034034034034034034034034034034034034030"), {.sleep = [&](auto) {
+    ++waits;
+  }});
+  const std::string error = error_text([&] { keys(*remote); });
+  EXPECT_TRUE(error.starts_with("not_found: git fetch failed: ")) << error;
+  EXPECT_EQ(waits, 0);
+}
+
+TEST_F(Git, SaysWhatAServerAnswers) {
+  const std::pair<const char*, const char*> answers[] = {{"403 Forbidden", "denied: "},
+                                                         {"401 Unauthorized", "denied: "},
+                                                         {"404 Not Found", "not_found: "},
+                                                         {"302 Found", "invalid: "},
+                                                         {"503 Service Unavailable", "unavailable: "}};
+  for (const auto& [status, expected] : answers) {
+    ScriptedServer server([&](Peer& peer, size_t) {
+      while (peer.read_request()) peer.answer(status, "", "WWW-Authenticate: Basic realm=\"a\"\r\n");
+    });
+    GitOptions there = options();
+    there.url = server.url() + "/403-redirect.git";
+    const std::string error = error_text([&] { keys(*open_git_remote(there, {.sleep = [](auto) {}})); });
+    EXPECT_TRUE(error.starts_with(expected)) << status << ": " << error;
+  }
 }
 
 TEST_F(Git, TakesNothingThatIsNotARepositorysUrl) {
