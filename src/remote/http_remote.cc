@@ -27,8 +27,9 @@ class HttpRemote final : public Remote {
   HttpRemote(const HttpOptions& options, HttpClient& http) : options_(options), http_(http) {
     check_http_url(options_.url);
     const size_t path = options_.url.find('/', options_.url.find("://") + 3);
-    if (path == std::string::npos && options_.url.find('?') == std::string::npos) options_.url += '/';
-    if (options_.url.ends_with('/')) {
+    const bool has_query = options_.url.find('?') != std::string::npos;
+    if (path == std::string::npos && !has_query) options_.url += '/';
+    if (options_.url.ends_with('/') && !has_query) {
       description_ = "web directory " + speakable(options_.url);
     } else {
       const std::string shown = speakable(options_.url);

@@ -175,5 +175,15 @@ TEST_F(HttpRemoteTest, TakesNothingThatIsNoUrlOfAFile) {
   EXPECT_NE(error_text([&] { put(*remote, "x", "y"); }).find("can only be read"), std::string::npos);
 }
 
+TEST(HttpRemote, ReadsTheFileOfASignedUrlWhoseSignatureEndsInASlash) {
+  WebServer server({.bytes = "the bytes"});
+  const auto client = make_http_client();
+  const auto remote = open_http_remote({.url = server.url() + "/f/a.bin?signature=abc/"}, *client);
+  EXPECT_TRUE(remote->has_listing());
+  EXPECT_EQ(get(*remote, "a.bin"), "the bytes");
+  for (const std::string& request : server.requests())
+    EXPECT_NE(request.find(" /f/a.bin?signature=abc/ HTTP"), std::string::npos) << request;
+}
+
 }  // namespace
 }  // namespace volary
