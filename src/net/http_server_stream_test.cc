@@ -168,6 +168,34 @@ TEST_F(StreamedBodies, TakeNoMoreThanHalfOfTheThreads) {
   for (const auto& client : clients) EXPECT_EQ(status_of(client->read_answer()), "200");
 }
 
+TEST_F(StreamedBodies, AreNotAskedForWhenThereIsNoPlaceForThem) {
+  Door door;
+  std::atomic<int> running{0};
+  ServerOptions options;
+  options.handler_threads = 2;
+  start_streaming(
+      [&](const Request& request) {
+        ++running;
+        door.pass();
+        return count(request);
+      },
+      options);
+  const std::string asking = "PUT /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: " +
+                             std::to_string(streamed_bytes_min) + "\r\n\r\n";
+  RawClient first(port_);
+  first.send(asking);
+  EXPECT_EQ(first.read_to("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  RawClient second(port_);
+  second.send(asking);
+  const std::string answer = second.read_answer();
+  EXPECT_EQ(status_of(answer), "503");
+  EXPECT_NE(answer.find("connection: close"), std::string::npos);
+  door.open();
+  first.send(std::string(streamed_bytes_min, 'x'));
+  EXPECT_EQ(status_of(first.read_answer()), "200");
+  EXPECT_EQ(running, 1);
+}
+
 TEST_F(StreamedBodies, ReachTheServerFromOurOwnClientToo) {
   start_streaming(count);
   const auto http = make_http_client();

@@ -66,6 +66,7 @@ class HttpSession {
   void skip_empty_lines();
   std::optional<Refusal> check_head(Parser& parser, Request& request) const;
   asio::awaitable<void> refuse(const Request& request);
+  asio::awaitable<void> refuse_for_now(const Request& request);
   asio::awaitable<bool> send(const Request& request, Response& response, Protocol protocol, Afterwards afterwards);
   asio::awaitable<bool> send_stream(Stream& stream, Body body);
   asio::awaitable<error_code> write(std::span<const std::string_view> pieces);

@@ -89,8 +89,17 @@ class HttpSession::BodyPipe final : public Source {
   const std::function<void()> has_room_;
 };
 
+asio::awaitable<void> HttpSession::refuse_for_now(const Request& request) {
+  refusal_ = {503, Errc::unavailable, busy_words};
+  co_await refuse(request);
+}
+
 asio::awaitable<bool> HttpSession::serve_streamed(Parser& parser, Request& request) {
   const SlowPlace place(pool_);
+  if (!place.is_taken()) {  // Said before a client that asks first is told to send.
+    co_await refuse_for_now(request);
+    co_return false;
+  }
   const bool is_there = co_await go_on(parser);
   if (!is_there) co_return false;
   BodyPipe pipe(waker());
@@ -99,7 +108,7 @@ asio::awaitable<bool> HttpSession::serve_streamed(Parser& parser, Request& reque
   Response response;
   bool is_done = false;  // Of this thread.
   const auto executor = timer_.get_executor();
-  const bool added = place.is_taken() && pool_.try_add([&, executor] {
+  const bool added = pool_.try_add([&, executor] {
     response = handler_(request);
     asio::post(executor, [this, &is_done] {
       is_done = true;
@@ -108,8 +117,7 @@ asio::awaitable<bool> HttpSession::serve_streamed(Parser& parser, Request& reque
     });
   });
   if (!added) {
-    refusal_ = {503, Errc::unavailable, busy_words};
-    co_await refuse(request);
+    co_await refuse_for_now(request);
     co_return false;
   }
 
