@@ -65,24 +65,26 @@ std::vector<std::string> environment_of(const GitSurroundings& surroundings) {
                                                  {"protocol.version", "2"},
                                                  {"submodule.recurse", "false"}};
   settings.insert(surroundings.settings.begin(), surroundings.settings.end());
-  std::vector<std::string> list = {"PATH=/usr/bin:/bin",
-                                   "HOME=" + surroundings.directory.native(),
-                                   "LC_ALL=C",
-                                   "GIT_TERMINAL_PROMPT=0",
-                                   "GIT_ASKPASS=/bin/false",
-                                   "GIT_CONFIG_NOSYSTEM=1",
-                                   "GIT_CONFIG_GLOBAL=/dev/null",
-                                   "GIT_ATTR_NOSYSTEM=1",
-                                   "GIT_NO_REPLACE_OBJECTS=1",
-                                   "GIT_PROTOCOL_FROM_USER=0",
-                                   "GIT_ALLOW_PROTOCOL=" + surroundings.protocols,
-                                   fmt::format("GIT_CONFIG_COUNT={}", settings.size())};
+  std::map<std::string, std::string> variables = {{"PATH", "/usr/bin:/bin"},
+                                                  {"HOME", surroundings.directory.native()},
+                                                  {"LC_ALL", "C"},
+                                                  {"GIT_TERMINAL_PROMPT", "0"},
+                                                  {"GIT_ASKPASS", "/bin/false"},
+                                                  {"GIT_CONFIG_NOSYSTEM", "1"},
+                                                  {"GIT_CONFIG_GLOBAL", "/dev/null"},
+                                                  {"GIT_ATTR_NOSYSTEM", "1"},
+                                                  {"GIT_NO_REPLACE_OBJECTS", "1"},
+                                                  {"GIT_PROTOCOL_FROM_USER", "0"},
+                                                  {"GIT_ALLOW_PROTOCOL", surroundings.protocols},
+                                                  {"GIT_CONFIG_COUNT", std::to_string(settings.size())}};
   size_t number = 0;
   for (const auto& [name, value] : settings) {
-    list.push_back(fmt::format("GIT_CONFIG_KEY_{}={}", number, name));
-    list.push_back(fmt::format("GIT_CONFIG_VALUE_{}={}", number++, value));
+    variables[fmt::format("GIT_CONFIG_KEY_{}", number)] = name;
+    variables[fmt::format("GIT_CONFIG_VALUE_{}", number++)] = value;
   }
-  for (const auto& [name, value] : surroundings.variables) list.push_back(name + "=" + value);
+  for (const auto& [name, value] : surroundings.variables) variables[name] = value;
+  std::vector<std::string> list;
+  for (const auto& [name, value] : variables) list.push_back(name + "=" + value);
   return list;
 }
 

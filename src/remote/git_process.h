@@ -18,7 +18,7 @@
 namespace volary {
 
 struct GitSurroundings {
-  Path directory{};                             // Where it runs, and its home.
+  Path directory{};                             // Where it runs, and its home unless the variables name one.
   std::string protocols = "http:https";         // GIT_ALLOW_PROTOCOL
   std::map<std::string, std::string> settings{};   // As in git's configuration: {"http.proxy", "http://…"}.
   std::map<std::string, std::string> variables{};  // More of the environment.

@@ -156,8 +156,10 @@ GitSurroundings GitCommitRemote::surroundings() const {
     if (!address)
       throw Error(Errc::denied, "{} leads to no address of {} by now: expected one, as when it was made",
                   speakable(options_.url), words_of(*options_.made_for));
-    around.settings["http.curloptResolve"] =
-        fmt::format("{}:{}:{}", host, origin.substr(origin.rfind(':') + 1), *address);
+    const bool is_literal = host.find(':') != std::string::npos;  // Of IPv6: nobody is asked.
+    if (!is_literal)
+      around.settings["http.curloptResolve"] =
+          fmt::format("{}:{}:{}", host, origin.substr(origin.rfind(':') + 1), *address);
   }
   return around;
 }
@@ -309,7 +311,8 @@ void check_git_url(const std::string& url, GitProtocols protocols) {
   const auto is_odd = [](unsigned char c) { return c <= ' ' || c == 127; };
   const bool is_ssh = url.starts_with("ssh://") || (url.find("://") == url.npos && url.find(':') != url.npos);
   const bool is_known = is_web(url) || url.starts_with("file:///") || is_ssh;
-  if (!is_known || url.starts_with('-') || url.find("::") != url.npos ||
+  const bool names_program = url.substr(0, url.find_first_of("/[")).find("::") != url.npos;  // "ext::sh -c …"
+  if (!is_known || url.starts_with('-') || names_program ||
       std::any_of(url.begin(), url.end(), is_odd))
     throw Error(Errc::invalid, "'{}' is no repository of git: expected https://HOST/PATH.git or file:///PATH",
                 printable(speakable(url)));

@@ -249,6 +249,31 @@ TEST_F(Git, SaysWhatAServerAnswers) {
   }
 }
 
+TEST_F(Git, SeesEachNameOfItsEnvironmentOnce) {
+  GitSurroundings around{.directory = origin};
+  around.settings["alias.environment"] = "!tr '\\0' '\\n' < /proc/$PPID/environ";
+  around.variables["HOME"] = "/home/of/somebody";
+  const std::string found = "\n" + run_git({"environment"}, around);
+  const size_t at = found.find("\nHOME=");
+  ASSERT_NE(at, std::string::npos) << found;
+  EXPECT_EQ(found.substr(at, 24), "\nHOME=/home/of/somebody\n");
+  EXPECT_EQ(found.find("\nHOME=", at + 1), std::string::npos) << found;
+}
+
+TEST_F(Git, TakesAnAddressOfIpv6) {
+  GitOptions there = options();
+  there.url = "http://[::1]:1/x.git";
+  there.made_for = AddressKind::this_machine;
+  const std::string error = error_text([&] { keys(*open_git_remote(there, {.sleep = [](auto) {}})); });
+  EXPECT_TRUE(error.starts_with("unavailable: git ls-remote failed: fatal: unable to access")) << error;
+  EXPECT_EQ(error.find("RESOLVE"), std::string::npos) << error;
+  there.made_for = AddressKind::open;
+  EXPECT_NE(error_text([&] { keys(*open_git_remote(there)); }).find("leads to no address of the internet by now"),
+            std::string::npos);
+  for (const char* url : {"https://[2001:db8::1]/x.git", "ssh://git@[2001:db8::1]/x.git"})
+    EXPECT_EQ(error_text([&] { check_git_url(url, GitProtocols::all); }), "no error") << url;
+}
+
 TEST_F(Git, TakesNothingThatIsNotARepositorysUrl) {
   for (const char* url : {"ext::sh -c touch% /tmp/x", "-uwhatever", "--upload-pack=x", "git://host/x", "ftp://host/x",
                           "fd::17", "https://user:password@host/x", "https://host/a b", "file://relative", "plain"})

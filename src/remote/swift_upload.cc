@@ -213,7 +213,6 @@ void remove_from_swift(SwiftConnection& connection, const std::string& container
   const std::vector<std::string> segments = segments_of(connection, container, key);
   const auto error = error_of([&] { connection.send({.method = "DELETE", .container = container, .key = key}); });
   if (error && error->code() != Errc::not_found) throw Error(*error);
-  if (error) (void)connection.head(container, "");
   remove_segments(connection, container, segments);
 }
 
