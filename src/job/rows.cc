@@ -54,6 +54,15 @@ bool is_under_way(const Staged& staged) {
   return !staged.state.empty() && !is_terminal(value_named<TransferState>(staged.state, "transfer state"));
 }
 
+// Nothing holds a version from the end of its staging until the job does.
+bool is_there(Transaction& transaction, const Staged& staged) {
+  return staged.version == 0 ||
+         transaction
+             .find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND number = $2", staged.volume_id,
+                             staged.version)
+             .has_value();
+}
+
 // Gives the attachments the versions that were staged for them. The facts' wait says what is still missing.
 void end_staging(Database& database, const JobRow& row, Time now, JobFacts& facts) {
   const auto staged = database.read([&](Transaction& transaction) { return staged_of(transaction, row.id); });
@@ -72,6 +81,13 @@ void end_staging(Database& database, const JobRow& row, Time now, JobFacts& fact
   database.write([&](Transaction& transaction) {
     const auto job = find_job(transaction, row.id);
     if (!job || job->state != JobState::QUEUED) return;
+    for (const Staged& one : staged) {
+      if (is_there(transaction, one)) continue;
+      facts.wait = Wait::given_up;
+      facts.wait_reason = fmt::format("version {} of volume '{}', which transfer {} staged from its bucket, has been "
+                                      "deleted since", one.version, one.volume, one.transfer);
+      return;
+    }
     for (const Staged& one : staged) {
       transaction.run("UPDATE job_attachment SET version = $3, staging = '' WHERE job = $1 AND number = $2", row.id,
                       one.number, one.version);

@@ -174,6 +174,13 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
       users += (users.empty() ? "" : ", ") + lease.holder + (lease.name.empty() ? "" : " (" + lease.name + ")");
     if (!users.empty())
       throw Error(Errc::conflict, "volume '{}' is in use by {}: expected nobody to hold it", name, users);
+    const auto job = transaction.find<std::string>(
+        "SELECT job.id FROM job_attachment JOIN job ON job.id = job_attachment.job WHERE job_attachment.volume = $1 "
+        "AND job_attachment.staging <> '' AND job.state = 'QUEUED' ORDER BY job.id LIMIT 1",
+        volume.id);
+    if (job)
+      throw Error(Errc::conflict, "volume '{}' is waited for by job {}, until it is staged from its bucket: expected "
+                  "nobody to wait for it", name, *job);
     for (const char* table : {"transfer_item", "transfer_failure", "transfer_upload"})
       transaction.run(
           fmt::format("DELETE FROM {} WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", table),
