@@ -23,6 +23,7 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "core/place.h"
 #include "core/synced.h"
 #include "core/tree_path.h"
 
@@ -237,10 +238,6 @@ class AddingReader final : public HostReader {
   KnownLinks links_;
   Synced<std::vector<std::string>> left_out_;
 };
-
-bool is_within(const Path& path, const Path& other) {
-  return std::mismatch(other.begin(), other.end(), path.begin(), path.end()).first == other.end();
-}
 
 }  // namespace
 

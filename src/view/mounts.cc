@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "core/place.h"
 #include "core/random.h"
 #include "view/mount_source.h"
 #include "view/shell.h"
@@ -17,11 +18,6 @@ namespace {
 
 constexpr size_t users_named_max = 5;
 constexpr const char* plan_name = "volume";
-
-bool is_within(const Path& path, const Path& directory) {
-  const auto end = std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first;
-  return end == directory.end();
-}
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/name.h"
+#include "core/place.h"
 #include "core/random.h"
 #include "core/tree_path.h"
 #include "remote/git_remote.h"
@@ -138,10 +139,6 @@ std::vector<std::string> local_places(const NewDatastore& request) {
   if (!url.starts_with(scheme)) return {};
   const std::string path = url.substr(scheme.size());
   return {path, percent_decode(path)};
-}
-
-bool is_within(const Path& path, const Path& other) {
-  return std::mismatch(other.begin(), other.end(), path.begin(), path.end()).first == other.end();
 }
 
 // Both as it is written, so that nobody learns by the answer what there is elsewhere, and with its links resolved as

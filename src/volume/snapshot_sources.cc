@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/place.h"
 #include "core/tree_path.h"
 
 namespace volary {
@@ -26,10 +27,6 @@ Path without_links(const std::string& path) {
   if (!status || !S_ISDIR(status->st_mode))
     throw Error(Errc::invalid, "'{}' is no directory: expected one to take a snapshot of", printable(path));
   return found;
-}
-
-bool is_within(const Path& path, const Path& other) {
-  return std::mismatch(other.begin(), other.end(), path.begin(), path.end()).first == other.end();
 }
 
 }  // namespace
