@@ -64,9 +64,7 @@ S3Page parse_s3_page(std::string_view document) {
       is_encoded = reader.text() == "url";
     }
   }
-  page.is_refusal = root == "Error";
-  if (page.is_refusal) return page;
-  if (root != "ListBucketResult")
+  if (root != "ListBucketResult" && !fault::planted("s3.refusals_are_empty"))
     throw Error(Errc::corrupt, "expected a listing of objects, found <{}>", root);
   if (is_truncated && page.next.empty() && !fault::planted("s3.a_lost_token_is_the_end"))
     throw Error(Errc::corrupt, "a listing says that it goes on, but not where");
@@ -74,6 +72,20 @@ S3Page parse_s3_page(std::string_view document) {
   if (is_encoded)
     for (RemoteObject& object : page.objects) object.key = decode_key(std::move(object.key));
   return page;
+}
+
+std::string likely_next(std::string_view document) {
+  constexpr std::string_view begin = "<NextContinuationToken>";
+  // Before the objects or behind them, of which there may be many.
+  const size_t objects_end = std::min(document.rfind("</Contents>"), document.size());
+  for (const std::string_view part : {document.substr(0, document.find("<Contents>")), document.substr(objects_end)}) {
+    const size_t at = part.find(begin);
+    if (at == part.npos) continue;
+    const std::string_view rest = part.substr(at + begin.size());
+    const std::string_view token = rest.substr(0, rest.find('<'));
+    return token.find('&') == token.npos ? std::string(token) : "";
+  }
+  return "";
 }
 
 void S3Order::check(const S3Page& page) {

@@ -12,11 +12,13 @@ namespace volary {
 struct S3Page {
   std::vector<RemoteObject> objects;
   std::string next;          // The token of the page behind this one; "" on the last.
-  bool is_refusal = false;   // It is an <Error>, though it came with status 200.
 };
 
 // Throws `corrupt` for what is not such a page, or contradicts itself.
 S3Page parse_s3_page(std::string_view document);
+// What such a page seems to have as the token of the one behind it, found without reading it whole; "" if it is not
+// plain to see.
+std::string likely_next(std::string_view document);
 
 // Holds successive pages against what a listing promises: keys of the prefix, each once, in byte order, and an end.
 class S3Order {

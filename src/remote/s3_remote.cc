@@ -3,6 +3,7 @@
 // Nothing a server says is taken on trust where it can be checked: a listing's order and end, the range and etag of
 // what comes, its length. The checks stand before the first byte reaches the caller's sink.
 #include <charconv>
+#include <future>
 
 #include "core/error.h"
 #include "core/fault.h"
@@ -66,16 +67,26 @@ class S3Remote final : public Remote, public PartedRemote {
   S3Remote(const S3Options& options, HttpClient& http, Clock& clock, const RetryOptions& retries)
       : connection_(options, http, clock), retries_(retries) {}
 
+  // While the objects of one page are visited the next one is under way: where it is asked for stands in the page's
+  // text, so that not even this has to be read first. It is believed only if the page, when it is read, says the same.
   void list(const std::string& prefix, const std::function<void(const RemoteObject&)>& visit) override {
     S3Order order(prefix, description());
-    S3Page page = ask_page(prefix, "");
-    for (;;) {
+    const auto ask = [&](const std::string& token) { return ask_page(prefix, token); };
+    // Only the first can be asked for again by those outside: from here on objects are visited.
+    const auto ask_again = [&](const std::string& token) {
+      std::string text;
+      retries_.run([&] { text = ask(token); });
+      return text;
+    };
+    for (std::string text = ask("");;) {
+      const std::string expected = likely_next(text);
+      std::future<std::string> ahead;
+      if (!expected.empty()) ahead = std::async(std::launch::async, ask_again, expected);
+      const S3Page page = read_page(text);
       order.check(page);
       for (const RemoteObject& object : page.objects) visit(object);
       if (page.next.empty()) return;
-      // Objects were visited: from here on nobody outside could begin again without visiting them twice.
-      const std::string token = page.next;
-      retries_.run([&] { page = ask_page(prefix, token); });
+      text = page.next == expected ? ahead.get() : ask_again(page.next);
     }
   }
 
@@ -122,7 +133,8 @@ class S3Remote final : public Remote, public PartedRemote {
   std::string description() const override { return connection_.description(); }
 
  private:
-  S3Page ask_page(const std::string& prefix, const std::string& token);
+  std::string ask_page(const std::string& prefix, const std::string& token);
+  S3Page read_page(const std::string& text) const;
   RemoteObject get_nothing(const std::string& key, const GetOptions& options);
   void expect(ContentCheck& check, const HttpResponse& response) const;
   void hold(const RemoteObject& object, ContentCheck& check);
@@ -140,14 +152,18 @@ class S3Remote final : public Remote, public PartedRemote {
   S3Habits habits_;
 };
 
-S3Page S3Remote::ask_page(const std::string& prefix, const std::string& token) {
+std::string S3Remote::ask_page(const std::string& prefix, const std::string& token) {
   S3Call call{.query = {{"list-type", "2"}, {"encoding-type", "url"}, {"max-keys", "1000"}}};
   if (!prefix.empty()) call.query.emplace_back("prefix", prefix);
   if (!token.empty()) call.query.emplace_back("continuation-token", token);
-  const HttpResponse response = connection_.send(call);
-  S3Page page = during("listing " + description(), [&] { return parse_s3_page(response.body); });
-  if (page.is_refusal && !fault::planted("s3.refusals_are_empty")) throw connection_.refusal(call, response);
-  return page;
+  HttpResponse response = connection_.send(call);
+  const bool is_refused = during("listing " + description(), [&] { return is_refusal(response.body); });
+  if (is_refused && !fault::planted("s3.refusals_are_empty")) throw connection_.refusal(call, response);
+  return std::move(response.body);
+}
+
+S3Page S3Remote::read_page(const std::string& text) const {
+  return during("listing " + description(), [&] { return parse_s3_page(text); });
 }
 
 RemoteObject S3Remote::get(const std::string& key, const GetOptions& options, Sink& sink) {

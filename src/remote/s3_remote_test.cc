@@ -255,6 +255,18 @@ TEST(S3Page, DecodesKeysOnlyIfTheyAreEncoded) {
   EXPECT_EQ(parse_s3_page("<ListBucketResult>" + object + "</ListBucketResult>").objects.at(0).key, "a+b%2Bc");
 }
 
+TEST(an_s3_listing, shows_where_it_goes_on_before_it_is_read) {
+  const std::string token = "<NextContinuationToken>t1</NextContinuationToken>";
+  const std::string objects = "<Contents><Key>a</Key></Contents><Contents><Key>b</Key></Contents>";
+  EXPECT_EQ(likely_next("<ListBucketResult>" + token + objects + "</ListBucketResult>"), "t1");
+  EXPECT_EQ(likely_next("<ListBucketResult>" + objects + token + "</ListBucketResult>"), "t1");
+  EXPECT_EQ(likely_next("<ListBucketResult>" + token + "</ListBucketResult>"), "t1");
+  EXPECT_EQ(likely_next("<ListBucketResult>" + objects + "</ListBucketResult>"), "");
+  EXPECT_EQ(likely_next("<NextContinuationToken>a&amp;b</NextContinuationToken>"), "");
+  EXPECT_EQ(likely_next("<NextContinuationToken>cut off"), "cut off");  // The page itself will be refused.
+  EXPECT_EQ(likely_next(""), "");
+}
+
 // --- uploads
 
 TEST(S3Parts, GrowSoThatTheirNumberStaysInBounds) {

@@ -4,41 +4,48 @@
 // names: "a-b" comes before "a/c", because '-' is less than '/'. So a directory is told of at once, but entered only
 // when the next name is past "NAME/". Directories that wait are nested prefixes of each other, so a stack holds them
 // in the right order.
-#include <vector>
-
 #include "store/store.h"
+#include "store/tree_cursor.h"
 
 namespace volary {
-namespace {
 
-class Walker {
- public:
-  Walker(const Store& store, const VisitEntry& visit) : store_(store), visit_(visit) {}
+TreeCursor::TreeCursor(const Store& store, const Digest& tree) : store_(store) { enter({}, tree); }
 
-  void walk(const Digest& digest, const TreePath& path) {
-    const Tree tree = store_.read_tree(digest);
-    std::vector<const TreeEntry*> waiting;
-    const auto enter_last = [&] {
-      const TreeEntry& entry = *waiting.back();
-      waiting.pop_back();
-      walk(entry.digest, path.child(entry.name));
-    };
-    for (const TreeEntry& entry : tree.entries) {
-      while (!waiting.empty() && waiting.back()->name + '/' < entry.name) enter_last();
-      visit_(path.child(entry.name), entry);
-      if (entry.kind == EntryKind::directory) waiting.push_back(&entry);
+void TreeCursor::enter(TreePath path, const Digest& tree) {
+  levels_.push_back({std::move(path), store_.read_tree(tree), 0, {}});
+}
+
+void TreeCursor::enter_last() {
+  Level& level = levels_.back();
+  const TreeEntry& entry = level.tree.entries[level.waiting.back()];
+  level.waiting.pop_back();
+  enter(level.path.child(entry.name), entry.digest);
+}
+
+bool TreeCursor::next() {
+  while (!levels_.empty()) {
+    Level& level = levels_.back();
+    const std::vector<TreeEntry>& entries = level.tree.entries;
+    const bool is_over = level.at == entries.size();
+    if (!level.waiting.empty() && (is_over || entries[level.waiting.back()].name + '/' < entries[level.at].name)) {
+      enter_last();
+    } else if (is_over) {
+      levels_.pop_back();
+    } else {
+      entry_ = &entries[level.at];
+      path_ = level.path.child(entry_->name);
+      if (entry_->kind == EntryKind::directory) level.waiting.push_back(level.at);
+      ++level.at;
+      return true;
     }
-    while (!waiting.empty()) enter_last();
   }
+  return false;
+}
 
- private:
-  const Store& store_;
-  const VisitEntry& visit_;
-};
-
-}  // namespace
-
-void walk(const Store& store, const Digest& tree, const VisitEntry& visit) { Walker(store, visit).walk(tree, {}); }
+void walk(const Store& store, const Digest& tree, const VisitEntry& visit) {
+  TreeCursor cursor(store, tree);
+  while (cursor.next()) visit(cursor.path(), cursor.entry());
+}
 
 std::optional<TreeEntry> find_entry(const Store& store, const Digest& tree, const TreePath& path) {
   Digest at = tree;

@@ -36,8 +36,7 @@ struct Silent final : Remote {
 struct Mirror {
   explicit Mirror(size_t files) {
     for (size_t i = 0; i < files; ++i) target.emplace_back().path = TreePath::parse(fmt::format("file {:06}", i));
-    std::vector<Listed> nothing;
-    plan = make_plan(nothing, target, {.strategy = Strategy::mirror});
+    plan = make_plan({}, target, {.strategy = Strategy::mirror}).plan;
   }
   void check() { check_absence(source, TreePath::parse("dir"), plan, target); }
   void put(const std::string& key) {

@@ -1,42 +1,76 @@
 // sync/listing.cc: the listings of sync/listing.h.
 #include "sync/listing.h"
 
-#include <algorithm>
-
 #include "core/error.h"
 
 namespace volary {
 namespace {
 
-// Gives each file the digest that its object had when it was last seen, if it is that object still. One scan beside
-// the sorted listing: a look-up for each of a million keys takes longer than listing them.
-void recall(RemoteListing& listing, Transaction& transaction, const std::string& datastore_id) {
-  std::vector<Listed>& files = listing.files;
-  const auto by_path = [](const Listed& a, const Listed& b) { return a.path.text() < b.path.text(); };
-  if (!std::is_sorted(files.begin(), files.end(), by_path)) std::sort(files.begin(), files.end(), by_path);
-  if (files.empty()) return;
-  const size_t start = listing.directory.is_root() ? 0 : listing.directory.text().size() + 1;
-  auto at = files.begin();
-  transaction.each(
-      "SELECT key, etag, size, digest FROM seen_object WHERE datastore = $1 AND key >= $2 AND key <= $3 ORDER BY key",
-      [&](const Row& row) {
-        const std::string_view path = row.text(0).substr(start);
-        while (at != files.end() && at->path.text() < path) ++at;
-        if (at == files.end() || at->path.text() != path || at->etag.empty()) return;
-        if (at->etag == row.text(1) && at->size == static_cast<uint64_t>(row.integer(2)))
-          at->digest = Digest::parse(row.text(3));
-      },
-      datastore_id, key_of(listing.directory, files.front().path), key_of(listing.directory, files.back().path));
-}
+constexpr size_t group_files = 1000;  // What is looked up at once: a page of a listing.
+
+// Objects on their way to whoever wants them, in groups: a look-up for each of a million keys takes longer than listing
+// them.
+class Group {
+ public:
+  Group(const TreePath& directory, Database& database, const std::string& datastore_id, const VisitListed& visit)
+      : directory_(directory), database_(database), datastore_id_(datastore_id), visit_(visit) {}
+
+  void add(TreePath path, uint64_t size, const std::string& etag) {
+    if (!last_.empty() && path.text() <= last_)
+      throw Error(Errc::corrupt, "the listing is not in order: '{}' came after '{}'", printable(path.text()),
+                  printable(last_));
+    last_ = path.text();
+    Listed& file = files_[count_++];
+    file.path = std::move(path);
+    file.size = size;
+    file.digest.reset();
+    file.etag = etag;
+    if (count_ == files_.size()) pass_on();
+  }
+
+  void pass_on() {
+    if (count_ == 0) return;
+    database_.read([&](Transaction& transaction) { recall(transaction); });
+    for (size_t i = 0; i < count_; ++i) visit_(files_[i]);
+    count_ = 0;
+  }
+
+ private:
+  // Gives each file the digest that its object had when it was last seen, if it is that object still. One scan beside
+  // the sorted group.
+  void recall(Transaction& transaction) {
+    const size_t start = directory_.is_root() ? 0 : directory_.text().size() + 1;
+    size_t at = 0;
+    transaction.each(
+        "SELECT key, etag, size, digest FROM seen_object WHERE datastore = $1 AND key >= $2 AND key <= $3 ORDER BY key",
+        [&](const Row& row) {
+          const std::string_view path = row.text(0).substr(start);
+          while (at < count_ && files_[at].path.text() < path) ++at;
+          if (at == count_ || files_[at].path.text() != path || files_[at].etag.empty()) return;
+          if (files_[at].etag == row.text(1) && files_[at].size == static_cast<uint64_t>(row.integer(2)))
+            files_[at].digest = Digest::parse(row.text(3));
+        },
+        datastore_id_, key_of(directory_, files_[0].path), key_of(directory_, files_[count_ - 1].path));
+  }
+
+  const TreePath& directory_;
+  Database& database_;
+  const std::string& datastore_id_;
+  const VisitListed& visit_;
+  std::vector<Listed> files_ = std::vector<Listed>(group_files);  // Used again, with the memory of their texts.
+  size_t count_ = 0;
+  std::string last_;  // The path that came last: plans of what is out of order would delete what is there.
+};
 
 }  // namespace
 
 std::string key_of(const TreePath& directory, const TreePath& path) { return (directory / path).text(); }
 
 RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& database,
-                          const std::string& datastore_id) {
-  RemoteListing listing{.directory = directory, .files = {}, .odd = {}};
+                          const std::string& datastore_id, const VisitListed& visit) {
+  RemoteListing listing{.directory = directory, .odd = {}};
   const std::string prefix = directory.is_root() ? "" : directory.text() + "/";
+  Group group(directory, database, datastore_id, visit);
   remote.list(prefix, [&](const RemoteObject& object) {
     if (object.size == 0 && object.key.ends_with('/')) {
       ++listing.markers;
@@ -49,54 +83,61 @@ RemoteListing list_remote(Remote& remote, const TreePath& directory, Database& d
       listing.odd.push_back({std::string(below), object.size, whole.empty() ? std::move(flaw) : whole});
       return;
     }
-    Listed& file = listing.files.emplace_back();
-    file.path = TreePath::parse(below);
-    file.size = object.size;
-    file.etag = object.etag;
+    group.add(TreePath::parse(below), object.size, object.etag);
   });
-  database.read([&](Transaction& transaction) { recall(listing, transaction, datastore_id); });
+  group.pass_on();
   return listing;
 }
 
-RemoteListing list_source(Remote& remote, const TreePath& path, Database& database, const std::string& datastore_id) {
+RemoteListing list_source(Remote& remote, const TreePath& path, Database& database, const std::string& datastore_id,
+                          const VisitListed& visit) {
   RemoteListing listing;
-  if (path.is_root() || remote.has_listing()) listing = list_remote(remote, path, database, datastore_id);
-  const bool is_empty = listing.files.empty() && listing.odd.empty() && listing.markers == 0;
-  if (path.is_root() || !is_empty) return listing;
+  bool is_empty = true;
+  const auto seen = [&](Listed& file) {
+    is_empty = false;
+    visit(file);
+  };
+  if (path.is_root() || remote.has_listing()) listing = list_remote(remote, path, database, datastore_id, seen);
+  if (path.is_root() || !is_empty || !listing.odd.empty() || listing.markers != 0) return listing;
   const auto object = remote.find(path.text());
   if (!object && !remote.has_listing())
     throw Error(Errc::not_found, "there is no '{}' in {}", printable(path.text()), remote.description());
   if (!object) return listing;
-  const std::string_view name = std::string_view(path.text()).substr(path.text().rfind('/') + 1);
-  Listed& file = listing.files.emplace_back();
-  file.path = TreePath::parse(name);
-  file.size = object->size;
-  file.etag = object->etag;
   listing.is_file = true;
   listing.directory = path.parent();
-  database.read([&](Transaction& transaction) { recall(listing, transaction, datastore_id); });
+  Group group(listing.directory, database, datastore_id, visit);
+  group.add(path.relative_to(path.parent()), object->size, object->etag);
+  group.pass_on();
   return listing;
 }
 
-TreeListing list_tree(const Store& store, const Digest& tree, const TreePath& directory, Links links) {
-  TreeListing listing;
+TreeFiles::TreeFiles(const Store& store, const Digest& tree, const TreePath& directory, Links links) : links_(links) {
   Digest top = tree;
   for (TreePath step; const std::string_view name : directory.components()) {
     step = step / TreePath::parse(name);
     const auto entry = find_entry(store, tree, step);
-    if (!entry) return listing;
+    is_over_ = !entry;
+    if (is_over_) return;
     if (entry->kind != EntryKind::directory)
       throw Error(Errc::invalid, "'{}' is no directory in the volume: expected one, or nothing of that name",
                   step.text());
     top = entry->digest;
   }
-  walk(store, top, [&](const TreePath& path, const TreeEntry& entry) {
-    if (entry.kind == EntryKind::symlink && links == Links::list) listing.files.push_back({path, 0, {}, "", false});
-    if (entry.kind == EntryKind::symlink && links == Links::count) ++listing.symlinks;
-    if (entry.kind != EntryKind::file) return;
-    listing.files.push_back({path, entry.size, entry.digest, "", entry.executable});
-  });
-  return listing;
+  cursor_.emplace(store, top);
+  pop();
+}
+
+void TreeFiles::pop() {
+  while (cursor_->next()) {
+    const TreeEntry& entry = cursor_->entry();
+    const bool is_link = entry.kind == EntryKind::symlink;
+    if (is_link && links_ == Links::count) ++symlinks_;
+    if (entry.kind != EntryKind::file && !(is_link && links_ == Links::list)) continue;
+    if (is_link) file_ = {cursor_->path(), 0, std::nullopt, "", false};
+    else file_ = {cursor_->path(), entry.size, entry.digest, "", entry.executable};
+    return;
+  }
+  is_over_ = true;
 }
 
 void remember_objects(Transaction& transaction, const std::string& datastore_id,

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/digest.h"
@@ -38,6 +39,11 @@ struct PlannedCopy {
   std::optional<size_t> replaces;  // Index into the target list.
 };
 
+struct PlannedSkip {
+  size_t source = 0;
+  size_t target = 0;
+};
+
 // A source file that cannot be copied for its name.
 struct Conflict {
   size_t source = 0;  // Index into the source list.
@@ -45,37 +51,93 @@ struct Conflict {
   std::string reason;
 };
 
+// What the lists speak of is in two lists of files, one for each side, of which a plan keeps only those: memory goes
+// with what is to be done. The counts are of all.
 struct Plan {
   Strategy strategy{};
   std::vector<PlannedCopy> copies;
-  std::vector<size_t> skips;        // Indices into the source list.
+  std::vector<PlannedSkip> skips;
   std::vector<size_t> deletes;      // Indices into the target list.
   std::vector<size_t> stays;        // Indices into the target list: only there, and kept.
   std::vector<Conflict> conflicts;  // Of the source; neither copied nor skipped, and what the target has there stays.
+  uint64_t source_files = 0;
+  uint64_t target_files = 0;
+  uint64_t copy_files = 0;
+  uint64_t skip_files = 0;
+  uint64_t delete_files = 0;
+  uint64_t stay_files = 0;
   uint64_t copy_bytes = 0;
   uint64_t replaced_bytes = 0;  // Sizes of what copies replace.
   uint64_t delete_bytes = 0;
 
-  bool changes_nothing() const { return copies.empty() && deletes.empty(); }
+  bool changes_nothing() const { return copy_files == 0 && delete_files == 0; }
 };
 
 struct PlanOptions {
   Strategy strategy{};
   Filter filter{};
   size_t path_bytes_max = SIZE_MAX;  // In the target, of a path below its directory.
+  size_t acts_kept = SIZE_MAX;       // How many copies, and deletions, stand in the plan's lists: the first ones,
+  size_t others_kept = SIZE_MAX;     // and how many of what is skipped, and of what stays.
 };
 
-// Sorts both lists by path and takes out of them what the filter leaves out. Every source file that is left is in
-// exactly one of copies, skips and conflicts; every target file is replaced, skipped over, deleted, stays, or is kept
-// by a conflict. Where a name would be a file and a directory at once, one of the source's files is the conflict: the
-// file that others lie below, or the one that would lie below a file which stays. Throws `invalid` for a path that
-// comes twice in a list.
-Plan make_plan(std::vector<Listed>& source, std::vector<Listed>& target, const PlanOptions& options);
+// Makes a plan of two sides that come in the order of paths, file by file, and keeps of them what the plan speaks of.
+// What the filter leaves out takes part in nothing. Every source file that is left is in exactly one of copies, skips
+// and conflicts; every target file is replaced, skipped over, deleted, stays, or is kept by a conflict. Where a name
+// would be a file and a directory at once, one of the source's files is the conflict: the file that others lie below,
+// or the one that would lie below a file which stays.
+class Planner {
+ public:
+  explicit Planner(const PlanOptions& options);
+  // The next path, and what each side has there; null: nothing. What comes is behind all that came before.
+  // False if the filter leaves it out.
+  bool add(const Listed* source, const Listed* target);
+
+  struct Result {
+    Plan plan;
+    std::vector<Listed> source;
+    std::vector<Listed> target;
+  };
+  Result finish();
+
+ private:
+  // A path whose end is not known to be that of a component: others may lie below it.
+  struct Open {
+    std::string path;
+    uint64_t source_bytes = 0;
+    uint64_t target_bytes = 0;
+    bool in_source = false;
+    bool in_target = false;
+    bool is_beside = false;  // Of the target, where the filter leaves it out.
+    bool has_conflict = false;
+    bool is_decided = false;  // To be copied or skipped:
+    bool is_copy = false;
+    size_t item = SIZE_MAX;  // Index into copies or skips.
+  };
+
+  Open& open(const std::string& path);
+  bool stays(const Open& one) const;
+  bool clashes(Open& one, const Listed* source);
+  void conflict(Open& one, ConflictKind kind, std::string reason);
+  void take_back(const Open& one);
+  void decide(Open& one, const Listed* source, const Listed* target);
+  size_t keep(std::vector<Listed>& list, const Listed& file);
+
+  const PlanOptions options_;
+  Result result_;
+  std::vector<Open> open_;  // Each a prefix of the next; from open_count_ on they wait to be used again.
+  size_t open_count_ = 0;
+  std::vector<size_t> taken_back_copies_;
+  std::vector<size_t> taken_back_skips_;
+};
+
+// The same of two whole lists, each sorted here. Throws `invalid` for a path that comes twice in a list.
+Planner::Result make_plan(std::vector<Listed> source, std::vector<Listed> target, const PlanOptions& options);
 
 // Whether so many deletions want to be confirmed: more than half of what the target has.
-bool needs_confirmation(const Plan& plan, const std::vector<Listed>& target);
+bool needs_confirmation(const Plan& plan);
 
-// All that happens to files, numbered: copies, deletions, what is skipped, what stays.
+// All that happens to files and is kept, numbered: copies, deletions, what is skipped, what stays.
 size_t item_count(const Plan& plan);
 PlanItem item_at(const Plan& plan, const std::vector<Listed>& source, const std::vector<Listed>& target, size_t index);
 
@@ -83,14 +145,34 @@ PlanItem item_at(const Plan& plan, const std::vector<Listed>& source, const std:
 PlanView view_of(const Plan& plan, const std::vector<Listed>& source, const std::vector<Listed>& target,
                  size_t items_max);
 
-// Groups of source files whose paths differ only in the case of ASCII letters: how many files, and the first `max`.
-struct CaseOnly {
-  uint64_t files = 0;
-  std::vector<PlanConflict> first;
-};
-CaseOnly case_only_names(const std::vector<Listed>& source, size_t max);
+// Finds names that differ only in the case of ASCII letters. They come in order, so that of two such names the first
+// has a capital where they differ: only names with capitals are remembered.
+class CaseOnly {
+ public:
+  explicit CaseOnly(size_t max) : max_(max) {}
+  void add(const std::string& path);
+  uint64_t files() const { return files_; }  // Of each group all but the first.
+  const std::vector<PlanConflict>& first() const { return first_; }  // At most `max`.
 
-// Of the paths, etags and sizes of objects in the order of the list.
-Digest listing_digest(const std::vector<Listed>& files);
+ private:
+  size_t max_;
+  uint64_t files_ = 0;
+  std::vector<PlanConflict> first_;
+  std::unordered_map<std::string, std::string> with_capitals_;  // By the name without them.
+};
+
+// Of the paths, etags and sizes of objects in the order in which they come.
+class ListingDigest {
+ public:
+  void add(const Listed& file);
+  Digest finish();
+  uint64_t files() const { return files_; }
+
+ private:
+  void flush();
+  Hasher hasher_;
+  std::string block_;
+  uint64_t files_ = 0;
+};
 
 }  // namespace volary

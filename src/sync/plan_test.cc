@@ -37,17 +37,13 @@ Side performed(const Plan& plan, const std::vector<Listed>& source, const std::v
 }
 
 Side after(const Side& source_side, const Side& target_side, Strategy strategy) {
-  auto source = listed(source_side);
-  auto target = listed(target_side);
-  const Plan plan = make_plan(source, target, {.strategy = strategy});
+  const auto [plan, source, target] = make_plan(listed(source_side), listed(target_side), {.strategy = strategy});
   return performed(plan, source, target, source_side, target_side);
 }
 
 // "path: reason" of what cannot be copied.
 std::vector<std::string> conflicts_of(const Side& source_side, const Side& target_side, const PlanOptions& options) {
-  auto source = listed(source_side);
-  auto target = listed(target_side);
-  const Plan plan = make_plan(source, target, options);
+  const auto [plan, source, target] = make_plan(listed(source_side), listed(target_side), options);
   std::vector<std::string> texts;
   for (const Conflict& one : plan.conflicts) texts.push_back(source[one.source].path.text() + ": " + one.reason);
   return texts;
@@ -72,17 +68,17 @@ TEST(a_plan, never_takes_two_files_for_the_same_without_their_digests) {
   auto from = listed({{"a", "1"}});
   auto to = listed({{"a", "1"}});
   to[0].digest.reset();
-  EXPECT_EQ(make_plan(from, to, {.strategy = Strategy::overwrite}).copies.size(), 1u);
+  EXPECT_EQ(make_plan(from, to, {.strategy = Strategy::overwrite}).plan.copy_files, 1u);
 }
 
 TEST(a_plan, counts_bytes) {
   auto from = listed({{"a", "12345"}, {"b", "12"}});
   auto to = listed({{"a", "123"}, {"c", "1"}});
-  const Plan plan = make_plan(from, to, {.strategy = Strategy::mirror});
+  const auto [plan, source, target] = make_plan(from, to, {.strategy = Strategy::mirror});
   EXPECT_EQ(plan.copy_bytes, 7u);
   EXPECT_EQ(plan.replaced_bytes, 3u);
   EXPECT_EQ(plan.delete_bytes, 1u);
-  const PlanView view = view_of(plan, from, to, 2);
+  const PlanView view = view_of(plan, source, target, 2);
   EXPECT_EQ(view.copies, 2u);
   EXPECT_EQ(view.items.size(), 2u);
   EXPECT_EQ(view.items[0].reason, "differs");
@@ -107,18 +103,52 @@ TEST(a_plan, finds_names_that_are_too_long_for_the_target) {
               testing::ElementsAre("12345: its name has 5 bytes: expected at most 4 here"));
 }
 
+TEST(a_plan, keeps_no_more_than_it_is_asked_to_and_counts_all) {
+  const auto [plan, source, target] =
+      make_plan(listed({{"a", "1"}, {"b", "2"}, {"c", "3"}, {"e", "4"}, {"f", "5"}}),
+                listed({{"a", "1"}, {"b", "2"}, {"c", "x"}, {"d", "1"}, {"g", "22"}}),
+                {.strategy = Strategy::mirror, .acts_kept = 1, .others_kept = 0});
+  EXPECT_EQ(plan.skip_files, 2u);
+  EXPECT_EQ(plan.copy_files, 3u);
+  EXPECT_EQ(plan.copy_bytes, 3u);
+  EXPECT_EQ(plan.delete_files, 2u);
+  EXPECT_EQ(plan.delete_bytes, 3u);
+  EXPECT_EQ(plan.source_files, 5u);
+  EXPECT_EQ(plan.target_files, 5u);
+  EXPECT_EQ(item_count(plan), 2u);
+  ASSERT_EQ(source.size(), 1u);
+  EXPECT_EQ(source[0].path.text(), "c");
+  ASSERT_EQ(target.size(), 2u);
+  EXPECT_EQ(target[1].path.text(), "d");
+}
+
+TEST(a_plan, takes_back_what_it_decided_of_a_file_when_something_lies_below_it) {
+  const auto [plan, source, target] =
+      make_plan(listed({{"a", "1"}, {"a!", "2"}, {"a/b", "3"}, {"c", "4"}, {"c/d", "5"}}),
+                listed({{"a", "x"}, {"c", "4"}}), {.strategy = Strategy::mirror});
+  // What the target has under these names stays, so that nothing can lie below them.
+  EXPECT_EQ(plan.conflicts.size(), 4u);
+  ASSERT_EQ(plan.copies.size(), 1u);
+  EXPECT_EQ(source[plan.copies[0].source].path.text(), "a!");
+  EXPECT_EQ(plan.copy_files, 1u);
+  EXPECT_EQ(plan.copy_bytes, 1u);
+  EXPECT_EQ(plan.replaced_bytes, 0u);
+  EXPECT_EQ(plan.skip_files, 0u);
+  EXPECT_TRUE(plan.skips.empty());
+  EXPECT_TRUE(plan.deletes.empty());
+}
+
 TEST(a_plan, names_what_differs_only_in_case) {
-  const CaseOnly found = case_only_names(listed({{"Ab/c", "1"}, {"aB/C", "2"}, {"ab/d", "3"}}), 9);
-  EXPECT_EQ(found.files, 1u);
-  EXPECT_EQ(found.first.at(0).reason, "differs from 'Ab/c' only in the case of letters");
+  CaseOnly found(9);
+  for (const char* path : {"Ab/c", "aB/C", "aB/D", "ab/c", "ab/x"}) found.add(path);
+  EXPECT_EQ(found.files(), 2u);
+  EXPECT_EQ(found.first().at(0).path, "aB/C");
+  EXPECT_EQ(found.first().at(0).reason, "differs from 'Ab/c' only in the case of letters");
 }
 
 TEST(a_plan, wants_a_confirmation_when_more_than_half_would_go) {
   const auto wants = [](const Side& from, const Side& to) {
-    auto source = listed(from);
-    auto target = listed(to);
-    const Plan plan = make_plan(source, target, {.strategy = Strategy::mirror});
-    return needs_confirmation(plan, target);
+    return needs_confirmation(make_plan(listed(from), listed(to), {.strategy = Strategy::mirror}).plan);
   };
   EXPECT_FALSE(wants({{"a", "1"}}, {{"a", "1"}, {"b", "1"}}));
   EXPECT_TRUE(wants({{"a", "1"}}, {{"a", "1"}, {"b", "1"}, {"c", "1"}}));
@@ -131,9 +161,9 @@ TEST(a_plan, shows_every_item_once_with_the_etag_of_the_object) {
   auto to = listed({{"a", "x"}, {"b", "2"}, {"d", "4"}});
   for (Listed& object : to) object.etag = "e-" + object.path.text();
   std::vector<std::string> lines;
-  const Plan plan = make_plan(from, to, {.strategy = Strategy::overwrite});
+  const auto [plan, source, target] = make_plan(from, to, {.strategy = Strategy::overwrite});
   for (size_t i = 0; i < item_count(plan); ++i) {
-    const PlanItem item = item_at(plan, from, to, i);
+    const PlanItem item = item_at(plan, source, target, i);
     lines.push_back(fmt::format("{} {} {} {}", name_of_value(item.act), item.path, item.reason, item.etag));
   }
   EXPECT_THAT(lines, testing::ElementsAre("copy a differs e-a", "copy c new ", "skip b same e-b",
@@ -141,21 +171,25 @@ TEST(a_plan, shows_every_item_once_with_the_etag_of_the_object) {
 }
 
 TEST(a_plan, knows_a_listing_by_its_paths_etags_and_sizes) {
+  const auto digest_of = [](const std::vector<Listed>& files) {
+    ListingDigest digest;
+    for (const Listed& file : files) digest.add(file);
+    return digest.finish();
+  };
   auto files = listed({{"a", "1"}, {"b", "2"}});
-  const Digest before = listing_digest(files);
+  const Digest before = digest_of(files);
   files[1].etag = "x";
-  EXPECT_NE(listing_digest(files), before);
+  EXPECT_NE(digest_of(files), before);
   files[1].etag = "";
-  EXPECT_EQ(listing_digest(files), before);
+  EXPECT_EQ(digest_of(files), before);
   files[0].size = 9;
-  EXPECT_NE(listing_digest(files), before);
+  EXPECT_NE(digest_of(files), before);
 }
 
 TEST(a_plan, refuses_a_name_that_comes_twice) {
   auto from = listed({{"a", "1"}});
   from.push_back(from[0]);
-  std::vector<Listed> to;
-  EXPECT_THROW(make_plan(from, to, {.strategy = Strategy::overwrite}), Error);
+  EXPECT_THROW(make_plan(from, {}, {.strategy = Strategy::overwrite}), Error);
 }
 
 rc::Gen<Side> side_gen() {
@@ -179,12 +213,10 @@ RC_GTEST_PROP(a_plan, counts_every_source_file_once_and_does_nothing_twice, ()) 
   const Side from = *side_gen();
   const Side to = *side_gen();
   const auto strategy = *rc::gen::element(Strategy::overwrite, Strategy::no_overwrite, Strategy::mirror);
-  auto source_files = listed(from);
-  auto target_files = listed(to);
-  const Plan plan = make_plan(source_files, target_files, {.strategy = strategy});
-  RC_ASSERT(plan.copies.size() + plan.skips.size() == from.size());
-  auto again = listed(performed(plan, source_files, target_files, from, to));
-  RC_ASSERT(make_plan(source_files, again, {.strategy = strategy}).changes_nothing());
+  const auto [plan, source_files, target_files] = make_plan(listed(from), listed(to), {.strategy = strategy});
+  RC_ASSERT(plan.copy_files + plan.skip_files == from.size());
+  const auto again = listed(performed(plan, source_files, target_files, from, to));
+  RC_ASSERT(make_plan(listed(from), again, {.strategy = strategy}).plan.changes_nothing());
 }
 
 // The same table of plan.h, file by file, from nothing but the two sides.
@@ -224,9 +256,8 @@ RC_GTEST_PROP(a_plan, with_filters_does_what_the_table_says_and_leaves_all_else_
   const Side to = *deep_side_gen();
   const Filter filter(*patterns_gen(), *patterns_gen());
   const auto strategy = *rc::gen::element(Strategy::overwrite, Strategy::no_overwrite, Strategy::mirror);
-  auto source_files = listed(from);
-  auto target_files = listed(to);
-  const Plan plan = make_plan(source_files, target_files, {.strategy = strategy, .filter = filter});
+  const auto [plan, source_files, target_files] =
+      make_plan(listed(from), listed(to), {.strategy = strategy, .filter = filter});
   for (const size_t index : plan.deletes) RC_ASSERT(filter.takes(target_files[index].path.text()));
   RC_ASSERT(plan.conflicts.empty());
   RC_ASSERT(performed(plan, source_files, target_files, from, to) == modelled(from, to, strategy, filter));
@@ -260,12 +291,14 @@ RC_GTEST_PROP(a_plan, makes_a_tree_of_a_tree_whatever_the_source_is, ()) {
   RC_PRE(is_tree(to));
   const auto strategy = *rc::gen::element(Strategy::overwrite, Strategy::no_overwrite, Strategy::mirror);
   const Filter filter(*patterns_gen(), *patterns_gen());
-  auto source_files = listed(from);
-  auto target_files = listed(to);
-  const Plan plan = make_plan(source_files, target_files, {.strategy = strategy, .filter = filter});
+  const auto [plan, source_files, target_files] =
+      make_plan(listed(from), listed(to), {.strategy = strategy, .filter = filter});
   const Side after = performed(plan, source_files, target_files, from, to);
   RC_ASSERT(is_tree(after));
-  RC_ASSERT(plan.copies.size() + plan.skips.size() + plan.conflicts.size() == source_files.size());
+  uint64_t taken = 0;
+  for (const auto& [path, content] : from) taken += filter.takes(path);
+  RC_ASSERT(plan.copies.size() == plan.copy_files && plan.skips.size() == plan.skip_files);
+  RC_ASSERT(plan.copy_files + plan.skip_files + plan.conflicts.size() == taken);
   for (const auto& [path, content] : to)  // Nothing outside the filter is touched.
     if (!filter.takes(path)) RC_ASSERT(after.contains(path) && after.at(path) == content);
 }

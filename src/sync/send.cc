@@ -177,7 +177,7 @@ void Sending::write_down(size_t at_least) {
 
 void Sending::hold() {
   const std::vector<Arrived> arrived = state_.lock()->arrived;
-  const Verdict verdict = hold_arrivals(arrived, shipment_.source, shipment_.target.size(), shipment_.directory,
+  const Verdict verdict = hold_arrivals(arrived, shipment_.source, shipment_.plan.target_files, shipment_.directory,
                                         shipment_.remote, store_, stop_);
   verified_ = verdict.words;
   if (verdict.wrong.empty()) return;

@@ -10,7 +10,7 @@ constexpr size_t plan_items_max = 1000;
 }  // namespace
 
 Planned Transfers::compare_now(const Caller& caller, TransferKind kind, const std::string& volume_name,
-                               const NewTransfer& request) {
+                               const NewTransfer& request, const Kept& kept) {
   Comparison wanted;
   wanted.kind = kind;
   wanted.source = TreePath::parse_directory(request.source_directory.value_or(""));
@@ -24,18 +24,19 @@ Planned Transfers::compare_now(const Caller& caller, TransferKind kind, const st
     wanted.version = get_version(transaction, volume, request.version.value_or(""));
     return Digest::parse(wanted.version.tree);
   });
-  return compare(wanted, *datastores_.open(wanted.datastore), store_, database_);
+  return compare(wanted, *datastores_.open(wanted.datastore), store_, database_, kept);
 }
 
 PlanView Transfers::plan(const Caller& caller, TransferKind kind, const std::string& volume_name,
                          const NewTransfer& request) {
-  return view_of(compare_now(caller, kind, volume_name, request), kind, plan_items_max);
+  const Kept kept{.acts = plan_items_max, .others = plan_items_max};
+  return view_of(compare_now(caller, kind, volume_name, request, kept), kind, plan_items_max);
 }
 
 std::shared_ptr<const WholePlan> Transfers::whole_plan(const Caller& caller, TransferKind kind,
                                                        const std::string& volume_name, const NewTransfer& request) {
   auto whole = std::make_shared<WholePlan>();
-  whole->planned = compare_now(caller, kind, volume_name, request);
+  whole->planned = compare_now(caller, kind, volume_name, request, {.acts = SIZE_MAX, .others = SIZE_MAX});
   whole->view = view_of(whole->planned, kind, 0);
   return whole;
 }

@@ -38,31 +38,76 @@ void check_expected(const PlanSides& found, const PlanSides& expected, const Com
                 "made; make a new one", place_of(wanted), found.objects, expected.objects);
 }
 
+// The merge of both sides, which are as in the header of sync/listing.h: objects come, files are asked for.
+class Merge {
+ public:
+  // `alike`: null, or what is told of the source's names.
+  Merge(TransferKind kind, TreeFiles& files, const PlanOptions& options, CaseOnly* alike)
+      : objects_are_source_(kind == TransferKind::import), files_(files), planner_(options), alike_(alike) {}
+
+  // False if the filter leaves it out.
+  bool add(const Listed& object) {
+    while (files_.front() && files_.front()->path < object.path) add_file();
+    const bool in_both = files_.front() && files_.front()->path == object.path;
+    const bool is_taken = add(&object, in_both ? files_.front() : nullptr);
+    if (in_both) files_.pop();
+    return is_taken;
+  }
+
+  Planner::Result finish() {
+    while (files_.front()) add_file();
+    return planner_.finish();
+  }
+
+ private:
+  void add_file() {
+    add(nullptr, files_.front());
+    files_.pop();
+  }
+  bool add(const Listed* object, const Listed* file) {
+    const Listed* source = objects_are_source_ ? object : file;
+    if (!planner_.add(source, objects_are_source_ ? file : object)) return false;
+    if (alike_ && source) alike_->add(source->path.text());
+    return true;
+  }
+
+  const bool objects_are_source_;
+  TreeFiles& files_;
+  Planner planner_;
+  CaseOnly* const alike_;
+};
+
 }  // namespace
 
-Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Database& database) {
+Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Database& database, const Kept& kept) {
   const bool imports = wanted.kind == TransferKind::import;
   Planned planned;
-  RemoteListing objects = imports ? list_source(remote, wanted.source, database, wanted.datastore.id)
-                                  : list_remote(remote, wanted.target, database, wanted.datastore.id);
+  TreeFiles files(store, wanted.tree, imports ? wanted.target : wanted.source, imports ? Links::list : Links::count);
+  const PlanOptions options{.strategy = wanted.strategy, .filter = wanted.filter,
+                            .path_bytes_max = path_bytes_max(wanted), .acts_kept = kept.acts,
+                            .others_kept = kept.others};
+  Merge merge(wanted.kind, files, options, kept.others > 0 ? &planned.alike : nullptr);
+  ListingDigest listed;
+  const auto visit = [&](const Listed& object) {
+    if (merge.add(object)) listed.add(object);
+  };
+  RemoteListing objects = imports ? list_source(remote, wanted.source, database, wanted.datastore.id, visit)
+                                  : list_remote(remote, wanted.target, database, wanted.datastore.id, visit);
   if (objects.is_file && wanted.strategy == Strategy::mirror)
     throw Error(Errc::invalid, "'{}' is one file: a mirror is made of a directory; expected one, or another strategy",
                 wanted.source.text());
-  TreeListing files = list_tree(store, wanted.tree, imports ? wanted.target : wanted.source,
-                                imports ? Links::list : Links::count);
-  planned.beside = imports ? objects.markers : files.symlinks;
-  auto& listed = imports ? planned.source : planned.target;
-  listed = std::move(objects.files);
-  (imports ? planned.target : planned.source) = std::move(files.files);
+  auto [plan, source, target] = merge.finish();
+  planned.plan = std::move(plan);
+  planned.source = std::move(source);
+  planned.target = std::move(target);
+  planned.beside = imports ? objects.markers : files.symlinks();
   planned.odd = std::move(objects.odd);
   std::erase_if(planned.odd, [&](const OddObject& object) { return !wanted.filter.takes(object.key); });
-  planned.plan = make_plan(planned.source, planned.target,
-                           {wanted.strategy, wanted.filter, path_bytes_max(wanted)});
   planned.directory = objects.directory;
   std::string odd;
   for (const OddObject& object : planned.odd) odd += object.key + '\0' + std::to_string(object.size) + '\n';
-  const Digest digests[] = {listing_digest(listed), Digest::of(odd)};
-  planned.sides = {wanted.version.number, wanted.tree.hex(), listed.size() + planned.odd.size(),
+  const Digest digests[] = {listed.finish(), Digest::of(odd)};
+  planned.sides = {wanted.version.number, wanted.tree.hex(), listed.files() + planned.odd.size(),
                    Digest::of(digests[0].hex() + digests[1].hex()).hex()};
   return planned;
 }
@@ -78,16 +123,16 @@ void check_agreed(const Planned& planned, const Comparison& wanted, const Transf
                 conflicts == 1 ? "it" : "them");
   }
   if (wanted.may_be_empty) return;
-  if (planned.source.empty() && wanted.kind == TransferKind::import)
+  if (planned.plan.source_files == 0 && wanted.kind == TransferKind::import)
     throw Error(Errc::not_found, "there is nothing below '{}' in {}{}: expected at least one object",
                 wanted.source.text(), remote, wanted.filter.takes_all() ? "" : " that the filters take");
-  if (planned.source.empty())
+  if (planned.plan.source_files == 0)
     throw Error(Errc::not_found, "version {} of volume '{}' has no files below '{}'{}", wanted.version.number,
                 transfer.volume, wanted.source.text(), wanted.filter.takes_all() ? "" : " that the filters take");
-  if (needs_confirmation(planned.plan, planned.target) && !transfer.confirmed)
+  if (needs_confirmation(planned.plan) && !transfer.confirmed)
     throw Error(Errc::conflict,
                 "the mirror would delete {} of the {} files in {}, more than half: expected a confirmation, by --yes "
-                "or \"confirmed\": true", planned.plan.deletes.size(), planned.target.size(),
+                "or \"confirmed\": true", planned.plan.delete_files, planned.plan.target_files,
                 wanted.kind == TransferKind::import ? fmt::format("{}:/{}", transfer.volume, wanted.target.text())
                                                     : place_of(wanted));
 }
@@ -106,8 +151,8 @@ std::vector<TransferFailure> left_out_of(const Planned& planned, TransferKind ki
 TransferCounts counts_of(const Planned& planned, TransferKind kind, FileOutcome conflicts) {
   TransferCounts counts;
   const uint64_t odd = kind == TransferKind::import ? planned.odd.size() : 0;
-  counts.total = planned.source.size() + odd + planned.beside;
-  counts.skipped = planned.plan.skips.size() + planned.beside;
+  counts.total = planned.plan.source_files + odd + planned.beside;
+  counts.skipped = planned.plan.skip_files + planned.beside;
   if (conflicts == FileOutcome::skipped) counts.skipped += planned.conflicts(kind);
   counts.bytes_total = planned.plan.copy_bytes;
   return counts;
@@ -124,9 +169,8 @@ PlanView view_of(const Planned& planned, TransferKind kind, size_t items_max) {
     add(conflict.kind, planned.source[conflict.source].path.text(), conflict.reason);
   for (const OddObject& object : planned.odd)
     if (kind == TransferKind::import) add(ConflictKind::name, printable(object.key), object.reason);
-  CaseOnly alike = case_only_names(planned.source, conflicts_shown_max - view.conflict_items.size());
-  view.case_only = alike.files;
-  for (PlanConflict& one : alike.first) view.conflict_items.push_back(std::move(one));
+  view.case_only = planned.alike.files();
+  for (const PlanConflict& one : planned.alike.first()) add(one.kind, one.path, one.reason);
   return view;
 }
 

@@ -15,6 +15,8 @@
 
 namespace volary {
 
+constexpr size_t conflicts_shown_max = 100;
+
 // What is to be compared.
 struct Comparison {
   TransferKind kind{};
@@ -29,7 +31,7 @@ struct Comparison {
 };
 
 struct Planned {
-  std::vector<Listed> source;
+  std::vector<Listed> source;  // Of both sides, what the plan speaks of.
   std::vector<Listed> target;
   TreePath directory;          // Of the datastore's side: the keys of its files are below it.
   std::vector<OddObject> odd;  // Of the datastore, those that the filter takes.
@@ -37,6 +39,7 @@ struct Planned {
   PlanSides sides;
   TransferCounts counts = {};  // As of counts_of(), once it is known what becomes of conflicts.
   uint64_t beside = 0;  // Directory markers or symbolic links of the source: counted as skipped.
+  CaseOnly alike{conflicts_shown_max};
 
   // Source files that keep the transfer from beginning.
   uint64_t conflicts(TransferKind kind) const {
@@ -44,8 +47,16 @@ struct Planned {
   }
 };
 
-// Lists both sides, each to its end, and plans. Nothing is written.
-Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Database& database);
+// How much of a plan is kept in its lists: all is counted.
+struct Kept {
+  size_t acts = SIZE_MAX;  // Copies, and deletions.
+  size_t others = 0;       // What is skipped, and what stays; and whether there are names to tell of that look alike.
+};
+
+// Lists both sides, beside each other and each to its end, and plans. Nothing is written. Memory goes with what is
+// kept.
+Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Database& database,
+                const Kept& kept = {});
 
 // Throws `invalid` for conflicts that were not to be left out, naming the first and how many there are, and `conflict`
 // for a side that is not what was expected, or for a mirror that would delete more than half and was not confirmed;
@@ -60,7 +71,6 @@ std::vector<TransferFailure> left_out_of(const Planned& planned, TransferKind ki
 TransferCounts counts_of(const Planned& planned, TransferKind kind, FileOutcome conflicts);
 
 // With at most `items_max` items and conflicts_shown_max conflicts.
-constexpr size_t conflicts_shown_max = 100;
 PlanView view_of(const Planned& planned, TransferKind kind, size_t items_max);
 
 }  // namespace volary

@@ -104,7 +104,8 @@ class Transfers {
   bool take_one(const std::stop_token& stop);  // Whether there was one.
   void pause(const std::stop_token& stop, int seen);  // Until there were other wakeups than `seen`, or a while.
   void perform(const std::string& id, Live& live, const std::stop_token& stop);
-  Planned compare_now(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request);
+  Planned compare_now(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request,
+                      const Kept& kept);
   Planned planned(const Transfer& transfer, const Comparison& wanted, Remote& remote, Live& live);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);
