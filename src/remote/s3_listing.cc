@@ -15,6 +15,8 @@
 namespace volary {
 namespace {
 
+constexpr size_t objects_usual = 1000;  // On a page, unless it is the last.
+
 std::string decode_key(std::string text) {
   const auto is_encoded = [](char c) { return c == '+' || c == '%'; };
   if (std::none_of(text.begin(), text.end(), is_encoded)) return text;
@@ -40,6 +42,7 @@ void take_field(RemoteObject& object, std::string_view name, const std::string& 
 
 S3Page parse_s3_page(std::string_view document) {
   S3Page page;
+  page.objects.reserve(objects_usual);
   bool is_encoded = false;
   bool is_truncated = false;
   bool in_object = false;

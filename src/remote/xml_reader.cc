@@ -1,7 +1,7 @@
 // remote/xml_reader.cc: the scanner of remote/xml_reader.h.
 #include "remote/xml_reader.h"
 
-#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "core/error.h"
@@ -17,9 +17,15 @@ std::string_view without_prefix(std::string_view name) {
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
 
-// Character by character: find_first_of() calls a function for each.
-bool ends_name(char c) { return c == '>' || c == '/' || c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-bool is_never_in_names(char c) { return c == '"' || c == '\'' || c == '<' || c == '&' || c == '='; }
+enum class InName : uint8_t { inside, end, never };
+
+// What a byte says of the name of an element.
+constexpr std::array<InName, 256> in_names = [] {
+  std::array<InName, 256> table{};
+  for (const char c : {'>', '/', ' ', '\t', '\r', '\n'}) table[static_cast<uint8_t>(c)] = InName::end;
+  for (const char c : {'"', '\'', '<', '&', '='}) table[static_cast<uint8_t>(c)] = InName::never;
+  return table;
+}();
 
 void append_utf8(std::string& text, uint32_t point) {
   const auto tail = [&](int shift) { text += static_cast<char>(0x80 | ((point >> shift) & 0x3f)); };
@@ -53,12 +59,17 @@ XmlReader::Event XmlReader::next() {
   text_.clear();
   while (at_ < document_.size()) {
     const std::string_view rest = document_.substr(at_);
+    const char second = rest.size() > 1 ? rest[1] : '\0';
     if (rest[0] != '<') {
       const std::string_view raw = rest.substr(0, rest.find('<'));
       if (!open_.empty()) append_text(raw);
       else if (raw.find_first_not_of(space) != std::string_view::npos && raw != "\xef\xbb\xbf")
         broken("text outside of the document's element");
       at_ += raw.size();
+    } else if (second == '/') {
+      return close_tag();
+    } else if (second != '!' && second != '?') {
+      return open_tag();
     } else if (rest.starts_with("<!--")) {
       skip_behind("-->", "a comment");
     } else if (rest.starts_with("<![CDATA[")) {
@@ -66,14 +77,10 @@ XmlReader::Event XmlReader::next() {
       const size_t start = at_ + 9;
       skip_behind("]]>", "a CDATA section");
       text_ += document_.substr(start, at_ - 3 - start);
-    } else if (rest.starts_with("<?")) {
+    } else if (second == '?') {
       skip_behind("?>", "an instruction");
-    } else if (rest.starts_with("<!")) {
-      broken("a document type is not accepted");
-    } else if (rest.starts_with("</")) {
-      return close_tag();
     } else {
-      return open_tag();
+      broken("a document type is not accepted");
     }
   }
   if (!open_.empty()) broken("the document ends inside <" + std::string(open_.back()) + ">");
@@ -82,13 +89,14 @@ XmlReader::Event XmlReader::next() {
 }
 
 std::string_view XmlReader::take_name() {
-  size_t end = at_;
-  while (end < document_.size() && !ends_name(document_[end])) ++end;
-  if (end == document_.size() || end == at_) broken("expected a name and '>'");
-  const std::string_view name = document_.substr(at_, end - at_);
-  if (name.ends_with(':') || std::any_of(name.begin(), name.end(), is_never_in_names))
+  const char* const begin = document_.data() + at_;
+  const char* const behind = document_.data() + document_.size();
+  const char* end = begin;
+  while (end != behind && in_names[static_cast<uint8_t>(*end)] == InName::inside) ++end;
+  if (end == behind || end == begin || in_names[static_cast<uint8_t>(*end)] == InName::never || end[-1] == ':')
     broken("expected a name and '>'");
-  at_ = end;
+  const std::string_view name(begin, static_cast<size_t>(end - begin));
+  at_ += name.size();
   return name;
 }
 

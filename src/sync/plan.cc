@@ -64,7 +64,8 @@ Planner::Open& Planner::open(const std::string& path) {
   if (open_count_ == open_.size()) open_.emplace_back();
   Open& one = open_[open_count_++];
   one.path = path;
-  one.has_conflict = one.is_decided = one.is_copy = false;
+  one.conflict.reset();
+  one.is_decided = one.is_copy = false;
   one.item = SIZE_MAX;
   return one;
 }
@@ -73,38 +74,43 @@ Planner::Open& Planner::open(const std::string& path) {
 bool Planner::stays(const Open& one) const {
   if (one.is_beside) return true;
   if (!one.in_target) return false;
-  return one.in_source ? one.has_conflict : options_.strategy != Strategy::mirror;
+  return one.in_source ? one.conflict.has_value() : options_.strategy != Strategy::mirror;
 }
 
 // Whether `one` cannot be copied; finds out too which files above it cannot.
 bool Planner::clashes(Open& one, const Listed* source) {
   if (source && one.path.size() > options_.path_bytes_max)
-    conflict(one, ConflictKind::name,
+    conflict(one, Clash::name,
              fmt::format("its name has {} bytes: expected at most {} here", one.path.size(), options_.path_bytes_max));
   for (size_t i = open_count_ - 1; i-- > 0;) {
     Open& above = open_[i];
     if (one.path[above.path.size()] != '/') continue;
     if (above.in_source && source)
-      conflict(above, ConflictKind::file_and_directory,
-               fmt::format("it is both a file and the directory of '{}'", one.path));
+      conflict(above, Clash::directory_too, fmt::format("it is both a file and the directory of '{}'", one.path));
     if (source && stays(above))
-      conflict(one, ConflictKind::file_and_directory,
+      conflict(one, Clash::below_a_file,
                fmt::format("its directory '{}' is a file in the target, which stays", above.path));
     if (above.in_source && stays(one))
-      conflict(above, ConflictKind::file_and_directory,
+      conflict(above, Clash::above_a_file,
                fmt::format("it is a file, and the target has a directory there, with '{}'", one.path));
   }
-  return one.has_conflict;
+  return one.conflict.has_value();
 }
 
-void Planner::conflict(Open& one, ConflictKind kind, std::string reason) {
-  if (one.has_conflict) return;
-  take_back(one);
-  one.has_conflict = true;
-  Listed file;
-  file.path = TreePath::parse(one.path);
-  file.size = one.source_bytes;
-  result_.plan.conflicts.push_back({keep(result_.source, file), kind, std::move(reason)});
+void Planner::conflict(Open& one, Clash clash, std::string reason) {
+  std::vector<Conflict>& conflicts = result_.plan.conflicts;
+  if (one.conflict && one.clash <= clash) return;
+  if (!one.conflict) {
+    take_back(one);
+    one.conflict = conflicts.size();
+    Listed file;
+    file.path = TreePath::parse(one.path);
+    file.size = one.source_bytes;
+    conflicts.push_back({.source = keep(result_.source, file)});
+  }
+  one.clash = clash;
+  conflicts[*one.conflict].kind = clash == Clash::name ? ConflictKind::name : ConflictKind::file_and_directory;
+  conflicts[*one.conflict].reason = std::move(reason);
 }
 
 // What was decided of it before anything below it came.

@@ -101,6 +101,9 @@ class Planner {
   Result finish();
 
  private:
+  // Why a file cannot be copied: of several reasons the first is told.
+  enum class Clash { name, directory_too, below_a_file, above_a_file };
+
   // A path whose end is not known to be that of a component: others may lie below it.
   struct Open {
     std::string path;
@@ -109,7 +112,8 @@ class Planner {
     bool in_source = false;
     bool in_target = false;
     bool is_beside = false;  // Of the target, where the filter leaves it out.
-    bool has_conflict = false;
+    std::optional<size_t> conflict;  // Index into conflicts.
+    Clash clash{};                   // The reason of it.
     bool is_decided = false;  // To be copied or skipped:
     bool is_copy = false;
     size_t item = SIZE_MAX;  // Index into copies or skips.
@@ -118,7 +122,7 @@ class Planner {
   Open& open(const std::string& path);
   bool stays(const Open& one) const;
   bool clashes(Open& one, const Listed* source);
-  void conflict(Open& one, ConflictKind kind, std::string reason);
+  void conflict(Open& one, Clash clash, std::string reason);
   void take_back(const Open& one);
   void decide(Open& one, const Listed* source, const Listed* target);
   size_t keep(std::vector<Listed>& list, const Listed& file);

@@ -93,6 +93,9 @@ TEST(a_plan, finds_names_that_would_be_a_file_and_a_directory) {
                           "a/b/d: its directory 'a' is a file in the target, which stays"));
   EXPECT_THAT(conflicts_of({{"a", "1"}}, {{"a/b", "2"}}, {.strategy = Strategy::no_overwrite}),
               ElementsAre("a: it is a file, and the target has a directory there, with 'a/b'"));
+  EXPECT_THAT(conflicts_of({{"a/b", "1"}, {"a/b/c", "1"}}, {{"a", "2"}}, {.strategy = Strategy::overwrite}),
+              ElementsAre("a/b: it is both a file and the directory of 'a/b/c'",
+                          "a/b/c: its directory 'a' is a file in the target, which stays"));
   EXPECT_THAT(conflicts_of({{"a/b/c", "1"}}, {{"a", "2"}}, {.strategy = Strategy::mirror}), ElementsAre());
   EXPECT_THAT(conflicts_of({{"a/b/c", "1"}}, {{"a", "2"}}, {.strategy = Strategy::mirror, .filter = Filter({"c"}, {})}),
               ElementsAre("a/b/c: its directory 'a' is a file in the target, which stays"));
