@@ -161,7 +161,7 @@ def test_a_server_that_dies_while_objects_are_put_goes_on(volary, bucket, tmp_pa
         assert server.wait(timeout=60) == -signal.SIGKILL
         assert fired.read_text() == f"{point} kill {when}\n"
         [upload] = open_uploads(volary)
-        assert upload["stored"] == stored
+        assert stored <= upload["stored"] <= len(content)  # The client may have gone on already.
         out, err = client.communicate(timeout=60)
     finally:
         proxy.close()
