@@ -7,7 +7,7 @@
 
 #include "core/fault.h"
 #include "core/workers.h"
-#include "remote/fingerprint.h"
+#include "remote/content_source.h"
 #include "remote/s3_multipart.h"
 #include "remote/s3_upload.h"
 
@@ -15,22 +15,6 @@ namespace volary {
 namespace {
 
 constexpr const char* checksum_header = "x-amz-checksum-crc32c";
-
-// A range of a content as the body of a request.
-class RangeSource final : public Source {
- public:
-  RangeSource(Content& content, const Range& range) : content_(content), left_(range) {}
-  size_t read(std::span<char> to) override {
-    const size_t size = std::min<uint64_t>(to.size(), left_.size);
-    content_.read_at(left_.offset, to.first(size));
-    left_ = {left_.offset + size, left_.size - size};
-    return size;
-  }
-
- private:
-  Content& content_;
-  Range left_;
-};
 
 struct Fingerprint {
   std::string sha256;  // In hexadecimal digits; "" if nobody signs it.
@@ -156,7 +140,7 @@ RemoteObject ContentUpload::put_whole() {
   content_.check();
   call.body_sha256 = print.sha256;
   if (!is_held) {
-    call.content = [&] { return std::make_unique<RangeSource>(content_, Range{0, size}); };
+    call.content = [&] { return std::make_unique<ContentSource>(content_, Range{0, size}); };
     call.content_bytes = size;
   }
   HttpResponse response;
@@ -236,7 +220,7 @@ void ContentUpload::send_part(size_t part) {
   if (keep_arrived(part, print)) return;
   fault::point("remote.before_part");
   S3Call call{.body_sha256 = print.sha256, .stop = options_.stop};
-  call.content = [this, range] { return std::make_unique<RangeSource>(content_, range); };
+  call.content = [this, range] { return std::make_unique<ContentSource>(content_, range); };
   call.content_bytes = range.size;
   retries_.run([&] {
     check_stop();

@@ -161,6 +161,8 @@ void SwiftConnection::renew(const HttpRequest& request) {
 HttpResponse SwiftConnection::send(SwiftCall& call) {
   for (int attempt = 1;; ++attempt) {
     HttpRequest request = request_of(call);
+    const std::unique_ptr<Source> content = call.content ? call.content() : nullptr;
+    if (content) request.source = content.get();
     request.body.swap(call.body);  // Lent, not copied: a segment can be large.
     const struct Return {
       std::string& mine;

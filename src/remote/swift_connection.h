@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,8 @@ struct SwiftCall {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
   Source* source = nullptr;  // As in HttpRequest.
+  // Or: gives the bytes from the beginning, whenever it is asked for them.
+  std::function<std::unique_ptr<Source>()> content{};
   uint64_t source_bytes = 0;
   uint64_t stall_seconds = 60;
   bool takes_back = false;   // As in HttpRequest.

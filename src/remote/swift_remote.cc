@@ -13,6 +13,7 @@
 #include "remote/ranged_source.h"
 #include "remote/s3_connection.h"
 #include "remote/swift_connection.h"
+#include "remote/swift_content.h"
 #include "remote/swift_upload.h"
 
 namespace volary {
@@ -49,12 +50,12 @@ RemoteObject listed_object(const json::object& item) {
           .modified = modified.empty() ? Time{} : parse_swift_time(modified)};
 }
 
-class SwiftRemote final : public Remote {
+class SwiftRemote final : public Remote, public PartedRemote {
  public:
   SwiftRemote(std::shared_ptr<SwiftConnection> connection, const SwiftOptions& options, HttpClient& http,
               const RetryOptions& retries)
-      : connection_(std::move(connection)), container_(options.container), http_(http),
-        segmented_bytes_min_(options.segmented_bytes_min), page_items_(options.page_items), retries_(retries) {
+      : connection_(std::move(connection)), options_(options), container_(options_.container), http_(http),
+        retries_(retries) {
     check_bucket_name(container_);
     description_ = connection_->description(container_);
   }
@@ -69,7 +70,18 @@ class SwiftRemote final : public Remote {
   RemoteObject get(const std::string& key, const GetOptions& options, Sink& sink) override;
   RemoteObject put(const std::string& key, Source& source, uint64_t size) override {
     check_key(key);
-    return upload_to_swift(*connection_, retries_, container_, key, source, size, segmented_bytes_min_);
+    return upload_to_swift(*connection_, retries_, container_, key, source, size, options_.segmented_bytes_min);
+  }
+  PartedRemote* parted() override { return this; }
+  RemoteObject put_content(const std::string& key, Content& content, const PutOptions& options) override {
+    check_key(key);
+    return put_content_to_swift(*connection_, retries_, options_, key, content, options);
+  }
+  bool is_same(const std::string& etag, Content& content) override {
+    return is_same_in_swift(etag, content, options_.segmented_bytes_min);
+  }
+  void abandon(const std::string& key, const UploadNote& note) override {
+    abandon_swift_upload(*connection_, retries_, container_, key, note);
   }
   void remove(const std::string& key) override {
     check_key(key);
@@ -89,17 +101,16 @@ class SwiftRemote final : public Remote {
   }
 
   const std::shared_ptr<SwiftConnection> connection_;  // Shared with the account that it is of.
-  const std::string container_;
+  const SwiftOptions options_;
+  const std::string& container_;
   HttpClient& http_;
-  const uint64_t segmented_bytes_min_;
-  const uint64_t page_items_;
   Retries retries_;
   std::string description_;
 };
 
 std::vector<json::object> SwiftRemote::ask_page(const std::string& prefix, const std::string& marker) {
   SwiftCall call{.container = container_,
-                 .query = {{"format", "json"}, {"limit", std::to_string(page_items_)}}};
+                 .query = {{"format", "json"}, {"limit", std::to_string(options_.page_items)}}};
   if (!prefix.empty()) call.query.emplace_back("prefix", prefix);
   if (!marker.empty()) call.query.emplace_back("marker", marker);
   return items_of(connection_->send(call).body, description_);

@@ -22,18 +22,21 @@ namespace {
 
 constexpr uint64_t buffered_bytes_max = 16 << 20;  // So much is kept and sent again; more passes through once.
 constexpr uint64_t segments_max = 1000;            // What Swift takes in one manifest unless told otherwise.
-constexpr uint64_t segment_step_bytes = 1 << 20;
 constexpr uint64_t manifest_stall_seconds = 600;   // Swift looks at every segment before it answers.
+constexpr int silences_max = 2;                    // Of Swift, until nothing more is removed.
 
-struct Segment {
-  std::string path;  // "/NAME_segments/volary/…"
-  std::string etag;
-  uint64_t size = 0;
-};
 struct ListedSegment {
   std::string name;  // "/container/object"
 };
 BOOST_DESCRIBE_STRUCT(ListedSegment, (), (name))
+struct StoredSegment {
+  std::string name;  // In its container.
+  std::string hash;
+  uint64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(StoredSegment, (), (name, hash, bytes))
+
+constexpr std::string_view ours = "volary/";
 
 // Gives `size` bytes of a source, hashed as they pass.
 class Md5Source final : public Source {
@@ -63,12 +66,6 @@ std::string md5_of(std::string_view bytes) {
   Md5 md5;
   md5.update(bytes);
   return md5.finish();
-}
-
-uint64_t segment_bytes_for(uint64_t size) {
-  const uint64_t least = (size + segments_max - 1) / segments_max;
-  const uint64_t rounded = (least + segment_step_bytes - 1) / segment_step_bytes * segment_step_bytes;
-  return std::max(buffered_bytes_max, rounded);
 }
 
 // One object or segment, held against its MD5.
@@ -105,37 +102,6 @@ RemoteObject put_one(SwiftConnection& connection, Retries& retries, const std::s
   return object;
 }
 
-// The segments of what is there, if it is a large object of ours. No later answer depends on it.
-std::vector<std::string> segments_of(SwiftConnection& connection, const std::string& container,
-                                     const std::string& key) {
-  const auto found = connection.head(container, key);
-  if (!found || !is_segmented(*found)) return {};
-  const HttpResponse response = connection.send(
-      {.container = container, .key = key, .query = {{"multipart-manifest", "get"}}});
-  const std::string ours = "/" + segments_container(container) + "/volary/";
-  std::vector<std::string> names;
-  for (const auto& one : from_json<std::vector<ListedSegment>>(parse_json(response.body, "the manifest"), "manifest",
-                                                               Unknown::ignore))
-    if (one.name.starts_with(ours)) names.push_back(one.name.substr(segments_container(container).size() + 2));
-  return names;
-}
-
-constexpr int silences_max = 2;  // Of Swift, until nothing more is removed.
-
-// Each by itself. Who still reads the manifest that named them gets an error, never wrong
-// bytes.
-void remove_segments(SwiftConnection& connection, const std::string& container,
-                         const std::vector<std::string>& names) {
-  int silences = 0;
-  for (const std::string& name : names) {
-    const auto error = error_of([&] {
-      connection.send(
-          {.method = "DELETE", .container = segments_container(container), .key = name, .takes_back = true});
-    });
-    if (error && error->code() == Errc::unavailable && ++silences == silences_max) return;
-  }
-}
-
 // An object in segments; what was sent is removed on the way out if it did not come to the manifest.
 class SegmentedUpload {
  public:
@@ -144,7 +110,7 @@ class SegmentedUpload {
   SegmentedUpload(const SegmentedUpload&) = delete;
   SegmentedUpload& operator=(const SegmentedUpload&) = delete;
   ~SegmentedUpload() {
-    if (!is_complete_) remove_segments(connection_, container_, names_);
+    if (!is_complete_) (void)error_of([&] { remove_segments(connection_, container_, names_); });
   }
 
   RemoteObject run(Source& source, uint64_t size) {
@@ -153,7 +119,7 @@ class SegmentedUpload {
     const std::string mark = random_hex(16);
     const uint64_t step = segment_bytes_for(size);
     for (uint64_t at = 0; at < size; at += step) {
-      const std::string name = fmt::format("volary/{}/{:08}", mark, segments_.size() + 1);
+      const std::string name = segment_name(mark, segments_.size());
       names_.push_back(name);
       segments_.push_back({"/" + segments + "/" + name, "", std::min(step, size - at)});
       fault::point("remote.before_part");
@@ -164,31 +130,19 @@ class SegmentedUpload {
       });
     }
     fault::point("remote.before_complete");
-    return complete(size);
-  }
-
- private:
-  RemoteObject complete(uint64_t size) {
-    json::array manifest;
-    for (const Segment& one : segments_)
-      manifest.push_back({{"path", one.path}, {"etag", one.etag}, {"size_bytes", one.size}});
-    SwiftCall call{.method = "PUT", .container = container_, .key = key_,
-                   .query = {{"multipart-manifest", "put"}},
-                   .headers = {{"content-type", "application/octet-stream"}},
-                   .body = print_json(manifest), .stall_seconds = manifest_stall_seconds};
-    HttpResponse response;
-    retries_.run([&] { response = connection_.send(call); });
+    RemoteObject object = put_manifest(connection_, retries_, container_, key_, segments_);
     is_complete_ = true;
-    RemoteObject object = swift_object_of(key_, response);
     object.size = size;
     object.proof = proof_;
     return object;
   }
+
+ private:
   SwiftConnection& connection_;
   Retries& retries_;
   const std::string& container_;
   const std::string& key_;
-  std::vector<Segment> segments_;
+  std::vector<SwiftSegment> segments_;
   std::vector<std::string> names_;  // Of the segments, in their container.
   Proof proof_ = Proof::etag;       // Of the whole: Swift holds the manifest against the segments' etags.
   bool is_complete_ = false;
@@ -198,14 +152,93 @@ class SegmentedUpload {
 
 std::string segments_container(const std::string& container) { return container + "_segments"; }
 
+std::string segment_name(const std::string& mark, size_t index) {
+  return fmt::format("{}{}/{:08}", ours, mark, index + 1);
+}
+
+std::string mark_of_segment(const std::string& name) {
+  return name.substr(ours.size(), name.find('/', ours.size()) - ours.size());
+}
+
+uint64_t segment_bytes_for(uint64_t size, uint64_t step) {
+  const uint64_t least = (size + segments_max - 1) / segments_max;
+  const uint64_t rounded = (least + step - 1) / step * step;
+  return std::max(buffered_bytes_max, rounded);
+}
+
+bool is_segmented_size(uint64_t size, uint64_t segmented_bytes_min) {
+  return size >= std::max(segmented_bytes_min, buffered_bytes_max + 1);
+}
+
+std::vector<std::string> segments_of(SwiftConnection& connection, const std::string& container,
+                                     const std::string& key) {
+  const auto found = connection.head(container, key);
+  if (!found || !is_segmented(*found)) return {};
+  const HttpResponse response = connection.send(
+      {.container = container, .key = key, .query = {{"multipart-manifest", "get"}}});
+  const std::string there = "/" + segments_container(container) + "/";
+  std::vector<std::string> names;
+  for (const auto& one : from_json<std::vector<ListedSegment>>(parse_json(response.body, "the manifest"), "manifest",
+                                                               Unknown::ignore))
+    if (one.name.starts_with(there + std::string(ours))) names.push_back(one.name.substr(there.size()));
+  return names;
+}
+
+std::vector<SwiftSegment> segments_of_mark(SwiftConnection& connection, Retries& retries, const std::string& container,
+                                           const std::string& mark) {
+  HttpResponse response;
+  const auto error = error_of([&] {
+    retries.run([&] {
+      response = connection.send({.container = segments_container(container),
+                                  .query = {{"format", "json"}, {"prefix", fmt::format("{}{}/", ours, mark)}}});
+    });
+  });
+  if (error && error->code() == Errc::not_found) return {};
+  if (error) throw Error(*error);
+  std::vector<SwiftSegment> segments;
+  for (const auto& one : from_json<std::vector<StoredSegment>>(parse_json(response.body, "Swift's listing"), "listing",
+                                                               Unknown::ignore))
+    segments.push_back({"/" + segments_container(container) + "/" + one.name, one.hash, one.bytes});
+  return segments;
+}
+
+void remove_segments(SwiftConnection& connection, const std::string& container,
+                     const std::vector<std::string>& names) {
+  std::optional<Error> first;
+  int silences = 0;
+  for (const std::string& name : names) {
+    const auto error = error_of([&] {
+      connection.send(
+          {.method = "DELETE", .container = segments_container(container), .key = name, .takes_back = true});
+    });
+    if (error && error->code() != Errc::not_found && !first) first.emplace(*error);
+    if (error && error->code() == Errc::unavailable && ++silences == silences_max) break;
+  }
+  if (first) throw Error(*first);
+}
+
+RemoteObject put_manifest(SwiftConnection& connection, Retries& retries, const std::string& container,
+                          const std::string& key, const std::vector<SwiftSegment>& segments) {
+  json::array manifest;
+  for (const SwiftSegment& one : segments)
+    manifest.push_back({{"path", one.path}, {"etag", one.etag}, {"size_bytes", one.size}});
+  SwiftCall call{.method = "PUT", .container = container, .key = key,
+                 .query = {{"multipart-manifest", "put"}},
+                 .headers = {{"content-type", "application/octet-stream"}},
+                 .body = print_json(manifest), .stall_seconds = manifest_stall_seconds};
+  HttpResponse response;
+  retries.run([&] { response = connection.send(call); });
+  return swift_object_of(key, response);
+}
+
 RemoteObject upload_to_swift(SwiftConnection& connection, Retries& retries, const std::string& container,
                              const std::string& key, Source& source, uint64_t size, uint64_t segmented_bytes_min) {
   std::vector<std::string> old;
   retries.run([&] { old = segments_of(connection, container, key); });
-  const bool is_large = size >= std::max(segmented_bytes_min, buffered_bytes_max + 1);
+  const bool is_large = is_segmented_size(size, segmented_bytes_min);
   RemoteObject object = is_large ? SegmentedUpload(connection, retries, container, key).run(source, size)
                                  : put_one(connection, retries, container, key, source, size);
-  remove_segments(connection, container, old);
+  (void)error_of([&] { remove_segments(connection, container, old); });
   return object;
 }
 
@@ -213,7 +246,7 @@ void remove_from_swift(SwiftConnection& connection, const std::string& container
   const std::vector<std::string> segments = segments_of(connection, container, key);
   const auto error = error_of([&] { connection.send({.method = "DELETE", .container = container, .key = key}); });
   if (error && error->code() != Errc::not_found) throw Error(*error);
-  remove_segments(connection, container, segments);
+  (void)error_of([&] { remove_segments(connection, container, segments); });
 }
 
 }  // namespace volary
