@@ -107,13 +107,6 @@ void StagedFile::check(uint64_t part, uint64_t bytes) const {
 
 bool StagedFile::is_taken() const { return stat_of(bytes_.get(), path_).st_nlink > 1; }
 
-void StagedFile::reserve(uint64_t size) const {
-  int number = fault::errno_at("store.allocate");
-  if (number == 0 && size > 0 && ::fallocate(bytes_.get(), 0, 0, static_cast<off_t>(size)) < 0) number = errno;
-  if (number == EOPNOTSUPP) return;  // Not every file system can; the writes will tell then.
-  if (number != 0) throw error_from_errno(number, "allocate " + std::to_string(size) + " bytes for", path_.native());
-}
-
 void StagedFile::give_back_missing() const {
   const struct stat now = stat_of(bytes_.get(), path_);
   if (now.st_nlink > 1) return;  // A commit has it, and all of it.
@@ -202,6 +195,11 @@ void StagedPart::write(std::string_view bytes) {
   if (bytes.size() > bytes_ - written_ - block_.size())
     throw Error(Errc::conflict, "more came than was asked for: expected {} bytes", bytes_);
   while (!bytes.empty()) {
+    if (block_.empty() && bytes.size() >= block_bytes) {  // Nothing is copied of what comes as a whole block.
+      take(bytes.substr(0, block_bytes));
+      bytes.remove_prefix(block_bytes);
+      continue;
+    }
     const size_t size = std::min<uint64_t>(bytes.size(), block_bytes - block_.size());
     block_ += bytes.substr(0, size);
     bytes.remove_prefix(size);
@@ -210,12 +208,16 @@ void StagedPart::write(std::string_view bytes) {
 }
 
 void StagedPart::flush() {
-  const uint64_t offset = part_ * staged_part_bytes + written_;
-  if (bytes_ == staged_part_bytes) pairs_.push_back(SegmentedHash::pair_of(offset, block_));
-  else hasher_.update(block_);
-  write_all_at(file_.bytes_.get(), block_, offset, file_.path_);
-  written_ += block_.size();
+  take(block_);
   block_.clear();
+}
+
+void StagedPart::take(std::string_view block) {
+  const uint64_t offset = part_ * staged_part_bytes + written_;
+  if (bytes_ == staged_part_bytes) pairs_.push_back(SegmentedHash::pair_of(offset, block));
+  else hasher_.update(block);
+  write_all_at(file_.bytes_.get(), block, offset, file_.path_);
+  written_ += block.size();
 }
 
 void StagedPart::finish() {

@@ -44,9 +44,7 @@ class StagedFile {
   // Takes part `part` in place of what came as that before. Only the last part of a content may be shorter than
   // staged_part_bytes.
   void write(uint64_t part, std::string_view bytes);
-  // Makes sure that the disk has room for `size` bytes, while none of them is fetched yet.
-  void reserve(uint64_t size) const;
-  // Gives the room back that was reserved for what has not come. Nobody writes meanwhile.
+  // Gives the room back that is taken by what has not come whole. Nobody writes meanwhile.
   void give_back_missing() const;
   // What has come, in order; neighbours are one.
   std::vector<StagedRange> received() const;
@@ -88,6 +86,7 @@ class StagedPart final : public Sink {
 
  private:
   void flush();
+  void take(std::string_view block);
 
   StagedFile& file_;
   const uint64_t part_;

@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "core/quantity.h"
 #include "core/synced.h"
 #include "core/workers.h"
 #include "remote/retry.h"
@@ -23,14 +25,15 @@ namespace volary {
 namespace {
 
 constexpr uint64_t parted_bytes_min = 64 << 20;       // From here on an object is fetched in parallel parts.
-constexpr size_t near_requests = 16;                  // Under way at once, where answers begin to come at once …
+constexpr size_t near_requests = 8;                   // Under way at once, where answers begin to come at once …
 constexpr size_t far_requests_max = 256;              // … and where they take long, one by one up to this
-constexpr uint64_t requests_memory_max = 48 << 20;    // … and this.
+constexpr uint64_t requests_memory_max = 48 << 20;    // … and this,
+constexpr size_t busy_cores_divisor = 8;              // … while it keeps less than this part of the cores busy.
 constexpr uint64_t request_memory_min = 16 << 10;     // What a request needs beside its bytes, as far as it holds them:
 constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and a block.
 constexpr int reads_max = 2;                          // Of an object that came as its store says it is not.
 constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
-constexpr auto far_time = std::chrono::milliseconds(5);
+constexpr auto far_time = std::chrono::milliseconds(2);
 constexpr size_t checkpoint_files_max = 20'000;       // Both bound what a crash repeats …
 constexpr uint64_t checkpoint_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
 
@@ -82,6 +85,21 @@ class CountingSink final : public Sink {
   const Clock::time_point asked_ = Clock::now();
   Clock::time_point first_;
   uint64_t& bytes_;
+};
+
+// Whether this process has worked so much since this was made that its requests may be late for that alone. More of
+// them at once would then only be in each other's way, in the caches most of all.
+class Busyness {
+ public:
+  bool is_busy() const {
+    const auto worked = std::chrono::duration<double>(static_cast<double>(std::clock() - worked_) / CLOCKS_PER_SEC);
+    return worked * busy_cores_divisor > (Clock::now() - since_) * static_cast<double>(cores());
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const std::clock_t worked_ = std::clock();
+  const Clock::time_point since_ = Clock::now();
 };
 
 class Fetch {
@@ -140,6 +158,7 @@ class Fetch {
       if (file.size < parted_bytes_min || remote_.reads_whole()) units.push_back({.target = fetched_.size() - 1});
       else add_parts(staged.emplace_back(stage(fetched_.size() - 1)), units);
     }
+    check_room(staged);
     fetch_units(units, bytes);
     take(staged);
     drop_failed();
@@ -179,7 +198,6 @@ class Fetch {
     const uint64_t size = source_[fetched_[staged.target].source].size;
     const std::vector<uint64_t> missing = missing_parts(staged.file->received(), size);
     if (missing.empty()) return count_missing(staged, 0);
-    staged.file->reserve(size);
     uint64_t bytes = 0;
     for (const uint64_t part : missing) {
       units.push_back({staged.target, staged.file.get(), part});
@@ -192,6 +210,18 @@ class Fetch {
     progress_.bytes_done += staged.missing_bytes;
     progress_.bytes_done -= bytes;
     staged.missing_bytes = bytes;
+  }
+
+  // So that a full disk is found while nothing is fetched. Room that was allocated would be surer, and on some file
+  // systems costs as much as writing.
+  void check_room(const std::vector<Staged>& staged) const {
+    uint64_t needed = 0;
+    for (const Staged& one : staged) needed += one.missing_bytes;
+    const Path& root = commit_.store().root();
+    const uint64_t free = needed > 0 ? free_bytes(root) : 0;
+    if (free < needed)
+      throw Error(Errc::exhausted, "'{}' has {} free: expected {}, for the large objects that are to come",
+                  root.native(), bytes_text(free), bytes_text(needed));
   }
 
   // Names the staged objects and gives them to the commit. What the machine lost when it was started anew comes again.
@@ -226,13 +256,16 @@ class Fetch {
     }
   }
 
-  // Each answer that was far away lets one more thread begin: they only wait, and hide the network's latency.
+  // Each answer that was far away lets one more thread begin: they only wait, and hide the network's latency. An answer
+  // that was late because the cores are busy does not.
   void fetch_units(const std::vector<Unit>& units, uint64_t bytes) {
     if (units.empty()) return;
     const uint64_t memory = request_memory_min + std::min(bytes / units.size(), request_memory_max);
     const size_t most = std::clamp<size_t>(requests_memory_max / memory, near_requests, far_requests_max);
-    for_each_index_growing(units.size(), {.first = near_requests, .most = most},
-                           [&](size_t i) { return attempt(units[i]) ? Crew::grows : Crew::stays; });
+    const Busyness busyness;
+    for_each_index_growing(units.size(), {.first = near_requests, .most = most}, [&](size_t i) {
+      return attempt(units[i]) && !busyness.is_busy() ? Crew::grows : Crew::stays;
+    });
   }
 
   // As fetch_unit(), but a file that fails is noted, once, and the others go on.

@@ -1,6 +1,8 @@
 """Large objects come by parts, and what has come is not asked for again, whenever the server died."""
+import os
 import random
 import re
+import subprocess
 
 import pytest
 
@@ -97,3 +99,22 @@ def test_an_object_that_was_replaced_meanwhile_is_not_mixed_with_what_came(volar
     server.etags["bucket", "large.bin"] = "another-32"
     is_imported(volary, server, transfer)
     assert asked_parts(server) == set(range(PARTS))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
+def test_a_disk_without_room_for_a_large_object_is_found_before_it_is_asked_for(volary, server):
+    volary("server", "status")
+    transfers = volary.data / "store/transfers"
+    volary.end()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(volary.data / "store")], check=True)
+    try:
+        asked_parts(server)
+        code, words = volary.refuses("volume", "import", "v", "--from", "far:")
+        assert code == 7 and re.search(r"store' has 1\d(\.\d)? MiB free: expected 248 MiB, for the large objects", words), words
+        assert asked_parts(server) == set()
+    finally:
+        volary.end()
+        subprocess.run(["umount", "-l", str(volary.data / "store")], check=True)
+    volary("volume", "import", "v", "--from", "far:")
+    assert asked_parts(server) == set(range(PARTS))
+    assert list(transfers.iterdir()) == []
