@@ -128,6 +128,8 @@ SqliteConnection::SqliteConnection(const std::string& file, Use use) : file_(fil
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);  // "text" is a name, as the standard says.
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  // Of the writer's cache: what a transaction changes beyond it goes to the disk more than once.
+  if (use == Use::write) script("PRAGMA cache_size = -16384");
   script("PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;"
          "PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864");
   if (!in_memory && use == Use::write)

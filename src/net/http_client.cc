@@ -408,7 +408,7 @@ class CurlClient final : public HttpClient {
     Reach reach{.from = options_.made_for};
     HttpRequest hop;  // A copy, from the first redirect on: until then that would cost a body.
     for (int redirects = 0;; ++redirects) {
-      curl_easy_reset(taken.line->easy.get());  // Forgets the options, keeps the connections.
+      if (redirects > 0) curl_easy_reset(taken.line->easy.get());
       Exchange exchange(redirects > 0 ? hop : request, sink, *taken.line, reach);
       exchange.set_up_trust(options_);
       HttpResponse response = exchange.run();
@@ -453,7 +453,7 @@ class CurlClient final : public HttpClient {
   }
 
   void put_back(std::unique_ptr<Line> line) {
-    curl_easy_reset(line->easy.get());  // The options point into the request that is over.
+    curl_easy_reset(line->easy.get());  // Forgets the options, which point into the request, keeps the connections.
     auto idle = idle_.lock();
     if (idle->size() < idle_lines_max) idle->push_back(std::move(line));
   }

@@ -24,7 +24,8 @@ class Hash {
   Hash(Hash&&) noexcept;
   ~Hash();
   void update(std::string_view bytes);
-  std::string finish();  // The raw bytes. Once.
+  std::string finish();  // The raw bytes. Once, or once more after each restart().
+  void restart();
 
  private:
   void* context_;  // EVP_MD_CTX
@@ -33,6 +34,8 @@ class Hash {
 // In hexadecimal digits, lower case.
 std::string hex_text(std::string_view bytes);
 std::string md5_raw(std::string_view bytes);
+// Of `first` and `second` behind it.
+std::string sha256_raw(std::string_view first, std::string_view second = {});
 // Whether an etag has the form of an MD5: 32 hexadecimal digits.
 bool looks_like_md5(std::string_view etag);
 

@@ -2,10 +2,8 @@
 #include "remote/s3_connection.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdio>
-#include <ctime>
+#include <chrono>
 
 #include "remote/retry.h"
 #include "remote/xml_reader.h"
@@ -93,6 +91,11 @@ int64_t backoff_of(std::string_view code, const HttpResponse& response) {
   return is_throttling(code, response.status) || response.status == 503 ? throttled_millis : 0;
 }
 
+const std::string& sha256_of_nothing() {
+  static const std::string hex = sha256_hex("");
+  return hex;
+}
+
 std::string without_trailing_slashes(std::string text) {
   while (text.ends_with('/')) text.pop_back();
   return text;
@@ -152,7 +155,8 @@ HttpResponse S3Connection::exchange_once(S3Call& call, Sink* sink) {
   if (!options_.access_key.empty()) {
     const bool is_hashed = is_clear_ || (call.body.empty() && !call.content);
     if (!is_hashed) signable.payload = unsigned_payload;
-    else signable.payload = call.body_sha256.empty() ? sha256_hex(call.body) : call.body_sha256;
+    else if (!call.body_sha256.empty()) signable.payload = call.body_sha256;
+    else signable.payload = call.body.empty() ? sha256_of_nothing() : sha256_hex(call.body);
     signer_.sign(signable, Time{clock_.now().micros + skew_micros_});
   }
 
@@ -255,18 +259,30 @@ std::string quoted_etag(const std::string& bare) {
 }
 
 Time parse_http_date(std::string_view text) {
+  using namespace std::chrono;
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const std::string copy(text);
-  std::tm parts{};
-  std::array<char, 4> month{};
-  if (std::sscanf(copy.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &parts.tm_mday, month.data(), &parts.tm_year,
-                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
-    return {};
-  const size_t at = months.find(month.data());
-  if (at == std::string_view::npos || at % 3 != 0) return {};
-  parts.tm_mon = static_cast<int>(at / 3);
-  parts.tm_year -= 1900;
-  return Time{static_cast<int64_t>(::timegm(&parts)) * 1'000'000};
+  std::string_view rest = text.substr(std::min(text.find(',') + 1, text.size()));
+  bool is_date = rest.size() != text.size();
+  const auto take = [&](char before) {
+    is_date = is_date && rest.starts_with(before);
+    while (rest.starts_with(before)) rest.remove_prefix(1);
+    int number = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    is_date = is_date && error == std::errc() && number >= 0;
+    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+    return number;
+  };
+  const int day_number = take(' ');
+  const size_t month_at = rest.size() < 4 ? months.npos : months.find(rest.substr(1, 3));
+  if (!is_date || month_at == months.npos || month_at % 3 != 0) return {};
+  rest.remove_prefix(4);
+  const year_month_day date(year(take(' ')), month(static_cast<unsigned>(month_at / 3 + 1)),
+                            day(static_cast<unsigned>(day_number)));
+  const hours hour(take(' '));
+  const minutes minute(take(':'));
+  const seconds second(take(':'));
+  if (!is_date || !date.ok()) return {};
+  return Time{microseconds(sys_days(date).time_since_epoch() + hour + minute + second).count()};
 }
 
 }  // namespace volary

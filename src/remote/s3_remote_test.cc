@@ -4,6 +4,7 @@
 #include "remote/fake_http.h"
 #include "remote/memory_remote.h"
 #include "remote/remote_words.h"
+#include "remote/s3_connection.h"
 #include "remote/s3_listing.h"
 #include "remote/s3_upload.h"
 
@@ -390,6 +391,17 @@ TEST_F(S3Upload, TakesNoOlderObjectForItsOwn) {
   EXPECT_EQ(error_text([&] { put(*remote(), "k", bytes); }),
             "conflict: s3 bucket 'b' at http://s3.example.com answers POST 'k' with 404 NoSuchUpload");
   EXPECT_EQ(aborts, 1);
+}
+
+TEST(HttpDates, AreReadAndWhatIsNoneIsNever) {
+  EXPECT_EQ(parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").micros, parse_time("2015-10-21T07:28:00Z").micros);
+  EXPECT_EQ(parse_http_date("Sun, 6 Nov 1994 08:49:37 GMT").micros, parse_time("1994-11-06T08:49:37Z").micros);
+  EXPECT_EQ(parse_http_date("Thu, 29 Feb 2024 23:59:59 GMT").micros, parse_time("2024-02-29T23:59:59Z").micros);
+  for (const char* text : {"", "Wed", "Wed,", "Wed, ", "Wed, 21", "Wed, 21 Oct", "Wed, 21 Oct 2015",
+                           "2015-10-21T07:28:00Z", "Wed, 21 ctN 2015 07:28:00 GMT", "Wed, 21 Okt 2015 07:28:00 GMT",
+                           "Wed, 21 Oct 2015 07:28", "Wed, 31 Feb 2015 07:28:00 GMT", "Wed, -1 Oct 2015 07:28:00 GMT",
+                           "Wed, 21 Oct 2015 07-28-00"})
+    EXPECT_FALSE(parse_http_date(text)) << text;
 }
 
 }  // namespace

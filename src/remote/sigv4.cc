@@ -1,59 +1,43 @@
-// remote/sigv4.cc: AWS Signature Version 4 on OpenSSL's SHA-256 and HMAC.
+// remote/sigv4.cc: AWS Signature Version 4.
 #include "remote/sigv4.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
-#include <ctime>
+#include <chrono>
 
 #include "core/error.h"
 #include "net/http_client.h"
+#include "remote/fingerprint.h"
 
 namespace volary {
 namespace {
 
-constexpr size_t sha256_bytes = 32;
+constexpr size_t sha256_block_bytes = 64;
+constexpr size_t canonical_bytes = 1024;  // Of most requests, or less.
 
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += digits[static_cast<uint8_t>(c) >> 4];
-    text += digits[static_cast<uint8_t>(c) & 15];
-  }
-  return text;
-}
-
+// RFC 2104. OpenSSL's own looks its algorithms up by name each time, which takes longer than the hashes of a request.
 std::string hmac(std::string_view key, std::string_view text) {
-  std::array<unsigned char, sha256_bytes> out{};
-  unsigned size = 0;
-  if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
-            text.size(), out.data(), &size))
-    throw Error(Errc::internal, "OpenSSL does not compute HMAC-SHA256");
-  return {reinterpret_cast<const char*>(out.data()), size};
+  std::string block(key.size() > sha256_block_bytes ? sha256_raw(key) : key);
+  block.resize(sha256_block_bytes);
+  for (char& c : block) c ^= 0x36;
+  const std::string inner = sha256_raw(block, text);
+  for (char& c : block) c ^= 0x36 ^ 0x5c;
+  return sha256_raw(block, inner);
 }
 
 // "20130524T000000Z"
-std::string compact(Time time) {
-  const time_t seconds = time.micros / 1'000'000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  const size_t size = std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
-  return {text.data(), size};
+std::string compact(std::chrono::sys_seconds second) {
+  using namespace std::chrono;
+  const sys_days day = floor<days>(second);
+  const year_month_day date(day);
+  const hh_mm_ss clock(second - day);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
 }
 
 }  // namespace
 
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, sha256_bytes> out{};
-  unsigned size = 0;
-  if (!EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_sha256(), nullptr))
-    throw Error(Errc::internal, "OpenSSL does not compute SHA-256");
-  return hex({reinterpret_cast<const char*>(out.data()), size});
-}
+std::string sha256_hex(std::string_view bytes) { return hex_text(sha256_raw(bytes)); }
 
 std::string SignableRequest::query_text() const {
   std::vector<std::pair<std::string, std::string>> encoded;
@@ -70,34 +54,45 @@ std::string SignableRequest::query_text() const {
 }
 
 void Signer::sign(SignableRequest& request, Time now) const {
-  const std::string date = compact(now);
-  const std::string day = date.substr(0, 8);
-  request.headers["x-amz-date"] = date;
+  const auto stamp = stamp_of(now);
+  request.headers["x-amz-date"] = stamp->date;
   request.headers["x-amz-content-sha256"] = request.payload;
   if (!credentials_.session_token.empty()) request.headers["x-amz-security-token"] = credentials_.session_token;
 
-  std::string lines;
+  std::string canonical;
+  canonical.reserve(canonical_bytes);
+  const auto add = [&](std::string_view text, char end) { canonical.append(text) += end; };
+  add(request.method, '\n');
+  add(request.path, '\n');
+  add(request.query_text(), '\n');
   std::string names;
   for (const auto& [name, value] : request.headers) {
-    lines += name + ":" + value + "\n";
+    add(name, ':');
+    add(value, '\n');
     if (!names.empty()) names += ';';
     names += name;
   }
-  const std::string canonical = request.method + "\n" + request.path + "\n" + request.query_text() + "\n" + lines +
-                                "\n" + names + "\n" + request.payload;
-  const std::string scope = day + "/" + region_ + "/s3/aws4_request";
-  const std::string to_sign = "AWS4-HMAC-SHA256\n" + date + "\n" + scope + "\n" + sha256_hex(canonical);
-  request.headers["authorization"] = "AWS4-HMAC-SHA256 Credential=" + credentials_.access_key + "/" + scope +
-                                     ",SignedHeaders=" + names + ",Signature=" + hex(hmac(key_of(day), to_sign));
+  canonical += '\n';
+  add(names, '\n');
+  canonical += request.payload;
+  const std::string to_sign =
+      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", stamp->date, stamp->scope, sha256_hex(canonical));
+  request.headers["authorization"] =
+      fmt::format("AWS4-HMAC-SHA256 Credential={}/{},SignedHeaders={},Signature={}", credentials_.access_key,
+                  stamp->scope, names, hex_text(hmac(stamp->key, to_sign)));
 }
 
-std::string Signer::key_of(const std::string& day) const {
-  auto cached = day_key_.lock();
-  if (cached->day != day) {
-    const std::string day_key = hmac("AWS4" + credentials_.secret_key, day);
-    *cached = {day, hmac(hmac(hmac(day_key, region_), "s3"), "aws4_request")};
-  }
-  return cached->key;
+std::shared_ptr<const Signer::Stamp> Signer::stamp_of(Time now) const {
+  const auto second = std::chrono::floor<std::chrono::seconds>(
+      std::chrono::sys_time<std::chrono::microseconds>(std::chrono::microseconds(now.micros)));
+  auto last = stamp_.lock();
+  if (*last && (*last)->second == second) return *last;
+  Stamp stamp{.second = second, .date = compact(second), .scope = {}, .key = {}};
+  const std::string day = stamp.date.substr(0, 8);
+  stamp.scope = day + "/" + region_ + "/s3/aws4_request";
+  if (*last && (*last)->scope == stamp.scope) stamp.key = (*last)->key;
+  else stamp.key = hmac(hmac(hmac(hmac("AWS4" + credentials_.secret_key, day), region_), "s3"), "aws4_request");
+  return *last = std::make_shared<const Stamp>(std::move(stamp));
 }
 
 }  // namespace volary

@@ -4,7 +4,9 @@
 // sent: path and query are encoded once, here, and the HTTP client leaves them alone.
 #pragma once
 
+#include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,15 +49,18 @@ class Signer {
   void sign(SignableRequest& request, Time now) const;
 
  private:
-  struct DayKey {
-    std::string day;
+  // What all requests of one second have in common; the key is that of its day.
+  struct Stamp {
+    std::chrono::sys_seconds second;
+    std::string date;   // "20130524T000000Z"
+    std::string scope;  // "20130524/us-east-1/s3/aws4_request"
     std::string key;
   };
-  std::string key_of(const std::string& day) const;
+  std::shared_ptr<const Stamp> stamp_of(Time now) const;
 
   const Credentials credentials_;
   const std::string region_;
-  mutable Synced<DayKey> day_key_;  // Four HMACs that change once a day.
+  mutable Synced<std::shared_ptr<const Stamp>> stamp_;  // The last one.
 };
 
 }  // namespace volary

@@ -72,7 +72,15 @@ TEST(SigV4, TakesANewKeyOnANewDay) {
   };
   const std::string first = sign(may_24);
   EXPECT_NE(sign(may_24.plus_seconds(86'400)), first);
+  EXPECT_NE(sign(may_24.plus_seconds(1)), first);
   EXPECT_EQ(sign(may_24), first);
+}
+
+TEST(SigV4, SignsWithSecretsThatAreLongerThanABlock) {
+  const std::string text = authorization({"GET", "/", {}, {{"host", host}}, sha256_hex("")},
+                                         {example.access_key, std::string(100, 'k'), ""});
+  EXPECT_EQ(text, expected("host;x-amz-content-sha256;x-amz-date",
+                           "df39ea3bee0a011067e7ebf858191e6798fb9d829e9497855664546e71971aa9"));
 }
 
 TEST(SigV4, KnowsSha256) {

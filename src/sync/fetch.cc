@@ -8,6 +8,7 @@
 #include <chrono>
 #include <ctime>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -102,6 +103,24 @@ class Busyness {
   const Clock::time_point since_ = Clock::now();
 };
 
+// Publishes `files`, and then journals them: the journal never has what the store may lose.
+void write_down(std::span<const Fetched> files, const std::vector<Listed>& source, Commit& commit, Database& database,
+                const std::string& transfer_id) {
+  commit.publish();
+  fault::point("fetch.published");
+  database.write([&](Transaction& transaction) {
+    for (const Fetched& one : files) {
+      const Listed& file = source[one.source];
+      transaction.run(
+          "INSERT INTO transfer_item (transfer, path, etag, size, digest) VALUES ($1, $2, $3, $4, $5) "
+          "ON CONFLICT (transfer, path) DO UPDATE SET etag = excluded.etag, size = excluded.size, "
+          "digest = excluded.digest",
+          transfer_id, file.path.text(), file.etag, file.size, one.blob.digest);
+    }
+  });
+  fault::point("fetch.journaled");
+}
+
 class Fetch {
  public:
   Fetch(const FetchOrder& order, Commit& commit, Database& database, std::string transfer_id, Progress& progress,
@@ -112,8 +131,12 @@ class Fetch {
 
   Brought run() {
     const std::vector<size_t> wanted = take_what_is_here();
-    for (size_t at = 0; at < wanted.size();) at = checkpoint(wanted, at);
-    return {std::move(fetched_), failures_.take()};
+    written_down_ = fetched_.size();
+    for (size_t at = 0; at < wanted.size();) {
+      end_checkpoint();
+      at = checkpoint(wanted, at);
+    }
+    return {std::move(fetched_), failures_.take(), written_down_};
   }
 
  private:
@@ -143,9 +166,8 @@ class Fetch {
     return wanted;
   }
 
-  // Fetches from wanted[at] on as much as one checkpoint holds, publishes and journals it; the next index.
+  // Fetches from wanted[at] on as much as one checkpoint holds; the next index.
   size_t checkpoint(const std::vector<size_t>& wanted, size_t at) {
-    const size_t first = fetched_.size();
     std::vector<Unit> units;
     std::vector<Staged> staged;
     uint64_t bytes = 0;
@@ -162,22 +184,17 @@ class Fetch {
     fetch_units(units, bytes);
     take(staged);
     drop_failed();
-    commit_.publish();
-    fault::point("fetch.published");
-    database_.write([&](Transaction& transaction) {
-      for (size_t i = first; i < fetched_.size(); ++i) {
-        const Listed& file = source_[fetched_[i].source];
-        transaction.run(
-            "INSERT INTO transfer_item (transfer, path, etag, size, digest) VALUES ($1, $2, $3, $4, $5) "
-            "ON CONFLICT (transfer, path) DO UPDATE SET etag = excluded.etag, size = excluded.size, "
-            "digest = excluded.digest",
-            transfer_id_, file.path.text(), file.etag, file.size, fetched_[i].blob.digest);
-      }
-    });
-    fault::point("fetch.journaled");
     for (const Staged& one : staged)
-      if (one.is_taken) StagedFile::remove(one.path);
+      if (one.is_taken) taken_.push_back(one.path);
     return at;
+  }
+
+  void end_checkpoint() {
+    if (written_down_ == fetched_.size()) return;
+    write_down(std::span(fetched_).subspan(written_down_), source_, commit_, database_, transfer_id_);
+    written_down_ = fetched_.size();
+    for (const Path& path : taken_) StagedFile::remove(path);
+    taken_.clear();
   }
 
   Staged stage(size_t target) {
@@ -349,6 +366,8 @@ class Fetch {
   Progress& progress_;
   const std::stop_token& stop_;
   std::vector<Fetched> fetched_;
+  size_t written_down_ = 0;  // Of fetched_, from the first on.
+  std::vector<Path> taken_;  // Staged objects that the journal does not have yet.
   Synced<std::unordered_set<size_t>> failed_;  // Indices into fetched_, of this checkpoint.
   FileFailures failures_;
 };
@@ -358,6 +377,12 @@ class Fetch {
 Brought fetch(const FetchOrder& order, Commit& commit, Database& database, const std::string& transfer_id,
               Progress& progress, const std::stop_token& stop) {
   return Fetch(order, commit, database, transfer_id, progress, stop).run();
+}
+
+// Staged objects stay until the transfer's journal goes: they share the blobs' bytes.
+void journal_rest(const FetchOrder& order, const Brought& brought, Commit& commit, Database& database,
+                  const std::string& transfer_id) {
+  write_down(std::span(brought.files).subspan(brought.written_down), order.source, commit, database, transfer_id);
 }
 
 }  // namespace volary

@@ -80,6 +80,19 @@ std::vector<TreeChange> all_changes(const Store& store, const Digest& base, cons
   return changes;
 }
 
+// The volume's next tree, published; nothing if the plan changes nothing.
+std::optional<TreeSummary> made_of(const Store& store, Commit& commit, const Digest& base, const Planned& sides,
+                                   const std::vector<Fetched>& fetched, const TreePath& into,
+                                   const Transfer& transfer) {
+  if (sides.plan.changes_nothing()) return std::nullopt;
+  const auto changes = all_changes(store, base, sides, fetched, into, transfer);
+  // Objects have no directories: without this a mirror would not be what its source is, imported afresh.
+  const Emptied emptied = sides.plan.deletes.empty() ? Emptied::stay : Emptied::go;
+  const TreeSummary made = apply_changes(store, commit, base, changes, emptied);
+  if (!fault::planted("import.row_first")) commit.publish();
+  return made;
+}
+
 // Of a transfer whose other files arrived.
 Error summary_of(const std::vector<TransferFailure>& failures, const Plan& plan) {
   const std::string& reason = failures.front().reason;
@@ -219,7 +232,6 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
                           Filter(transfer.include, transfer.exclude), is_in_bucket(volume)};
   const Planned sides = planned(transfer, wanted, *remote, live);
   const Plan& plan = sides.plan;
-  const std::vector<Listed>& source = sides.source;
   check_absence(*remote, wanted.source, plan, sides.target);
   const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {
@@ -228,37 +240,36 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   fault::point("import.planned");
 
   const auto commit = store_.begin_commit();
-  const auto [fetched, failures] = fetch({plan, source, sides.directory, *remote}, *commit, database_, transfer.id,
-                                         live.progress, live.stop.get_token());
-  if (!failures.empty()) {
-    database_.write([&](Transaction& transaction) { note_failures(transaction, transfer.id, failures); });
-    throw summary_of(failures, plan);
-  }
-  std::optional<TreeSummary> made;
-  if (!plan.changes_nothing()) {
-    const auto changes = all_changes(store_, base, sides, fetched, into, transfer);
-    // Objects have no directories: without this a mirror would not be what its source is, imported afresh.
-    const Emptied emptied = plan.deletes.empty() ? Emptied::stay : Emptied::go;
-    made = apply_changes(store_, *commit, base, changes, emptied);
-    if (!fault::planted("import.row_first")) commit->publish();
-  }
-  fault::point("import.published");
-  database_.write([&](Transaction& transaction) {
-    const TransferInside inside = inside_of(transaction, transfer.id);
-    if (inside.cancel_requested) throw Error(Errc::unavailable, "the transfer was asked to stop");
-    uint64_t number = volume.head;
-    if (made && made->tree != base) {
-      number = commit_version(transaction,
-                              {inside.volume_id, *made, transfer.created_by, inside.message, Origin::import,
-                               {"transfer", transfer.id}, inside.reserved_bytes},
-                              clock_.now());
-    } else {
-      release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+  const FetchOrder order{plan, sides.source, sides.directory, *remote};
+  const Brought brought = fetch(order, *commit, database_, transfer.id, live.progress, live.stop.get_token());
+  const auto error = error_of([&] {
+    if (!brought.failures.empty()) {
+      database_.write([&](Transaction& transaction) { note_failures(transaction, transfer.id, brought.failures); });
+      throw summary_of(brought.failures, plan);
     }
-    remember_objects(transaction, datastore.id, seen_of(sides, fetched));
-    end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
-                 clock_.now());
+    const auto made = made_of(store_, *commit, base, sides, brought.files, into, transfer);
+    fault::point("import.published");
+    database_.write([&](Transaction& transaction) {
+      const TransferInside inside = inside_of(transaction, transfer.id);
+      if (inside.cancel_requested) throw Error(Errc::unavailable, "the transfer was asked to stop");
+      uint64_t number = volume.head;
+      if (made && made->tree != base) {
+        number = commit_version(transaction,
+                                {inside.volume_id, *made, transfer.created_by, inside.message, Origin::import,
+                                 {"transfer", transfer.id}, inside.reserved_bytes},
+                                clock_.now());
+      } else {
+        release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+      }
+      remember_objects(transaction, datastore.id, seen_of(sides, brought.files));
+      end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
+                   clock_.now());
+    });
   });
+  if (error) {  // What came is there for the one that resumes it; if not even that can be written, it comes again.
+    (void)error_of([&] { journal_rest(order, brought, *commit, database_, transfer.id); });
+    throw Error(*error);
+  }
   fault::point("import.done");
   purge_left_staged();
 }
