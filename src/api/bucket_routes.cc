@@ -75,12 +75,14 @@ void say_range(Response& response, const Span& span, uint64_t size) {
   response.headers.emplace_back("content-range", fmt::format("bytes {}-{}/{}", span.from, span.to - 1, size));
 }
 
-// Who names the object by its etag and a range that is small needs one request to the store.
-Response read_small(OpenObject& object, const Span& span, const std::string& etag) {
+// Who names the object by its etag and a range that is small needs one request to the store. Nothing for a range that
+// reaches beyond the end.
+std::optional<Response> read_small(OpenObject& object, const Span& span, const std::string& etag) {
   StringSink sink;
-  const BucketObject found = object.read(span.from, span.to - span.from, etag, sink);
-  Response response = headers_of(found);
-  say_range(response, span, found.size);
+  const auto found = object.read_if_within(span.from, span.to - span.from, etag, sink);
+  if (!found) return std::nullopt;
+  Response response = headers_of(*found);
+  say_range(response, span, found->size);
   response.body = std::move(sink.text);
   return response;
 }
@@ -91,7 +93,7 @@ Response read_object(const Call& call, OpenObject object) {
   const auto closed = wanted ? closed_range(*wanted) : std::nullopt;
   const bool is_head = call.request().method == "HEAD";
   if (!is_head && closed && !etag.empty() && closed->to - closed->from <= whole_bytes_max)
-    return read_small(object, *closed, etag);
+    if (auto response = read_small(object, *closed, etag)) return *std::move(response);
   const BucketObject found = object.look();
   if (!etag.empty() && etag != found.etag)
     throw Error(Errc::conflict, "'{}' is another one by now: its etag is '{}', expected '{}'", found.key, found.etag,
@@ -109,6 +111,7 @@ Response read_object(const Call& call, OpenObject object) {
   }
   if (span.from == span.to) return response;
   response.stream_bytes = span.to - span.from;
+  if (is_head) return response;  // Nobody will take the bytes, so none are asked for.
   response.stream = make_produced_stream([object, span, found](Sink& sink) mutable {
     object.read(span.from, span.to - span.from, found.etag, sink);
   });

@@ -50,6 +50,15 @@ BucketObject OpenObject::read(uint64_t offset, uint64_t size, const std::string&
   return stored(remote_->get(key_, {.range = Range{offset, size}, .if_match = etag}, sink));
 }
 
+std::optional<BucketObject> OpenObject::read_if_within(uint64_t offset, uint64_t size, const std::string& etag,
+                                                       Sink& sink) {
+  BucketObject found;
+  const auto error = error_of([&] { found = read(offset, size, etag, sink); });
+  if (error && error->code() == Errc::invalid) return std::nullopt;
+  if (error) throw Error(*error);
+  return found;
+}
+
 std::unique_ptr<Account> Objects::account(const Caller& caller, const std::string& datastore) {
   return datastores_.open_account(datastores_.get(caller, datastore));
 }

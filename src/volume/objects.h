@@ -29,6 +29,8 @@ class OpenObject {
   // Streams bytes [offset, offset + size) of the object with this etag into `sink`. As Remote::get() does; throws
   // `conflict` if it is another one by now. The whole object's size is in the result.
   BucketObject read(uint64_t offset, uint64_t size, const std::string& etag, Sink& sink);
+  // The same; nothing for a range that reaches beyond the end.
+  std::optional<BucketObject> read_if_within(uint64_t offset, uint64_t size, const std::string& etag, Sink& sink);
   const std::string& key() const { return key_; }
 
  private:

@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+import lying
 import s3
 from volary import ROOT, write_large
 
@@ -333,6 +334,34 @@ def test_one_object_that_fails_does_not_stop_the_others(volary, account):
     for workers in ("0", "65", "x"):
         assert volary.refuses("bucket", "object", "ls", "no-container")[0] == 2
         assert "--workers" in volary.refuses("bucket", "object", "rm", f"{bucket}@gra", "a", "-y", "-w", workers)[1]
+
+
+def test_a_range_may_reach_beyond_the_end_and_a_head_asks_the_store_for_no_bytes(volary):
+    server = lying.LyingS3()
+    server.buckets["bucket"] = {"ten": b"0123456789"}
+    volary("datastore", "add", "s3", "store", "--endpoint", server.url, "--bucket", "bucket")
+    url = "http://volary/api/v1/datastores/store/buckets/bucket/objects/content?key=ten"
+    token = (volary.data / "admin.token").read_text().strip()
+
+    def ask(*words) -> str:
+        return subprocess.run(["curl", "-sS", "-i", "--unix-socket", str(volary.data / "volary.sock"), *words,
+                               "-H", "Authorization: Bearer " + token, url], capture_output=True, text=True,
+                              check=True).stdout.lower()
+
+    etag = ["-H", f'If-Match: "{server.etag("bucket", "ten")}"']
+    for range_, status, body in [("bytes=0-1048575", "206", "0123456789"), ("bytes=4-1048575", "206", "456789"),
+                                 ("bytes=2-3", "206", "23"), ("bytes=10-12", "416", "")]:
+        for words in ([], etag):
+            answer = ask(*words, "-H", "Range: " + range_)
+            assert answer.startswith(f"http/1.1 {status}") and answer.split("\n\n")[1] == body, (range_, words, answer)
+    assert ask("-H", 'If-Match: "another"', "-H", "Range: bytes=0-1048575").startswith("http/1.1 409")
+    server.requests.clear()
+    for words in ([], etag):
+        head = ask(*words, "-I")
+        assert head.startswith("http/1.1 200") and "\ncontent-length: 10\n" in head
+    volary.end()  # Nothing is under way any more.
+    assert [request.method for request in server.requests] == ["HEAD", "HEAD"]
+    server.end()
 
 
 # --- large objects, and deaths half way
