@@ -96,6 +96,7 @@ Job Jobs::submit(const Caller& caller, const NewJob& request) {
         "INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')", id, now);
     attach(transaction, caller, id, request, now);
     fault::point("job.submitting");
+    transaction.announce(jobs_announcement);
     return view_of(transaction, *find_job(transaction, id));
   });
 }
@@ -125,6 +126,7 @@ void Jobs::stop(const Caller& caller, const std::string& id) {
     if (is_terminal(row.state))
       throw Error(Errc::conflict, "job {} is {} already: expected one under way", row.id, name_of_value(row.state));
     transaction.run("UPDATE job SET stop_requested = 1 WHERE id = $1", row.id);
+    transaction.announce(jobs_announcement);
   });
 }
 

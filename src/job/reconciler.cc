@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t survey_millis_min = 10;
 constexpr int64_t survey_millis_max = 50;
 constexpr int64_t survey_share = 10;
+// Where there is no job: the next one is announced, and this is for what was not.
+constexpr std::chrono::seconds idle_survey{1};
 constexpr int64_t lease_seconds = 600;
 
 bool takes_room(JobState state) { return state != JobState::QUEUED && !is_terminal(state); }
@@ -34,33 +36,43 @@ void Reconciler::start() {
   });
   for (const std::string& id : ended)
     if (const auto job = database_.read([&](Transaction& t) { return find_job(t, id); })) workplace_.clean(*job);
+  watch_ = database_.watch(jobs_announcement, [this] {
+    shared_.lock()->asked = true;
+    changed_.notify_one();
+  });
   threads_.emplace_back([this] { survey(); });
   for (size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
 void Reconciler::stop() {
+  watch_.reset();
   shared_.lock()->stopping = true;
   changed_.notify_all();
+  found_.notify_all();
   threads_.clear();
 }
 
 void Reconciler::survey() {
   for (;;) {
-    Time newest;
+    shared_.lock()->asked = false;  // Before looking: what is announced from now on ends the wait.
+    std::optional<Time> newest;
     try {
       newest = find_due();
     } catch (const Error& error) {
       log_(fmt::format("jobs: {}", error.what()));
     }
     auto shared = shared_.lock();
-    const int64_t age_millis = (clock_.now().micros - newest.micros) / 1000;
-    const std::chrono::milliseconds interval(
-        std::clamp(age_millis / survey_share, survey_millis_min, survey_millis_max));
-    if (shared.wait_for(changed_, interval, [&] { return shared->stopping; })) return;
+    std::chrono::milliseconds interval = idle_survey;
+    if (newest) {
+      const int64_t age_millis = (clock_.now().micros - newest->micros) / 1000;
+      interval = std::chrono::milliseconds(std::clamp(age_millis / survey_share, survey_millis_min, survey_millis_max));
+    }
+    shared.wait_for(changed_, interval, [&] { return shared->stopping || shared->asked; });
+    if (shared->stopping) return;
   }
 }
 
-Time Reconciler::find_due() {
+std::optional<Time> Reconciler::find_due() {
   struct Seen {
     std::string id;
     JobState state{};
@@ -84,14 +96,15 @@ Time Reconciler::find_due() {
       std::count_if(jobs.begin(), jobs.end(), [](const Seen& job) { return takes_room(job.state); }));
   for (const Seen& job : jobs)
     if (!shared->in_hand.contains(job.id)) shared->due.push_back(job.id);
-  changed_.notify_all();
-  return jobs.empty() ? Time{} : jobs.back().created_at;
+  for (size_t i = 0; i < shared->due.size(); ++i) found_.notify_one();
+  if (jobs.empty()) return std::nullopt;
+  return jobs.back().created_at;
 }
 
 void Reconciler::work() {
   for (;;) {
     auto shared = shared_.lock();
-    shared.wait(changed_, [&] { return shared->stopping || !shared->due.empty(); });
+    shared.wait(found_, [&] { return shared->stopping || !shared->due.empty(); });
     if (shared->stopping) return;
     const std::string id = shared->due.front();
     shared->due.erase(shared->due.begin());

@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -45,10 +46,11 @@ class Reconciler {
     std::vector<std::string> due;   // Ids to look at, in order.
     std::set<std::string> in_hand;  // Ids that a thread holds.
     size_t busy = 0;                // Jobs that take room.
+    bool asked = false;             // A job was submitted or asked to stop since the survey began.
     bool stopping = false;
   };
 
-  Time find_due();                  // When the newest of them was submitted; never if there is none.
+  std::optional<Time> find_due();   // When the newest of them was submitted; nothing if there is none.
   void survey();                    // Finds the jobs under way, again and again.
   void work();                      // Looks at due ones.
   void look(const std::string& id);
@@ -64,7 +66,9 @@ class Reconciler {
   Log log_;
   std::string owner_;
   Synced<Shared> shared_;
-  std::condition_variable changed_;
+  std::condition_variable changed_;  // What the survey waits for …
+  std::condition_variable found_;    // … and those who look at what it finds.
+  Watch watch_;
   std::vector<std::jthread> threads_;
 };
 

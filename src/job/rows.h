@@ -46,6 +46,8 @@ struct AttachmentRow {
 };
 BOOST_DESCRIBE_STRUCT(AttachmentRow, (), (number, volume_id, volume, path, access, version, result, tree))
 
+// What is announced when a job was submitted or asked to stop.
+constexpr const char* jobs_announcement = "jobs";
 constexpr int64_t timeout_seconds_default = 7 * 86400;
 
 std::optional<JobRow> find_job(Transaction& transaction, const std::string& id);

@@ -72,6 +72,7 @@ void take_reader(Transaction& transaction, const std::string& volume_id, uint64_
 void release_leases(Transaction& transaction, const Holder& holder) {
   transaction.run("DELETE FROM lease WHERE holder_kind = $1 AND holder = $2", holder.kind, holder.id);
   transaction.run("DELETE FROM lease_wait WHERE holder_kind = $1 AND holder = $2", holder.kind, holder.id);
+  transaction.announce(leases_announcement);
 }
 
 void reserve_bytes(Transaction& transaction, const std::string& volume_id, uint64_t bytes) {

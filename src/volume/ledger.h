@@ -37,6 +37,8 @@ void take_reader(Transaction& transaction, const std::string& volume_id, uint64_
 // who waits to be the next.
 uint64_t take_writer(Transaction& transaction, const std::string& volume_id, const std::string& volume_name,
                      uint64_t version, const Holder& holder, Time now);
+// What is announced when leases have ended, for those who wait for them.
+constexpr const char* leases_announcement = "leases";
 // Ends all leases of the holder, and its waiting. None is fine.
 void release_leases(Transaction& transaction, const Holder& holder);
 

@@ -20,6 +20,10 @@ namespace volary {
 namespace {
 
 constexpr size_t transfer_workers = 4;
+// What there is to do is announced, or made known by wake(); this is for what only becomes due.
+constexpr std::chrono::seconds pause_max{2};
+// What is announced when a transfer was accepted by who does not know the workers.
+constexpr const char* transfers_announcement = "transfers";
 
 struct NewRow {
   TransferKind kind{};
@@ -103,6 +107,7 @@ std::string stage_bucket(Transaction& transaction, const Caller& caller, const V
                   {TransferKind::import, volume.id, volume.head, volume.datastore, volume.directory, "",
                    Strategy::mirror, "staged from " + bucket_place(volume), asked},
                   now);
+  transaction.announce(transfers_announcement);
   return id;
 }
 
@@ -209,6 +214,8 @@ void Transfers::start() {
     transaction.run("UPDATE transfer SET state = 'queued' WHERE state IN ('planning', 'running')");
   });
   purge_staged(store_, [&](const std::string& id) { return keeps_staged(id).value_or(false); });
+  for (const char* what : {leases_announcement, transfers_announcement})
+    watches_.push_back(database_.watch(what, [this] { wake(); }));
   for (size_t i = 0; i < transfer_workers; ++i)
     workers_.emplace_back([this, i](const std::stop_token& stop) {
       if (i == 0) abandon_left_uploads(stop);
@@ -235,6 +242,7 @@ void Transfers::purge_left_staged() {
 }
 
 void Transfers::stop() {
+  watches_.clear();
   for (auto& worker : workers_) worker.request_stop();
   for (auto& [id, live] : *live_.lock()) live->stop.request_stop();
   wakeups_.lock();  // Whoever is about to wait sees the stop or the notification.
@@ -258,7 +266,7 @@ void Transfers::work(const std::stop_token& stop) {
 
 void Transfers::pause(const std::stop_token& stop, int seen) {
   auto wakeups = wakeups_.lock();
-  wakeups.wait_for(wake_, std::chrono::milliseconds(500), [&] { return stop.stop_requested() || *wakeups != seen; });
+  wakeups.wait_for(wake_, pause_max, [&] { return stop.stop_requested() || *wakeups != seen; });
 }
 
 bool Transfers::take_one(const std::stop_token& stop) {

@@ -131,6 +131,7 @@ class Transfers {
   std::condition_variable let_go_;
   Synced<int> wakeups_{0};
   std::condition_variable wake_;
+  std::vector<Watch> watches_;
   std::vector<std::jthread> workers_;
 };
 

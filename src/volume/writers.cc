@@ -180,6 +180,7 @@ std::vector<std::string> end_dead_leases(Transaction& transaction) {
   if (told.empty()) return told;
   transaction.run("DELETE FROM lease WHERE " + dead);
   transaction.run("DELETE FROM lease_wait WHERE " + dead);
+  transaction.announce(leases_announcement);
   return told;
 }
 

@@ -1,5 +1,8 @@
 """What users see of a job's life: exit codes, logs, stopping, time limits, access to volumes."""
+import pathlib
+import re
 import shutil
+import time
 
 import pytest
 
@@ -24,6 +27,25 @@ def model(volary, directory_bucket):
 
 def files(volary, name):
     return sorted(one["path"] for one in volary.json("volume", "files", name) if one["kind"] == "file")
+
+
+def test_a_server_without_work_sleeps(volary):
+    volary.json("job", "ls")  # It runs.
+    (server,) = volary.server_pids()
+
+    def times_woken() -> int:
+        woken = 0
+        for thread in pathlib.Path(f"/proc/{server}/task").iterdir():
+            status = (thread / "status").read_text()
+            woken += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)[1])
+        return woken
+
+    def woken_in_two_seconds() -> int:
+        before = times_woken()
+        time.sleep(2)
+        return times_woken() - before
+
+    assert min(woken_in_two_seconds() for _ in range(3)) < 60
 
 
 def test_the_exit_code_of_wait_is_the_jobs(volary):
