@@ -192,6 +192,22 @@ TEST_F(Archives, CutOffAnywhereLeaveNothing) {
   EXPECT_EQ(all()["in/a/l"], "-> b");
 }
 
+TEST_F(Archives, ThatCannotGoWhereOneFileBelongsLeaveNothing) {
+  scratch_.write("top/in/b/kept", "mine");
+  scratch_.write("top/in/c", "mine");
+  const auto before = all();
+  EXPECT_EQ(unpack(file("a") + file("b") + the_end),
+            "conflict: there is a directory where '" + (in() / "b").native() + "' would be");
+  EXPECT_EQ(all(), before);
+  for (const std::string& below : {file("c/x"), entry("c/", '5')}) {
+    const std::string said = unpack(file("a") + entry("a1/", '5') + below + the_end);
+    EXPECT_NE(said.find("'c' is no directory there"), std::string::npos) << said;
+    EXPECT_EQ(all(), before);
+  }
+  EXPECT_EQ(unpack(file("a") + file("b") + the_end, 512, Overwrite::no), "");
+  EXPECT_EQ(all()["in/a"], "x");
+}
+
 TEST_F(Archives, LeaveWhatIsThereIfTold) {
   scratch_.write("top/in/a", "mine");
   EXPECT_EQ(unpack(file("a", "theirs") + file("b") + the_end, 512, Overwrite::no), "");

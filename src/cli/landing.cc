@@ -52,6 +52,10 @@ int open_at(int parent, const std::string& name, int flags, mode_t mode = 0) {
 
 std::string last_of(const std::string& name) { return name.substr(name.rfind('/') + 1); }
 
+Error directory_at(const Path& path) {
+  return {Errc::conflict, "there is a directory where '{}' would be", printable(path.native())};
+}
+
 // Opens the file of that name for this process alone, made if absent.
 Fd open_locked(int parent, const std::string& part, const Path& shown) {
   while (true) {
@@ -112,7 +116,7 @@ void Arrival::finish(bool is_executable) {
   if (::renameat(parent_.get(), part_name_.c_str(), parent_.get(), name_.c_str()) == 0) return file_.close();
   if (errno == EISDIR) {
     bytes_ = 0;  // It will never have a place.
-    throw Error(Errc::conflict, "there is a directory where '{}' would be", printable(shown_.native()));
+    throw directory_at(shown_);
   }
   throw error_from_errno(errno, "rename to", shown_.native());
 }
@@ -148,7 +152,7 @@ std::optional<Fd> Landing::open_parent(const std::string& name, Missing missing)
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
     Fd next(open_at(at.get(), parts[i], O_RDONLY | O_DIRECTORY));
     if (!next && errno == ENOENT) {
-      if (missing == Missing::leave) return std::nullopt;
+      if (missing != Missing::make) return std::nullopt;
       if (::mkdirat(at.get(), parts[i].c_str(), 0777) < 0 && errno != EEXIST)
         throw error_from_errno(errno, "create the directory of", (path_ / name).native());
       next = Fd(open_at(at.get(), parts[i], O_RDONLY | O_DIRECTORY));
@@ -168,6 +172,14 @@ bool Landing::has(const std::string& name) const {
   const auto parent = open_parent(name, Missing::leave);
   struct stat status {};
   return parent && ::fstatat(parent->get(), last_of(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void Landing::check_place(const std::string& name) const {
+  const auto parent = open_parent(name, Missing::check);
+  struct stat status {};
+  if (parent && ::fstatat(parent->get(), last_of(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISDIR(status.st_mode))
+    throw directory_at(path_ / name);
 }
 
 Arrival Landing::begin(const std::string& name, const std::string& mark) const {
@@ -228,8 +240,7 @@ void Landing::move(const std::string& name, const Landing& target) const {
   if (!from) throw Error(Errc::not_found, "there is no '{}' below '{}'", printable(name), path_.native());
   const Fd to = *target.open_parent(name, Missing::make);
   if (::renameat(from->get(), last_of(name).c_str(), to.get(), last_of(name).c_str()) == 0) return;
-  if (errno == EISDIR)
-    throw Error(Errc::conflict, "there is a directory where '{}' would be", printable((target.path_ / name).native()));
+  if (errno == EISDIR) throw directory_at(target.path_ / name);
   if (errno == EXDEV)
     throw Error(Errc::invalid, "'{}' is on another file system than '{}': expected the same",
                 printable(target.path_.native()), printable(path_.native()));

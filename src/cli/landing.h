@@ -54,6 +54,8 @@ class Landing {
   // Throws `invalid` if `name` cannot be that of a file below. All functions do.
   static void check(std::string_view name);
   bool has(const std::string& name) const;
+  // Throws `conflict` if a directory has the name, or if something else stands where a directory of it would be.
+  void check_place(const std::string& name) const;
   // `mark` is what tells this content from another of the same name: what an earlier try left counts only if it had the
   // same, and the machine has not stopped since, which may cost what was not synced. Throws `conflict` if somebody else
   // is receiving it.
@@ -75,8 +77,8 @@ class Landing {
   void sync() const;
 
  private:
-  enum class Missing { make, leave };
-  // The directory of `name`; nothing if there is none.
+  enum class Missing { make, leave, check };
+  // The directory of `name`; nothing if there is none, and where something else has its name an Error but for `leave`.
   std::optional<Fd> open_parent(const std::string& name, Missing missing) const;
 
   Path path_;

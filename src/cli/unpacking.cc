@@ -92,14 +92,12 @@ uint64_t Unpacking::finish(Overwrite overwrite) {
   reader_.finish();
   std::vector<std::string> names;
   hidden_->each_file("", [&](const std::string& name) { names.push_back(name); });
+  if (overwrite == Overwrite::no) std::erase_if(names, [&](const std::string& name) { return landing_.has(name); });
+  for (const std::string& name : directories_) landing_.check_place(name + "/x");
+  for (const std::string& name : names) landing_.check_place(name);
   for (const std::string& name : directories_) landing_.make_directory(name);
-  uint64_t moved = 0;
-  for (const std::string& name : names) {
-    if (overwrite == Overwrite::no && landing_.has(name)) continue;
-    hidden_->move(name, landing_);
-    ++moved;
-  }
-  return moved;
+  for (const std::string& name : names) hidden_->move(name, landing_);
+  return names.size();
 }
 
 }  // namespace volary
