@@ -142,7 +142,8 @@ class NoSink final : public Sink {
 class Fetching {
  public:
   Fetching(Session& session, const FetchOptions& o, FetchPlace place)
-      : o_(o), place_(std::move(place)), tally_(session, "fetch", Run::real, format_of(session, o.json)) {
+      : o_(o), place_(std::move(place)),
+        tally_(session, "fetch", Run::real, o.output == "-" ? Format::table : format_of(session, o.json)) {
     if (o.checksum) checksum_ = parse_expected_hash(*o.checksum);
     if (o.checksum && place_.is_tree)
       throw Error(Errc::invalid, "--checksum is of one file, and '{}' is a directory of them", printable(o.source.url));
@@ -168,6 +169,7 @@ class Fetching {
     Checked checked(output, tally_, expected, object.size);
     place_.remote->get(object.key, {.range = std::nullopt, .if_match = object.etag}, checked);
     checked.finish(object.key);
+    tally_.add({object.key, "fetched", checked.bytes(), {}, {}});
   }
 
   void fetch_file(const RemoteObject& object) {
@@ -271,6 +273,8 @@ class Fetching {
 };
 
 int fetch(Session& session, const FetchOptions& o) {
+  if (o.json && o.output == "-")
+    throw Error(Errc::invalid, "the file itself goes to the standard output: expected no --json with it");
   FetchSource source = o.source;
   if (o.secret_from_stdin) source.values = parse_secret_values(read_standard_input(), "the standard input");
   ScratchDirectory scratch;

@@ -1,6 +1,8 @@
 // cli/fetch_command_test.cc: `volary fetch` as a process: what it leaves, and what it leaves alone.
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 
 #include "cli/program_test.h"
@@ -12,9 +14,10 @@ class FetchWith : public testing::Test {
  protected:
   FetchWith() { make_directories(scratch_.path("tmp")); }
 
-  Ran fetch(std::vector<std::string> words) {
+  Ran fetch(std::vector<std::string> words, Variables more = {}) {
     words.insert(words.begin(), "fetch");
-    return run_volary(scratch_, std::move(words), {{"TMPDIR", scratch_.path("tmp").native()}});
+    more["TMPDIR"] = scratch_.path("tmp").native();
+    return run_volary(scratch_, std::move(words), std::move(more));
   }
   std::vector<std::string> temporary() const {
     std::vector<std::string> names;
@@ -24,6 +27,23 @@ class FetchWith : public testing::Test {
 
   Scratch scratch_;
 };
+
+TEST_F(FetchWith, TheStandardOutputGetsTheFileAndNothingElse) {
+  if (std::system("git --version > /dev/null") != 0) GTEST_SKIP() << "no git";
+  const std::string at = scratch_.path("code").native();
+  scratch_.write("code/a.txt", "hello\n");
+  const std::string commit = "git init -q . && git add . && git -c user.name=x -c user.email=x commit -qm x";
+  ASSERT_EQ(std::system(("cd '" + at + "' && " + commit + " && mv .git ../code.git").c_str()), 0);
+  const std::string url = "file://" + at + ".git//a.txt";
+  for (const std::string format : {"table", "json", "name"}) {
+    const Ran ran = fetch({url, "-o", "-"}, {{"VOLARY_OUTPUT", format}});
+    EXPECT_EQ(ran.out, "hello\n") << format;
+    EXPECT_EQ(ran.err, "1 fetched (6 B)\n") << format;
+  }
+  const Ran both = fetch({url, "-o", "-", "-j"});
+  EXPECT_EQ(both.err, "volary: invalid: the file itself goes to the standard output: expected no --json with it\n");
+  EXPECT_EQ(both.out, "");
+}
 
 TEST_F(FetchWith, ARepositorySweepsWhatIsItsUsersOnly) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give a directory to somebody else";
