@@ -16,8 +16,9 @@ namespace {
 
 class CommandsOn : public testing::Test {
  protected:
-  Ran volary(std::vector<std::string> words, const std::string& input = "") {
-    return run_volary(scratch_, std::move(words), {{"VOLARY_SERVER", api_.url()}, {"VOLARY_TOKEN", "t"}}, input);
+  Ran volary(std::vector<std::string> words, const std::string& input = "", Variables more = {}) {
+    more.insert({{"VOLARY_SERVER", api_.url()}, {"VOLARY_TOKEN", "t"}});
+    return run_volary(scratch_, std::move(words), std::move(more), input);
   }
 
   static std::string volume_json(uint64_t head) {
@@ -263,6 +264,18 @@ TEST_F(CommandsOn, StandardInputGoesOnWithNoUpload) {
   EXPECT_EQ(volary({"volume", "put", "-", "digits:/s", "--resume", "up-1"}, "x").err, said + "--resume with '-'\n");
   EXPECT_EQ(volary({"volume", "put", "-", "digits:/s", "--anew"}, "x").err, said + "--anew with '-'\n");
   EXPECT_TRUE(api_.requests().empty());
+}
+
+TEST_F(CommandsOn, TheEnvironmentNeedNotSayWhoAsksWhereASecretDoes) {
+  api_.on("POST /api/v1/datastores", 201, "{}");
+  const std::vector<std::string> words = {"datastore", "add", "swift", "sw", "--from-env"};
+  const Ran nobody = volary(words, "", {{"OS_AUTH_URL", "https://k/v3"}});
+  EXPECT_NE(nobody.err.find("invalid: none of the variables 'OS_USERNAME'"), std::string::npos) << nobody.err;
+  std::vector<std::string> with_secret = words;
+  with_secret.insert(with_secret.end(), {"--secret", "keys"});
+  EXPECT_EQ(volary(with_secret, "", {{"OS_AUTH_URL", "https://k/v3"}}).err, "");
+  ASSERT_EQ(api_.requests().size(), 1u);
+  EXPECT_NE(api_.requests()[0].find(R"("secret":"keys")"), std::string::npos) << api_.requests()[0];
 }
 
 TEST_F(CommandsOn, ADamagedVersionExitsWithNine) {

@@ -39,9 +39,11 @@ void add_shared_fields(std::vector<CommandField>& fields, SharedOptions& o, std:
                     .help = "hosts that are reached without the proxy, between commas", .value = "HOSTS"});
 }
 
+// How many options say where the keys are.
+int key_sources(const SharedOptions& o) { return o.secret.has_value() + o.secret_from_stdin + o.ask_secret; }
+
 void check_sources(const SharedOptions& o) {
-  const int sources = (o.secret ? 1 : 0) + (o.secret_from_stdin ? 1 : 0) + (o.ask_secret ? 1 : 0);
-  if (sources > 1)
+  if (key_sources(o) > 1)
     throw Error(Errc::invalid, "--secret, --secret-from-stdin and --ask-secret contradict each other: give one");
 }
 
@@ -193,6 +195,9 @@ int add_swift(Session& session, const SwiftAddOptions& o) {
   check_sources(o);
   const StoreEnvironment environment =
       o.from_env ? swift_environment(real_surroundings().variable) : StoreEnvironment{};
+  if (o.from_env && environment.values.empty() && key_sources(o) == 0)
+    throw Error(Errc::invalid, "none of the variables 'OS_USERNAME', 'OS_APPLICATION_CREDENTIAL_ID' and 'ST_USER' is "
+                "set: expected one of them, or --secret");
   NewDatastore store{.kind = DatastoreKind::swift};
   store.endpoint = o.auth_url ? o.auth_url : environment.endpoint;
   store.region = o.region ? o.region : environment.region;

@@ -60,9 +60,6 @@ StoreEnvironment swift_environment(const Variable& variable) {
   } else {
     take(found.values, variable, {"ST_USER", "ST_KEY"});
   }
-  if (found.values.empty())
-    throw Error(Errc::invalid, "none of the variables 'OS_USERNAME', 'OS_APPLICATION_CREDENTIAL_ID' and 'ST_USER' is "
-                "set: expected one of them");
   return found;
 }
 

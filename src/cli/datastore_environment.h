@@ -27,7 +27,6 @@ struct StoreEnvironment {
 // Throws `invalid` where one of a pair is set and the other is not.
 StoreEnvironment s3_environment(const Variable& variable);
 StoreEnvironment hub_environment(const Variable& variable);
-// Throws `invalid` if it says of nobody who asks.
 StoreEnvironment swift_environment(const Variable& variable);
 
 struct ProxyEnvironment {
