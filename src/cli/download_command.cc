@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/landing.h"
 #include "cli/local_files.h"
+#include "cli/object_options.h"
 #include "cli/reference.h"
 #include "cli/session.h"
 #include "core/error.h"
@@ -20,9 +21,6 @@
 
 namespace volary {
 namespace {
-
-constexpr size_t workers_default = 8;
-constexpr uint64_t workers_max = 64;
 
 struct DownloadOptions {
   std::string source;
@@ -267,8 +265,7 @@ class Download {
 int download(Session& session, const DownloadOptions& o) {
   if (o.force && o.no_overwrite)
     throw Error(Errc::invalid, "--force and --no-overwrite contradict each other: give one");
-  const size_t workers = o.workers ? parse_count(*o.workers, "--workers", 1) : workers_default;
-  if (workers > workers_max) throw Error(Errc::invalid, "--workers is {}: expected at most {}", workers, workers_max);
+  const size_t workers = workers_of(o.workers);
   Picked source = picked_of(session, o.source);
   std::string directory = source.volume.name;
   if (const size_t colon = o.source.find(":/"); colon != std::string::npos)

@@ -3,8 +3,8 @@
 
 namespace volary {
 
-size_t workers_of(const std::optional<std::string>& text) {
-  if (!text) return workers_default;
+size_t workers_of(const std::optional<std::string>& text, size_t unless_told) {
+  if (!text) return unless_told;
   const uint64_t count = parse_count(*text, "--workers", 1);
   if (count > workers_max)
     throw Error(Errc::invalid, "'{}' is no value for --workers: expected at most {}", *text, workers_max);

@@ -32,7 +32,7 @@ inline CommandField workers_field(std::optional<std::string>& workers) {
 }
 
 // Throws `invalid` for what is no number from 1 to workers_max.
-size_t workers_of(const std::optional<std::string>& text);
+size_t workers_of(const std::optional<std::string>& text, size_t unless_told = workers_default);
 
 inline Format format_of(Session& session, bool json) { return json ? Format::json : session.output().format(); }
 

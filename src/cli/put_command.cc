@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/object_options.h"
 #include "cli/reference.h"
 #include "cli/sending.h"
 #include "cli/session.h"
@@ -15,8 +16,7 @@
 namespace volary {
 namespace {
 
-constexpr size_t workers_default = 4;
-constexpr uint64_t workers_max = 64;
+constexpr size_t put_workers_default = 4;
 
 struct PutOptions {
   std::string source;
@@ -249,8 +249,7 @@ int put(Session& session, const PutOptions& o) {
   if (o.source == "-" && (o.resume || o.anew))
     throw Error(Errc::invalid, "standard input cannot be read again: expected no {} with '-'",
                 o.resume ? "--resume" : "--anew");
-  const size_t workers = o.workers ? parse_count(*o.workers, "--workers", 1) : workers_default;
-  if (workers > workers_max) throw Error(Errc::invalid, "--workers is {}: expected at most {}", workers, workers_max);
+  const size_t workers = workers_of(o.workers, put_workers_default);
   Job job = job_of(session, o);
   const auto volume = typed<Volume>(session.client().get(api_path({"volumes", job.target.volume})));
   if (volume.storage_type == StorageType::obs) leave_objects(job);
