@@ -157,6 +157,10 @@ TEST_F(CommandsOn, ImportWaitsAndPrintsTheVersion) {
   EXPECT_EQ(ran.err, "3 copied (2.00 KiB), 1 skipped, 0 deleted\n");
   EXPECT_NE(api_.requests()[0].find(R"("strategy":"no_overwrite")"), std::string::npos);
   EXPECT_EQ(volary({"volume", "import", "digits", "--from", "mine:data", "--detach"}).out, "xfer-1\n");
+  api_.on("POST /api/v1/transfers/xfer-1/retry", 202, transfer_json(TransferState::queued, 0));
+  const Ran again = volary({"transfer", "retry", "xfer-1", "--detach"});
+  EXPECT_EQ(again.out, "xfer-1\n");
+  EXPECT_EQ(again.err, "to watch it:  volary transfer watch xfer-1\n");
 }
 
 TEST_F(CommandsOn, AFailedImportFailsAsItDid) {

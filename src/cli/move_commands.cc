@@ -148,12 +148,7 @@ std::string target_of(TransferKind kind, const std::string& volume, const NewTra
 int begin(Session& session, TransferKind kind, const std::string& volume, const NewTransfer& asked,
           const MoveOptions& o) {
   const json::value accepted = session.client().post(api_path({"volumes", volume, route_of(kind)}), to_json(asked));
-  const auto transfer = typed<Transfer>(accepted);
-  if (!o.detach) return end_of_transfer(session, watch_transfer(session, transfer.id));
-  if (session.output().is_structured()) session.output().document(accepted);
-  else session.output().line(transfer.id);
-  session.note("to watch it:  volary transfer watch " + transfer.id);
-  return 0;
+  return begun(session, accepted, o.detach ? Detach::yes : Detach::no);
 }
 
 int move(Session& session, TransferKind kind, const std::string& volume, NewTransfer asked, const MoveOptions& o) {

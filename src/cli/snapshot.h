@@ -4,11 +4,10 @@
 #include <string>
 
 #include "cli/session.h"
+#include "cli/watch.h"
 #include "record/transfer.h"
 
 namespace volary {
-
-enum class Detach { no, yes };
 
 // Starts the snapshot and waits for its end, unless told not to; the exit code. A relative path counts from here, which
 // means something only where the server is this machine's.

@@ -51,12 +51,7 @@ int take_snapshot(Session& session, const std::string& volume, NewSnapshot asked
   }
   const json::value accepted =
       session.client().post(api_path({"volumes", volume, "snapshots"}), to_json(asked));
-  const auto transfer = typed<Transfer>(accepted);
-  if (detach == Detach::no) return end_of_transfer(session, watch_transfer(session, transfer.id));
-  if (session.output().is_structured()) session.output().document(accepted);
-  else session.output().line(transfer.id);
-  session.note("to watch it:  volary transfer watch " + transfer.id);
-  return 0;
+  return begun(session, accepted, detach);
 }
 
 std::vector<Command> snapshot_commands() {

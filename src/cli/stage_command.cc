@@ -18,12 +18,7 @@ std::vector<CommandField> stage_fields(StageOptions& o) {
 
 int stage(Session& session, const StageOptions& o) {
   const json::value accepted = session.client().post(api_path({"volumes", o.volume, "stagings"}), {});
-  const auto transfer = typed<Transfer>(accepted);
-  if (!o.detach) return end_of_transfer(session, watch_transfer(session, transfer.id));
-  if (session.output().is_structured()) session.output().document(accepted);
-  else session.output().line(transfer.id);
-  session.note("to watch it:  volary transfer watch " + transfer.id);
-  return 0;
+  return begun(session, accepted, o.detach ? Detach::yes : Detach::no);
 }
 
 }  // namespace

@@ -136,11 +136,7 @@ std::vector<CommandField> retry_fields(RetryOptions& o) {
 
 int again(Session& session, const RetryOptions& o, const std::string& verb) {
   const json::value accepted = session.client().post(api_path({"transfers", o.id, verb}), json::object());
-  const auto transfer = typed<Transfer>(accepted);
-  if (!o.detach) return end_of_transfer(session, watch_transfer(session, transfer.id));
-  if (session.output().is_structured()) session.output().document(accepted);
-  else session.output().line(transfer.id);
-  return 0;
+  return begun(session, accepted, o.detach ? Detach::yes : Detach::no);
 }
 
 int resume(Session& session, const RetryOptions& o) { return again(session, o, "resume"); }

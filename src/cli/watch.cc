@@ -72,6 +72,15 @@ int end_of_transfer(Session& session, const json::value& answer) {
   return code;
 }
 
+int begun(Session& session, const json::value& accepted, Detach detach) {
+  const auto transfer = typed<Transfer>(accepted);
+  if (detach == Detach::no) return end_of_transfer(session, watch_transfer(session, transfer.id));
+  if (session.output().is_structured()) session.output().document(accepted);
+  else session.output().line(transfer.id);
+  session.note("to watch it:  volary transfer watch " + transfer.id);
+  return 0;
+}
+
 json::value watch_transfer(Session& session, const std::string& id) {
   Client& client = session.client();
   json::value last;

@@ -19,6 +19,10 @@ int transfer_result(Session& session, const Transfer& transfer);
 // The same, and prints what it made, "wiki@3" or "corpora:wiki", or the record if one was asked for.
 int end_of_transfer(Session& session, const json::value& answer);
 
+enum class Detach { no, yes };
+// What was accepted is watched to its end, or only named.
+int begun(Session& session, const json::value& accepted, Detach detach);
+
 // "corpora:wiki" and "wiki:/" of an import, the other way round of an export; a path of a snapshot.
 std::string source_of(const Transfer& transfer);
 std::string target_of(const Transfer& transfer);
