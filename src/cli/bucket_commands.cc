@@ -161,8 +161,8 @@ int remove(Session& session, const RemoveOptions& o) {
   Tally tally(session, "delete", Run::real, session.output().format());
   if (names.empty()) return tally.finish();
   if (!o.yes)
-    session.confirm(fmt::format("This deletes {} bucket{} ({}) with {} ({}).", names.size(),
-                                names.size() == 1 ? "" : "s", joined(names, ", "), objects_text(sum.objects),
+    session.confirm(fmt::format("This deletes {} ({}) with {} ({}).", counted(names.size(), "bucket", "buckets"),
+                                joined(names, ", "), objects_text(sum.objects),
                                 bytes_text(sum.bytes)),
                     "--yes");
   tally.expect(names.size(), 0);

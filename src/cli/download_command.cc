@@ -278,9 +278,10 @@ int download(Session& session, const DownloadOptions& o) {
   const DownloadResult result = all.run(workers);
   if (session.output().is_structured() && !o.dry_run) session.output().document(to_json(result));
   else if (!o.dry_run) session.output().line(result.directory);
-  session.note(fmt::format("{} files ({}) {} of {}@{}, {} here already{}", result.files, bytes_text(result.bytes),
-                           o.dry_run ? "would be fetched" : "fetched and verified", result.volume, result.version,
-                           result.skipped, source.checksum.empty() ? "" : "; checksum " + source.checksum));
+  session.note(fmt::format("{} ({}) {} of {}@{}, {} here already{}", counted(result.files, "file", "files"),
+                           bytes_text(result.bytes), o.dry_run ? "would be fetched" : "fetched and verified",
+                           result.volume, result.version, result.skipped,
+                           source.checksum.empty() ? "" : "; checksum " + source.checksum));
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cli/command.h"
+#include "cli/object_options.h"
 #include "cli/reference.h"
 #include "cli/session.h"
 #include "core/quantity.h"
@@ -244,7 +245,7 @@ int tree(Session& session, const TreeOptions& o) {
   std::string lines = volume.text() + (top.empty() ? "" : ":/" + printable(top)) + "\n";
   draw(children, top, "", lines);
   session.output().text(lines);
-  session.note(fmt::format("{} files, {} directories", files, items.size() - files));
+  session.note(counted(files, "file", "files") + ", " + counted(items.size() - files, "directory", "directories"));
   return 0;
 }
 

@@ -17,7 +17,11 @@ void note_left_out(Session& session, const ListingEnd& end) {
         fmt::format("({} more have names that are no UTF-8: nothing can be done with them here)", end.left_out));
 }
 
-std::string objects_text(uint64_t count) { return fmt::format("{} object{}", count, count == 1 ? "" : "s"); }
+std::string counted(uint64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string objects_text(uint64_t count) { return counted(count, "object", "objects"); }
 
 std::string in_older_words(std::string_view example) {
   constexpr std::string_view words = "bucket object ";

@@ -43,7 +43,8 @@ inline BucketClient bucket_of(Session& session, const ContainerPlace& place) {
 // Says on stderr how many objects a listing could not name.
 void note_left_out(Session& session, const ListingEnd& end);
 
-// "1 object", "2 objects"
+// "1 file", "2 files"
+std::string counted(uint64_t count, std::string_view one, std::string_view many);
 std::string objects_text(uint64_t count);
 
 // "volary bucket object ls data@gra …" as "volary data ls gra data …", line by line.

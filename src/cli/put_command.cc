@@ -184,8 +184,8 @@ Upload upload_of(Session& session, const Job& job, const PutOptions& o) {
       client.remove(api_path({"uploads", upload.id}));
       continue;
     }
-    session.note(fmt::format("going on with upload {}: {} files ({}) are there", upload.id, upload.files,
-                             bytes_text(upload.bytes)));
+    session.note(fmt::format("going on with upload {}: {} ({}) there", upload.id,
+                             counted(upload.files, "file", "files"), bytes_text(upload.bytes)));
     return upload;
   }
   if (job.is_in_bucket) {  // So that what it holds is known, and what has gone from it is sent again.
@@ -228,7 +228,8 @@ int end_of_put(Session& session, const Upload& upload, const Sent& sent, uint64_
     return 0;
   }
   session.output().line(fmt::format("{}@{}", upload.volume, upload.version));
-  session.note(fmt::format("{} files ({}) sent, {} there already{}", sent.files, bytes_text(sent.bytes), skipped,
+  session.note(fmt::format("{} ({}) sent, {} there already{}", counted(sent.files, "file", "files"),
+                           bytes_text(sent.bytes), skipped,
                            result.changed ? "" : ": nothing changed, and no version was made"));
   return 0;
 }
