@@ -125,10 +125,14 @@ GitProcess::GitProcess(const std::vector<std::string>& words, const GitSurroundi
 
 GitProcess::~GitProcess() {
   if (process_ < 0) return;
-  ::kill(-process_, SIGKILL);
-  ::kill(process_, SIGKILL);
+  kill();
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
+}
+
+void GitProcess::kill() {
+  ::kill(-process_, SIGKILL);
+  ::kill(process_, SIGKILL);
 }
 
 void GitProcess::write(std::string_view bytes) {
@@ -228,10 +232,18 @@ std::string GitProcess::said() const {
 }
 
 std::string run_git(const std::vector<std::string>& words, const GitSurroundings& surroundings, uint64_t bytes_max) {
+  const auto check_stop = [&] {
+    if (surroundings.stop.stop_requested()) throw Error(Errc::unavailable, "git {} was stopped", words.at(0));
+  };
+  check_stop();
   GitProcess git(words, surroundings);
   StringSink output(bytes_max);
-  while (git.read_some(output)) {
+  {
+    const std::stop_callback killing(surroundings.stop, [&] { git.kill(); });  // Gone before its number is another's.
+    while (git.read_some(output)) {
+    }
   }
+  check_stop();
   git.wait();
   return std::move(output.text);
 }

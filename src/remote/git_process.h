@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,7 @@ struct GitSurroundings {
   std::string protocols = "http:https";         // GIT_ALLOW_PROTOCOL
   std::map<std::string, std::string> settings{};   // As in git's configuration: {"http.proxy", "http://…"}.
   std::map<std::string, std::string> variables{};  // More of the environment.
+  std::stop_token stop{};                          // Of run_git(): kills it.
 };
 
 // A git that runs; killed, with all that it started, when the object goes before wait().
@@ -41,6 +43,8 @@ class GitProcess {
   bool read_some(Sink& sink);
   // Exactly so many bytes into `sink`; throws `corrupt` if fewer come.
   void read(uint64_t size, Sink& sink);
+  // Any thread, before wait().
+  void kill();
   // To its end, which is a failure unless its exit status is 0: `unavailable`, with what it said.
   void wait();
 
@@ -58,7 +62,7 @@ class GitProcess {
   size_t used_ = 0;  // Of buffer_.
 };
 
-// Runs it to its end; what it printed, at most bytes_max of it.
+// Runs it to its end; what it printed, at most bytes_max of it. Throws `unavailable` if it was stopped.
 std::string run_git(const std::vector<std::string>& words, const GitSurroundings& surroundings,
                     uint64_t bytes_max = 1 << 30);
 

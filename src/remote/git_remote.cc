@@ -114,7 +114,7 @@ class GitCommitRemote final : public GitRemote {
     throw Error(Errc::invalid, "{} can only be read: Volary makes no commits", description_);
   }
   // For git that asks nobody.
-  GitSurroundings alone() const { return {.directory = directory_}; }
+  GitSurroundings alone() const { return {.directory = directory_, .stop = options_.stop}; }
   // For git that asks the repository.
   GitSurroundings surroundings() const;
   std::shared_ptr<const Tree> tree();
@@ -135,7 +135,8 @@ class GitCommitRemote final : public GitRemote {
 };
 
 GitSurroundings GitCommitRemote::surroundings() const {
-  GitSurroundings around{.directory = directory_, .protocols = "http:https:file"};
+  GitSurroundings around = alone();
+  around.protocols = "http:https:file";
   const std::string host = host_of_url(options_.url);
   if (options_.protocols == GitProtocols::all) {
     around.protocols += ":ssh";
@@ -172,7 +173,7 @@ std::shared_ptr<const GitCommitRemote::Tree> GitCommitRemote::tree() {
     run_git({"init", "-q", "--bare", "--template=", "."}, alone());
   }
   during("looking at " + description_, [&] {
-    retries_.run([&] { resolve(*pinned); });
+    retries_.run([&] { resolve(*pinned); }, [&] { return !options_.stop.stop_requested(); });
     pinned->tree = std::make_shared<Tree>(parse(listing_of(*pinned)));
   });
   return pinned->tree;
@@ -224,7 +225,7 @@ void GitCommitRemote::fetch(Pinned& pinned) {
     if (!error) return;
     if (pinned.ref == pinned.commit) throw Error(*error);
     fetch_one(pinned, pinned.ref);
-  });
+  }, [&] { return !options_.stop.stop_requested(); });
   pinned.is_fetched = true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "remote/remote.h"
@@ -25,6 +26,7 @@ struct GitOptions {
   std::string proxy{};
   std::string no_proxy{};
   std::optional<AddressKind> made_for{};  // As in HttpClientOptions.
+  std::stop_token stop{};                 // Ends what is waited for, `unavailable`, and lets nothing more begin.
 };
 
 // Throws `invalid` for what is no URL of a repository, asks for another protocol, or has a password in it.

@@ -274,6 +274,25 @@ TEST_F(Git, TakesAnAddressOfIpv6) {
     EXPECT_EQ(error_text([&] { check_git_url(url, GitProtocols::all); }), "no error") << url;
 }
 
+TEST_F(Git, IsStoppedWhileItsServerIsSilent) {
+  std::stop_source stop;
+  ScriptedServer server([&](Peer& peer, size_t) {
+    if (!peer.read_request()) return;
+    stop.request_stop();
+    peer.stay_silent();
+  });
+  GitOptions there = options();
+  there.url = server.url() + "/x.git";
+  there.stop = stop.get_token();
+  int waits = 0;
+  const auto remote = open_git_remote(there, {.sleep = [&](auto) { ++waits; }});
+  const std::string error = error_text([&] { keys(*remote); });  // Otherwise git waits for a minute, three times.
+  EXPECT_TRUE(error.starts_with("unavailable: git ls-remote was stopped")) << error;
+  EXPECT_TRUE(error_text([&] { keys(*remote); }).starts_with("unavailable: git ls-remote was stopped"));
+  EXPECT_EQ(server.connections(), 1u);
+  EXPECT_EQ(waits, 0);
+}
+
 TEST_F(Git, TakesNothingThatIsNotARepositorysUrl) {
   for (const char* url : {"ext::sh -c touch% /tmp/x", "-uwhatever", "--upload-pack=x", "git://host/x", "ftp://host/x",
                           "fd::17", "https://user:password@host/x", "https://host/a b", "file://relative", "plain"})

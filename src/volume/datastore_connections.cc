@@ -89,25 +89,27 @@ RetryOptions Datastores::retries_of(const Datastore& datastore) {
   return options;
 }
 
-std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) { return open_by(http_of(datastore), datastore); }
+std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) {
+  return open_by(http_of(datastore), datastore, {});
+}
 
 std::shared_ptr<Remote> Datastores::open_until(const Datastore& datastore, std::stop_token stop) {
   struct Held {
     StoppingClient http;
     std::unique_ptr<Remote> remote;
   };
-  const auto held = std::make_shared<Held>(StoppingClient(http_of(datastore), std::move(stop)), nullptr);
-  held->remote = open_by(held->http, datastore);
+  const auto held = std::make_shared<Held>(StoppingClient(http_of(datastore), stop), nullptr);
+  held->remote = open_by(held->http, datastore, std::move(stop));
   return {held, held->remote.get()};
 }
 
-std::unique_ptr<Remote> Datastores::open_by(HttpClient& http, const Datastore& datastore) {
+std::unique_ptr<Remote> Datastores::open_by(HttpClient& http, const Datastore& datastore, std::stop_token stop) {
   switch (datastore.kind) {
     case DatastoreKind::directory: return open_directory_remote(datastore.path);
     case DatastoreKind::s3: return open_s3(http, datastore);
     case DatastoreKind::hugging_face: return open_hub(http, datastore);
     case DatastoreKind::http: return open_web(http, datastore);
-    case DatastoreKind::git: return open_git(datastore);
+    case DatastoreKind::git: return open_git(datastore, std::move(stop));
     case DatastoreKind::swift: return open_swift(http, datastore);
   }
   throw Error(Errc::internal, "a datastore of kind {}", static_cast<int>(datastore.kind));
@@ -219,7 +221,7 @@ std::unique_ptr<Remote> Datastores::open_web(HttpClient& http, const Datastore& 
   return with_retries(open_http_remote(options, http), retries_of(datastore));
 }
 
-std::unique_ptr<Remote> Datastores::open_git(const Datastore& datastore) {
+std::unique_ptr<Remote> Datastores::open_git(const Datastore& datastore, std::stop_token stop) {
   auto values = secret_of(datastore);
   if (!datastore.secret.empty() && values["token"].empty())
     throw Error(Errc::invalid, "secret '{}' has no token: datastore '{}' needs it", datastore.secret, datastore.name);
@@ -233,7 +235,8 @@ std::unique_ptr<Remote> Datastores::open_git(const Datastore& datastore) {
   options.proxy = datastore.proxy;
   options.no_proxy = datastore.no_proxy;
   if (options_.redirects == Redirects::guarded) options.made_for = made_for(datastore);
-  return open_git_remote(options);
+  options.stop = std::move(stop);
+  return open_git_remote(options, retries_of(datastore));
 }
 
 void check_writable(const Datastore& datastore) {

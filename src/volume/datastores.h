@@ -64,7 +64,7 @@ class Datastores {
   RetryOptions retries_of(const Datastore& datastore);
 
  private:
-  std::unique_ptr<Remote> open_by(HttpClient& http, const Datastore& datastore);
+  std::unique_ptr<Remote> open_by(HttpClient& http, const Datastore& datastore, std::stop_token stop);
   std::unique_ptr<Account> open_account_by(HttpClient& http, const Datastore& datastore);
   S3Options s3_options(const Datastore& datastore);
   std::unique_ptr<Remote> open_s3(HttpClient& http, const Datastore& datastore);
@@ -72,7 +72,7 @@ class Datastores {
   std::unique_ptr<Remote> open_swift(HttpClient& http, const Datastore& datastore);
   std::unique_ptr<Remote> open_hub(HttpClient& http, const Datastore& datastore);
   std::unique_ptr<Remote> open_web(HttpClient& http, const Datastore& datastore);
-  std::unique_ptr<Remote> open_git(const Datastore& datastore);
+  std::unique_ptr<Remote> open_git(const Datastore& datastore, std::stop_token stop);
   using Values = std::map<std::string, std::string>;
   Values secret_of(const Datastore& datastore);  // None without a secret.
   std::string reach_of(const Datastore& datastore) const;
