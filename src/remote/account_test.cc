@@ -7,6 +7,7 @@
 
 #include "core/scratch_test.h"
 #include "core/workers.h"
+#include "remote/fake_http.h"
 #include "remote/memory_remote.h"
 #include "remote/remote_words.h"
 #include "remote/s3_under_test.h"
@@ -163,6 +164,50 @@ TEST(DirectoryAccount, FollowsNoLink) {
   EXPECT_TRUE(account->list_buckets().empty());
   EXPECT_EQ(error_of([&] { account->open("link"); })->code(), Errc::not_found);
   EXPECT_EQ(error_of([&] { account->remove_bucket("link"); })->code(), Errc::not_found);
+}
+
+RetryOptions without_waits() {
+  RetryOptions retries;
+  retries.sleep = [](auto) {};
+  return retries;
+}
+
+// Does what it is asked and loses its answer, each odd time.
+TEST(Account, TakesNoHarmFromAnAnswerThatIsLost) {
+  FakeHttp http;
+  bool is_there = false;
+  int lost = 0;
+  const auto lose_first = [&](HttpResponse response) {
+    if (++lost % 2 == 0) return response;
+    throw Error(Errc::unavailable, "the answer is lost");
+  };
+  http.script = [&](const HttpRequest& request) -> HttpResponse {
+    if (request.url.ends_with("/auth/v1.0"))
+      return answer(200, "", {{"x-storage-url", "http://store/v1"}, {"x-auth-token", "t"}});
+    const bool was_there = is_there;
+    const bool is_swift = request.url.find("/v1/") != std::string::npos;
+    if (request.method == "GET") return is_there ? answer(200) : refuse(404, "NoSuchBucket");
+    if (request.url.ends_with("_segments")) return answer(204);
+    is_there = request.method == "PUT";
+    if (request.method == "PUT" && is_swift) return lose_first(answer(was_there ? 202 : 201));
+    if (request.method == "PUT") return lose_first(was_there ? refuse(409, "BucketAlreadyOwnedByYou") : answer(200));
+    return lose_first(was_there ? answer(204) : refuse(404, "NoSuchBucket"));
+  };
+  SwiftOptions swift;
+  swift.auth_url = "http://store/auth/v1.0";
+  swift.user = swift.key = "u";
+  S3Options s3;
+  s3.endpoint = "http://store";
+  s3.access_key = s3.secret_key = "k";
+  const std::unique_ptr<Account> accounts[] = {open_swift_account(swift, http, without_waits()),
+                                               open_s3_account(s3, http, system_clock(), without_waits())};
+  for (const auto& account : accounts) {
+    EXPECT_EQ(error_text([&] { account->create_bucket("bucket"); }), "no error") << account->description();
+    EXPECT_TRUE(is_there);
+    EXPECT_EQ(error_text([&] { account->remove_bucket("bucket"); }), "no error") << account->description();
+    EXPECT_FALSE(is_there);
+  }
+  EXPECT_EQ(lost, 8);
 }
 
 TEST(OneBucketAccount, IsThisBucketOnly) {

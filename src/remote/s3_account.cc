@@ -83,7 +83,13 @@ class S3Account final : public Account {
     if (options_.region != first_region)
       call.body = "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>" +
                   options_.region + "</LocationConstraint></CreateBucketConfiguration>";
-    retries_.run([&] { bucket.send(call); });
+    bool is_first = true;
+    retries_.run([&] {
+      const auto refused = error_of([&] { bucket.send(call); });
+      const bool was_first = std::exchange(is_first, false);  // Whose answer was lost may have made it.
+      const bool is_ours = refused && refused->message().find("BucketAlreadyOwnedByYou") != std::string::npos;
+      if (refused && (was_first || !is_ours)) throw Error(*refused);
+    });
   }
 
   void remove_bucket(const std::string& name) override {

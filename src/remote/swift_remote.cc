@@ -211,13 +211,23 @@ class SwiftAccount final : public Account {
   void create_bucket(const std::string& name) override {
     check_bucket_name(name);
     HttpResponse response;
-    retries_.run([&] { response = connection_->send({.method = "PUT", .container = name}); });
-    if (response.status == 202) throw Error(Errc::exists, "there is a {} already", connection_->description(name));
+    bool is_first = true, was_first = true;  // An earlier one may have made it, though its answer was lost.
+    retries_.run([&] {
+      was_first = std::exchange(is_first, false);
+      response = connection_->send({.method = "PUT", .container = name});
+    });
+    if (response.status == 202 && was_first)
+      throw Error(Errc::exists, "there is a {} already", connection_->description(name));
   }
   void remove_bucket(const std::string& name) override {
     check_bucket_name(name);
     const auto error = error_of([&] {
-      retries_.run([&] { connection_->send({.method = "DELETE", .container = name}); });
+      bool is_first = true;
+      retries_.run([&] {
+        const auto refused = error_of([&] { connection_->send({.method = "DELETE", .container = name}); });
+        const bool was_first = std::exchange(is_first, false);
+        if (refused && (was_first || refused->code() != Errc::not_found)) throw Error(*refused);
+      });
     });
     if (error && error->code() == Errc::conflict)
       throw Error(Errc::conflict, "{} is not empty: expected no object in it", connection_->description(name));
