@@ -8,6 +8,7 @@
 #include "core/synced.h"
 #include "core/tree_path.h"
 #include "remote/key.h"
+#include "remote/parted.h"
 #include "remote/ranged_source.h"
 
 namespace volary {
@@ -53,6 +54,9 @@ class OneBucketAccount final : public Account {
     void remove(const std::string& key) override { inner_->remove(key); }
     RemoteObject copy(const std::string& from, const std::string& to) override { return inner_->copy(from, to); }
     bool reads_whole() const override { return inner_->reads_whole(); }
+    bool has_listing() const override { return inner_->has_listing(); }
+    PartedRemote* parted() override { return inner_->parted(); }
+    std::string commit() override { return inner_->commit(); }
     std::string description() const override { return inner_->description(); }
 
    private:
@@ -68,7 +72,20 @@ class OneBucketAccount final : public Account {
   const std::string name_;
 };
 
-class AccountRemote final : public Remote {
+// Of keys that begin with a bucket, for who knows only what follows it.
+class BucketNotes final : public UploadNotes {
+ public:
+  BucketNotes(UploadNotes& next, const std::string& bucket) : next_(next), prefix_(bucket + "/") {}
+  std::optional<UploadNote> find(const std::string& key) override { return next_.find(prefix_ + key); }
+  void begun(const std::string& key, const UploadNote& note) override { next_.begun(prefix_ + key, note); }
+  void ended(const std::string& key) override { next_.ended(prefix_ + key); }
+
+ private:
+  UploadNotes& next_;
+  const std::string prefix_;
+};
+
+class AccountRemote final : public Remote, public PartedRemote {
  public:
   explicit AccountRemote(std::unique_ptr<Account> account) : account_(std::move(account)) {}
 
@@ -109,6 +126,29 @@ class AccountRemote final : public Remote {
     return named(account_->copy(source, required_place(to, Errc::invalid)), to);
   }
 
+  PartedRemote* parted() override { return account_->has_parts() ? this : nullptr; }
+  RemoteObject put_content(const std::string& key, Content& content, const PutOptions& options) override {
+    const ObjectPlace place = required_place(key, Errc::invalid);
+    BucketNotes notes(options.notes, place.bucket);
+    const PutOptions inside{
+        .notes = notes, .stop = options.stop, .threads = options.threads, .bytes_sent = options.bytes_sent};
+    return named(parted(place.bucket).put_content(place.key, content, inside), key);
+  }
+  void abandon(const std::string& key, const UploadNote& note) override {
+    const ObjectPlace place = required_place(key, Errc::invalid);
+    parted(place.bucket).abandon(place.key, note);
+  }
+  // All buckets say it in the same way. Who has the etag has asked one of them, so that one is open.
+  bool is_same(const std::string& etag, Content& content) override {
+    std::string any;
+    {
+      auto open = open_.lock();
+      if (open->empty()) return false;
+      any = open->begin()->first;
+    }
+    return parted(any).is_same(etag, content);
+  }
+
   std::string description() const override { return account_->description(); }
 
  private:
@@ -140,6 +180,12 @@ class AccountRemote final : public Remote {
     auto& known = (*open)[name];
     if (!known) known = account_->open(name);
     return *known;
+  }
+
+  PartedRemote& parted(const std::string& name) {
+    PartedRemote* parted = bucket(name).parted();
+    if (!parted) throw Error(Errc::internal, "bucket '{}' of {} puts nothing in parts", printable(name), description());
+    return *parted;
   }
 
   const std::unique_ptr<Account> account_;

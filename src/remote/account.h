@@ -35,6 +35,8 @@ class Account {
   virtual void remove_bucket(const std::string& name) = 0;
   // With retries inside. A bucket that is not there is `not_found`, now or at the first request.
   virtual std::unique_ptr<Remote> open(const std::string& bucket) = 0;
+  // Whether what open() gives puts in parts: Remote::parted().
+  virtual bool has_parts() const { return false; }
   // As Remote::copy(), from one bucket to another or the same.
   virtual RemoteObject copy(const ObjectPlace& from, const ObjectPlace& to) = 0;
 

@@ -5,10 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/scratch_test.h"
 #include "core/workers.h"
 #include "remote/fake_http.h"
 #include "remote/memory_remote.h"
+#include "remote/parted.h"
 #include "remote/remote_words.h"
 #include "remote/s3_under_test.h"
 #include "remote/swift_under_test.h"
@@ -208,6 +211,64 @@ TEST(Account, TakesNoHarmFromAnAnswerThatIsLost) {
     EXPECT_FALSE(is_there);
   }
   EXPECT_EQ(lost, 8);
+}
+
+class TextContent final : public Content {
+ public:
+  explicit TextContent(std::string text) : text_(std::move(text)) {}
+  uint64_t size() const override { return text_.size(); }
+  uint64_t step_bytes() const override { return 1 << 20; }
+  void show(const Range& range, const std::function<void(std::string_view)>& visit) override {
+    visit(std::string_view(text_).substr(range.offset, range.size));
+  }
+  void check() override {}
+  void read_at(uint64_t offset, std::span<char> to) override { text_.copy(to.data(), to.size(), offset); }
+
+ private:
+  const std::string text_;
+};
+
+class KeysNoted final : public UploadNotes {
+ public:
+  std::optional<UploadNote> find(const std::string& key) override { return note(key); }
+  void begun(const std::string& key, const UploadNote&) override { note(key); }
+  void ended(const std::string& key) override { note(key); }
+  Synced<std::set<std::string>> keys;
+
+ private:
+  std::optional<UploadNote> note(const std::string& key) {
+    keys.lock()->insert(key);
+    return std::nullopt;
+  }
+};
+
+TEST(AccountRemote, PutsInPartsWhereItsBucketsDo) {
+  EXPECT_EQ(open_account_remote(open_one_bucket_account(open_memory_remote(), "b"))->parted(), nullptr);
+  FakeHttp http;
+  const auto swift = open_account_remote(open_swift_account({.auth_url = "http://store/v1/AUTH_x"}, http));
+  EXPECT_NE(swift->parted(), nullptr);
+  std::set<std::string> urls;
+  http.script = [&](const HttpRequest& request) {
+    urls.insert(request.method + " " + request.url.substr(0, request.url.find('?')));
+    return request.method == "DELETE" ? answer(204) : refuse(403, "AccessDenied");
+  };
+  S3Options options;
+  options.endpoint = "http://store";
+  options.access_key = options.secret_key = "k";
+  const auto remote = open_account_remote(open_s3_account(options, http, system_clock(), without_waits()));
+  PartedRemote* parted = remote->parted();
+  ASSERT_NE(parted, nullptr);
+  KeysNoted notes;
+  TextContent large(std::string(40 << 20, 'x'));
+  EXPECT_TRUE(error_text([&] { parted->put_content("bucket/a/b", large, {.notes = notes}); }).starts_with("denied: "));
+  EXPECT_TRUE(urls.contains("POST http://store/bucket/a/b")) << *urls.begin();
+  EXPECT_EQ(*notes.keys.lock(), std::set<std::string>{"bucket/a/b"});
+  parted->abandon("bucket/c", {"upload", "mark"});
+  EXPECT_TRUE(urls.contains("DELETE http://store/bucket/c"));
+  TextContent small("hello");
+  EXPECT_TRUE(parted->is_same("5d41402abc4b2a76b9719d911017c592", small));
+  EXPECT_FALSE(parted->is_same("5d41402abc4b2a76b9719d911017c593", small));
+  EXPECT_TRUE(error_text([&] { parted->put_content("b", small, {.notes = notes}); }).starts_with("invalid: "));
 }
 
 TEST(OneBucketAccount, IsThisBucketOnly) {

@@ -111,6 +111,8 @@ class S3Account final : public Account {
     return with_retries(open_s3_remote(with_bucket(bucket), http_, clock_, retry_options_), retry_options_);
   }
 
+  bool has_parts() const override { return true; }
+
   RemoteObject copy(const ObjectPlace& from, const ObjectPlace& to) override {
     if (from.bucket == to.bucket) return open(from.bucket)->copy(from.key, to.key);
     S3Connection source = connect(from.bucket);

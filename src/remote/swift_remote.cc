@@ -239,6 +239,7 @@ class SwiftAccount final : public Account {
     options.container = bucket;
     return with_retries(std::make_unique<SwiftRemote>(connection_, options, http_, retry_options_), retry_options_);
   }
+  bool has_parts() const override { return true; }
   RemoteObject copy(const ObjectPlace& from, const ObjectPlace& to) override;
   std::string description() const override { return connection_->description(""); }
 
