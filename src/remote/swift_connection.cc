@@ -171,9 +171,9 @@ HttpResponse SwiftConnection::send(SwiftCall& call) {
     } back{call.body, request.body};
     HttpResponse response = http_.send(request);
     if (response.status >= 200 && response.status < 300) return response;
-    const bool is_expired = response.status == 401 && attempt == 1 && !is_anonymous_ && !call.source;
-    if (!is_expired) throw refusal(call, response);
-    renew(request);
+    const bool is_expired = response.status == 401 && attempt == 1 && !is_anonymous_;
+    if (is_expired) renew(request);
+    if (!is_expired || call.source) throw refusal(call, response);  // A source was read: it cannot be sent again.
   }
 }
 

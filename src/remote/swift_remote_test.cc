@@ -6,6 +6,8 @@
 
 #include "core/json.h"
 #include "net/scripted_server.h"
+#include "remote/fake_http.h"
+#include "remote/fingerprint.h"
 #include "remote/remote_words.h"
 
 namespace volary {
@@ -128,6 +130,38 @@ TEST(Swift, IsToldToForgetTheSegmentsOfOneThatWasAskedToStopUnlessItIsSilent) {
     EXPECT_EQ(http.taken_back.size(), is_silent ? 2u : 3u);
     EXPECT_TRUE(http.taken_back.at(0).starts_with("DELETE /v1/AUTH_x/c_segments/volary/"));
   }
+}
+
+// Its token expires after the last answer before the bytes are sent, and those can be sent only once.
+TEST(Swift, GetsAnotherTokenBeforeItSendsWhatItCannotSendAgain) {
+  FakeHttp http;
+  std::string token = "first";
+  int heads = 0, sent = 0;
+  http.script = [&](const HttpRequest& request) -> HttpResponse {
+    if (request.url.ends_with("/auth/v1.0"))
+      return answer(200, "", {{"x-storage-url", "http://store/v1"}, {"x-auth-token", token}});
+    const bool is_valid = std::any_of(request.headers.begin(), request.headers.end(), [&](const auto& header) {
+      return header.first == "x-auth-token" && header.second == token;
+    });
+    if (!is_valid) return answer(401);
+    if (request.method == "HEAD" && request.url.ends_with("/k")) return answer(404);
+    if (request.method == "HEAD" && ++heads == 1) token = "second";
+    if (request.method == "HEAD") return answer(204);
+    ++sent;
+    Hash md5(Hash::Kind::md5);
+    std::string block(1 << 20, '\0');
+    while (const size_t size = request.source->read(block)) md5.update({block.data(), size});
+    return answer(201, "", {{"etag", hex_text(md5.finish())}});
+  };
+  SwiftOptions options;
+  options.auth_url = "http://store/auth/v1.0";
+  options.container = "c";
+  options.user = options.key = "u";
+  const auto remote = open_swift_remote(options, http, {.sleep = [](auto) {}});
+  Zeros zeros;
+  EXPECT_EQ(error_text([&] { remote->put("k", zeros, 17 << 20); }), "no error");
+  EXPECT_EQ(heads, 2);
+  EXPECT_EQ(sent, 1);
 }
 
 TEST(Swift, SaysWhatItWasRefusedAndNoSecret) {

@@ -84,6 +84,7 @@ RemoteObject put_one(SwiftConnection& connection, Retries& retries, const std::s
     if (size == 0) response = connection.send(call);
     else retries.run([&] { response = connection.send(call); });
   } else {
+    retries.run([&] { connection.head(container, ""); });  // Gets another token if this one has expired.
     Md5Source hashed(source, size, key);
     call.source = &hashed;
     call.source_bytes = size;
