@@ -106,7 +106,7 @@ void Planner::conflict(Open& one, Clash clash, std::string reason) {
     Listed file;
     file.path = TreePath::parse(one.path);
     file.size = one.source_bytes;
-    conflicts.push_back({.source = keep(result_.source, file)});
+    conflicts.push_back({keep(result_.source, file), {}, {}});
   }
   one.clash = clash;
   conflicts[*one.conflict].kind = clash == Clash::name ? ConflictKind::name : ConflictKind::file_and_directory;
