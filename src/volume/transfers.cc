@@ -20,8 +20,10 @@ namespace volary {
 namespace {
 
 constexpr size_t transfer_workers = 4;
-// What there is to do is announced, or made known by wake(); this is for what only becomes due.
-constexpr std::chrono::seconds pause_max{2};
+// What there is to do is announced, or made known by wake(): a long pause is for what was not, a short one for what is
+// due and in another's hand.
+constexpr std::chrono::milliseconds pause_max{2000};
+constexpr std::chrono::milliseconds pause_min{20};
 // What is announced when a transfer was accepted by who does not know the workers.
 constexpr const char* transfers_announcement = "transfers";
 
@@ -255,18 +257,27 @@ void Transfers::stop() {
 void Transfers::work(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const int seen = *wakeups_.lock();  // Before looking: what is accepted from now on ends the pause.
+    std::chrono::milliseconds time = pause_max;
     try {
       if (take_one(stop)) continue;
+      time = until_due();
     } catch (const Error& error) {
       log_(fmt::format("transfers: {}", error.what()));
     }
-    pause(stop, seen);
+    auto wakeups = wakeups_.lock();
+    wakeups.wait_for(wake_, time, [&] { return stop.stop_requested() || *wakeups != seen; });
   }
 }
 
-void Transfers::pause(const std::stop_token& stop, int seen) {
-  auto wakeups = wakeups_.lock();
-  wakeups.wait_for(wake_, pause_max, [&] { return stop.stop_requested() || *wakeups != seen; });
+// How long nothing becomes due by time alone: the first transfer that gives up to wait for its volume's writer.
+std::chrono::milliseconds Transfers::until_due() {
+  const auto first = database_.read([](Transaction& transaction) {
+    return transaction.find<int64_t>(
+        "SELECT give_up_at FROM lease_wait WHERE holder_kind = 'transfer' ORDER BY give_up_at LIMIT 1");
+  });
+  if (!first) return pause_max;
+  const std::chrono::milliseconds time((*first - clock_.now().micros) / 1000 + 1);
+  return std::clamp<std::chrono::milliseconds>(time, pause_min, pause_max);
 }
 
 bool Transfers::take_one(const std::stop_token& stop) {

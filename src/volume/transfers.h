@@ -7,6 +7,7 @@
 // fetching twice.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -102,7 +103,7 @@ class Transfers {
                   const std::string& retry_of);
   void work(const std::stop_token& stop);
   bool take_one(const std::stop_token& stop);  // Whether there was one.
-  void pause(const std::stop_token& stop, int seen);  // Until there were other wakeups than `seen`, or a while.
+  std::chrono::milliseconds until_due();
   void perform(const std::string& id, Live& live, const std::stop_token& stop);
   Planned compare_now(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request,
                       const Kept& kept);
