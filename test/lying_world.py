@@ -2,6 +2,7 @@
 import hashlib
 import os
 
+from lying import LyingS3
 from volary import PROGRAM, Volary
 
 
@@ -58,3 +59,22 @@ class LyingWorld:
 
     def end(self) -> None:
         self.volary.end()
+
+
+class LyingBucket(LyingWorld):
+    """The store is a bucket of S3."""
+
+    def __init__(self, tmp_path, first: dict[str, bytes], second: dict[str, bytes]):
+        self.server = LyingS3()
+        self.bucket = self.server.buckets.setdefault("bucket", {})
+        super().__init__(tmp_path, first, second)
+
+    def fill(self, name: str, files: dict[str, bytes]) -> None:
+        for key in [key for key in self.bucket if key.startswith(name + "/")]:
+            del self.bucket[key]
+        for path, file in files.items():
+            self.bucket[f"{name}/{path}"] = file
+
+    def end(self) -> None:
+        super().end()
+        self.server.end()

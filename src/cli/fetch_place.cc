@@ -188,7 +188,7 @@ FetchPlace open_git_file(const FetchSource& source, size_t end, const Variable& 
 }  // namespace
 
 FetchPlace open_fetch_place(const FetchSource& source, const Variable& variable,
-                         const std::function<Path()>& scratch) {
+                            const std::function<Path()>& scratch) {
   const std::string& url = source.url;
   const bool is_web = url.starts_with("http://") || url.starts_with("https://");
   FetchPlace place;

@@ -15,6 +15,7 @@
 #include "remote/remote_words.h"
 #include "remote/s3_under_test.h"
 #include "remote/swift_under_test.h"
+#include "remote/text_content.h"
 
 namespace volary {
 namespace {
@@ -212,21 +213,6 @@ TEST(Account, TakesNoHarmFromAnAnswerThatIsLost) {
   }
   EXPECT_EQ(lost, 8);
 }
-
-class TextContent final : public Content {
- public:
-  explicit TextContent(std::string text) : text_(std::move(text)) {}
-  uint64_t size() const override { return text_.size(); }
-  uint64_t step_bytes() const override { return 1 << 20; }
-  void show(const Range& range, const std::function<void(std::string_view)>& visit) override {
-    visit(std::string_view(text_).substr(range.offset, range.size));
-  }
-  void check() override {}
-  void read_at(uint64_t offset, std::span<char> to) override { text_.copy(to.data(), to.size(), offset); }
-
- private:
-  const std::string text_;
-};
 
 class KeysNoted final : public UploadNotes {
  public:

@@ -25,7 +25,7 @@ struct StoredChecksum {
   bool operator==(const StoredChecksum&) const = default;
 };
 
-// Nothing for a hash: those of pieces do not join.
+// Nothing for a hash.
 std::optional<CrcKind> crc_kind_of(ChecksumKind kind);
 size_t checksum_bytes(ChecksumKind kind);
 

@@ -1,4 +1,4 @@
-// remote/crc.cc: eight bytes at a time by tables; joining multiplies by a power of x modulo the polynomial.
+// remote/crc.cc: eight bytes at a time, by tables.
 #include "remote/crc.h"
 
 #include <array>
@@ -53,16 +53,6 @@ uint64_t crc_by_tables(const Tables& tables, std::string_view bytes, uint64_t va
 
 uint64_t all_ones(CrcKind kind) { return ~uint64_t{0} >> (64 - bits_of(kind)); }
 
-// Of two polynomials, modulo that of the kind; the highest bit is x to the power of 0.
-uint64_t product(CrcKind kind, uint64_t a, uint64_t b) {
-  uint64_t sum = 0;
-  for (uint64_t bit = uint64_t{1} << (bits_of(kind) - 1); bit != 0; bit >>= 1) {
-    if (a & bit) sum ^= b;
-    b = b & 1 ? b >> 1 ^ polynomial_of(kind) : b >> 1;
-  }
-  return sum;
-}
-
 }  // namespace
 
 uint64_t crc_of(CrcKind kind, std::string_view bytes, uint64_t before) {
@@ -71,17 +61,6 @@ uint64_t crc_of(CrcKind kind, std::string_view bytes, uint64_t before) {
   if (kind == CrcKind::crc32c) return crc32c(bytes, static_cast<uint32_t>(before));
   const uint64_t ones = all_ones(kind);
   return crc_by_tables(kind == CrcKind::crc32 ? tables32 : tables64, bytes, before ^ ones) ^ ones;
-}
-
-uint64_t joined_crc(CrcKind kind, uint64_t first, uint64_t second, uint64_t second_bytes) {
-  const uint64_t one = uint64_t{1} << (bits_of(kind) - 1);
-  uint64_t square = one >> 8;  // x to the power of 8: a zero byte behind.
-  uint64_t power = one;
-  for (uint64_t left = second_bytes; left > 0; left >>= 1) {
-    if (left & 1) power = product(kind, power, square);
-    square = product(kind, square, square);
-  }
-  return product(kind, power, first) ^ second;
 }
 
 std::string crc_bytes(CrcKind kind, uint64_t crc) {

@@ -71,14 +71,13 @@ class S3Remote final : public Remote, public PartedRemote {
   // text, so that not even this has to be read first. It is believed only if the page, when it is read, says the same.
   void list(const std::string& prefix, const std::function<void(const RemoteObject&)>& visit) override {
     S3Order order(prefix, description());
-    const auto ask = [&](const std::string& token) { return ask_page(prefix, token); };
-    // Only the first can be asked for again by those outside: from here on objects are visited.
+    // The first page can be asked for again by those outside; behind it objects have been visited.
     const auto ask_again = [&](const std::string& token) {
       std::string text;
-      retries_.run([&] { text = ask(token); });
+      retries_.run([&] { text = ask_page(prefix, token); });
       return text;
     };
-    for (std::string text = ask("");;) {
+    for (std::string text = ask_page(prefix, "");;) {
       const std::string expected = likely_next(text);
       std::future<std::string> ahead;
       if (!expected.empty()) ahead = std::async(std::launch::async, ask_again, expected);

@@ -7,8 +7,7 @@ import random
 import pytest
 
 import lying
-from lying import LyingS3
-from lying_world import LyingWorld
+from lying_world import LyingBucket
 
 FIRST = {f"{i:02}": f"{i} in version 1\n".encode() * 20 for i in range(6)} | {"only in one": b"one"}
 SECOND = {f"{i:02}": f"{i} in version 2\n".encode() * 20 for i in range(6)} | {"only in two": b"two", "empty": b""}
@@ -16,24 +15,13 @@ OBJECT = "*/05"
 LARGE = 70 << 20  # Comes by ranges.
 
 
-class World(LyingWorld):
+class World(LyingBucket):
     """The store is behind a proxy, and so not on this machine."""
-
-    def __init__(self, tmp_path):
-        self.server = LyingS3()
-        self.bucket = self.server.buckets.setdefault("bucket", {})
-        super().__init__(tmp_path, FIRST, SECOND)
 
     def add_store(self) -> None:
         for name, words in {"far": ["--endpoint", "http://store.example", "--proxy", self.server.url],
                             "near": ["--endpoint", self.server.url]}.items():
             self.volary("datastore", "add", "s3", name, "--bucket", "bucket", *words)
-
-    def fill(self, name: str, files: dict[str, bytes]) -> None:
-        for key in [key for key in self.bucket if key.startswith(name + "/")]:
-            del self.bucket[key]
-        for path, file in files.items():
-            self.bucket[f"{name}/{path}"] = file
 
     def imports(self, name: str, store: str = "far"):
         return self.volary.run("volume", "import", name, "--from", f"{store}:{name}", "--strategy", "mirror")
@@ -46,10 +34,9 @@ class World(LyingWorld):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    one = World(tmp_path_factory.mktemp("bodies"))
+    one = World(tmp_path_factory.mktemp("bodies"), FIRST, SECOND)
     yield one
     one.end()
-    one.server.end()
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ command finishes. Every fault counts how often it fired.
 import pytest
 
 import lying
-from lying import LyingS3
-from lying_world import LyingWorld
+from lying_world import LyingBucket
 
 
 def content(name: str, version: int = 1) -> bytes:
@@ -18,22 +17,11 @@ SECOND = {**{name: content(name, 2) for name in FIRST if name != "only in one"},
           "empty": b""}
 
 
-class World(LyingWorld):
-    def __init__(self, tmp_path):
-        self.server = LyingS3()
-        self.bucket = self.server.buckets.setdefault("bucket", {})
-        super().__init__(tmp_path, FIRST, SECOND)
-
+class World(LyingBucket):
     def add_store(self) -> None:
         self.volary("secret", "create", "key", "--from-env",
                     env={"AWS_ACCESS_KEY_ID": "AKIAPUBLIC", "AWS_SECRET_ACCESS_KEY": "the-secret-that-must-not-travel"})
         self.volary("datastore", "add", "s3", "lie", "--endpoint", self.server.url, "--bucket", "bucket", "--secret", "key")
-
-    def fill(self, name: str, files: dict[str, bytes]) -> None:
-        for key in [key for key in self.bucket if key.startswith(name + "/")]:
-            del self.bucket[key]
-        for path, file in files.items():
-            self.bucket[f"{name}/{path}"] = file
 
     def imports(self, name: str, *words):
         return self.volary.run("volume", "import", name, "--from", f"lie:{name}", "--strategy", "mirror", *words)
@@ -44,10 +32,9 @@ class World(LyingWorld):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    one = World(tmp_path_factory.mktemp("lying"))
+    one = World(tmp_path_factory.mktemp("lying"), FIRST, SECOND)
     yield one
     one.end()
-    one.server.end()
 
 
 @pytest.fixture
