@@ -195,7 +195,7 @@ void GitCommitRemote::resolve(Pinned& pinned) {
       throw Error(Errc::corrupt, "git ls-remote prints '{}': expected a hash and a name", printable(line));
     refs[line.substr(tab + 1)] = line.substr(0, tab);
   }
-  for (const std::string& prefix : {"", "refs/", "refs/tags/", "refs/heads/"}) {
+  for (const char* prefix : {"", "refs/", "refs/tags/", "refs/heads/"}) {
     const auto found = refs.find(prefix + options_.revision);
     if (found == refs.end()) continue;
     pinned.ref = found->first;
