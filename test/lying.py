@@ -101,6 +101,7 @@ class LyingS3:
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
         self.changes: list[tuple[str, str]] = []           # ("put" or "removal", key), in their order.
+        self.last_refused = ""                             # For people: the last request for a bucket that is not there.
         self.lock = threading.RLock()
         self.http = self.serve()
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
@@ -171,6 +172,7 @@ class LyingS3:
     def honest(self, request: Request) -> Answer:
         objects = self.buckets.get(request.bucket)
         if objects is None:
+            self.last_refused = f"{self.url} has {sorted(self.buckets)}, not what {request} asks for"
             return refusal(404, "NoSuchBucket")
         if request.kind == "listing":
             return self.listing(request, *self.page_at(request))

@@ -125,7 +125,7 @@ class Bench:
         for _ in range(3 if act in THREADED else 1):
             data, _ = self.fresh(act)
             outcome = self.perform(act, data, "", ["--act", "count", "--class", calls])
-            assert outcome.exit == 0, outcome.said
+            assert outcome.exit == 0, f"without any fault: {outcome.said}\n{self.server.last_refused}"
             shutil.rmtree(data)
             counts.append(outcome.calls)
         return min(counts)
