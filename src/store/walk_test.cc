@@ -6,6 +6,7 @@
 #include <map>
 
 #include "store/sample_test.h"
+#include "store/tree_writer.h"
 
 namespace volary {
 namespace {
@@ -167,24 +168,26 @@ TEST(ApplyChanges, reads_and_writes_only_the_trees_on_the_way) {
   EXPECT_EQ(sample.count("trees"), trees_before + 3);
 }
 
+std::string any_path() {
+  static const std::string names[] = {"a", "a-", "a!", "b", "é"};
+  std::string path;
+  for (int i = *rc::gen::inRange(1, 4); i > 0; --i)
+    path += (path.empty() ? "" : "/") + names[*rc::gen::inRange(0, 5)];
+  return path;
+}
+
+std::optional<TreeEntry> any_entry() {
+  switch (*rc::gen::inRange(0, 5)) {
+    case 0: return std::nullopt;
+    case 1: return link_entry("", "to");
+    case 2: return directory_entry("", empty_tree());
+    default: return content(std::to_string(*rc::gen::inRange(0, 3)));
+  }
+}
+
 RC_GTEST_PROP(ApplyChangesProperty, gives_the_same_tree_as_building_it_from_scratch, ()) {
   static TestStore test;
   const auto commit = test.store->begin_commit();
-  const auto any_path = [] {
-    static const std::string names[] = {"a", "a-", "a!", "b", "é"};
-    std::string path;
-    for (int i = *rc::gen::inRange(1, 4); i > 0; --i)
-      path += (path.empty() ? "" : "/") + names[*rc::gen::inRange(0, 5)];
-    return path;
-  };
-  const auto any_entry = []() -> std::optional<TreeEntry> {
-    switch (*rc::gen::inRange(0, 5)) {
-      case 0: return std::nullopt;
-      case 1: return link_entry("", "to");
-      case 2: return directory_entry("", empty_tree());
-      default: return content(std::to_string(*rc::gen::inRange(0, 3)));
-    }
-  };
   Model model;
   for (int i = *rc::gen::inRange(0, 12); i > 0; --i) model.change(any_path(), any_entry());
   const TreeSummary base = model.add_to(*commit);
@@ -195,6 +198,28 @@ RC_GTEST_PROP(ApplyChangesProperty, gives_the_same_tree_as_building_it_from_scra
     if (model.change(path, entry)) changes.push_back({TreePath::parse(path), entry});
   }
   RC_ASSERT(apply_changes(*test.store, *commit, base.tree, changes) == model.add_to(*commit));
+}
+
+RC_GTEST_PROP(TreeWriterProperty, gives_the_same_tree_for_changes_that_come_in_the_order_of_their_paths, ()) {
+  static TestStore test;
+  const auto commit = test.store->begin_commit();
+  Model model;
+  for (int i = *rc::gen::inRange(0, 12); i > 0; --i) model.change(any_path(), any_entry());
+  TreeWriter writer(*commit, model.add_to(*commit).tree);
+  std::map<std::string, std::optional<TreeEntry>> changes;
+  for (int i = *rc::gen::inRange(0, 12); i > 0; --i) changes.emplace(any_path(), any_entry());
+  for (const auto& [path, entry] : changes)
+    if (model.change(path, entry)) writer.change(TreePath::parse(path), entry);
+  RC_ASSERT(writer.finish() == model.add_to(*commit));
+}
+
+TEST(TreeWriter, has_written_a_directory_when_the_next_one_begins) {
+  Sample sample;
+  TreeWriter writer(*sample.commit, empty_tree().tree);
+  writer.change(TreePath::parse("a/x"), content("1"));
+  EXPECT_EQ(sample.count("trees"), 0u);
+  writer.change(TreePath::parse("b/x"), content("2"));
+  EXPECT_EQ(sample.count("trees"), 1u);
 }
 
 }  // namespace

@@ -1,0 +1,120 @@
+// store/tree_writer.cc: one level for each directory on the way to the newest change. A directory that is left becomes
+// a change of the one above, at the end the root.
+#include "store/tree_writer.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace volary {
+namespace {
+
+void check(const TreePath& path, const TreeEntry& entry) {
+  if (path.is_root() && entry.kind != EntryKind::directory)
+    throw Error(Errc::invalid, "the root of a volume can only be a directory");
+  if (entry.kind != EntryKind::symlink) return;
+  if (const std::string flaw = flaw_of_link_target(entry.target); !flaw.empty())
+    throw Error(Errc::invalid, "the symbolic link '{}' cannot be kept: {}", path.text(), flaw);
+}
+
+[[noreturn]] void refuse(std::string_view path, std::string_view above, const TreeEntry& found) {
+  throw Error(Errc::invalid, "'{}' is a {} and cannot hold '{}'", above,
+              found.kind == EntryKind::file ? "file" : "symbolic link", path);
+}
+
+}  // namespace
+
+TreeWriter::TreeWriter(Commit& commit, const Digest& base, Emptied emptied) : commit_(commit), emptied_(emptied) {
+  begin(directory_entry({}, summary_of(commit.read_tree(base))));
+}
+
+void TreeWriter::change(const TreePath& path, std::optional<TreeEntry> entry) {
+  if (entry) check(path, *entry);
+  if (path.is_root()) return begin(std::move(entry));
+  const std::string_view text = path.text();
+  while (!text.starts_with(path_)) leave();
+  for (size_t end; (end = text.find('/', path_.size())) != text.npos;)
+    enter(text.substr(path_.size(), end - path_.size()));
+  if (entry) keep_parents(path);
+  levels_.back().changed.push_back({std::string(text.substr(path_.size())), std::move(entry)});
+}
+
+TreeSummary TreeWriter::finish() {
+  while (levels_.size() > 1) leave();
+  const auto result = result_of(levels_.back());
+  levels_.clear();
+  if (!result) return empty_tree();
+  return {.tree = result->digest, .checksum = result->checksum, .files = result->files, .bytes = result->size};
+}
+
+void TreeWriter::begin(std::optional<TreeEntry> root) {
+  levels_.clear();
+  Level& level = levels_.emplace_back(Level{.current = std::move(root)});
+  if (level.is_directory()) level.before = commit_.read_tree(level.current->digest);
+}
+
+void TreeWriter::enter(std::string_view name) {
+  Level& above = levels_.back();
+  const size_t place = place_of(above, name);
+  path_.append(name) += '/';
+  Level level{.place = place, .path_bytes = path_.size(), .current = above.changed[place].entry};
+  if (level.is_directory()) level.before = commit_.read_tree(level.current->digest);
+  levels_.push_back(std::move(level));
+}
+
+void TreeWriter::leave() {
+  Level level = std::move(levels_.back());
+  levels_.pop_back();
+  path_.resize(levels_.back().path_bytes);
+  levels_.back().changed[level.place].entry = result_of(level);
+}
+
+void TreeWriter::keep_parents(const TreePath& path) {
+  for (Level& level : levels_) {
+    if (level.path_bytes > path.text().size()) return;
+    if (level.adds) continue;
+    if (level.current && !level.is_directory())
+      refuse(path.text(), std::string_view(path_).substr(0, level.path_bytes - 1), *level.current);
+    level.adds = true;
+  }
+}
+
+// Of the change of `name`, which is as it was if it has none yet. Only names that begin with this one come between the
+// change of a path and those below it.
+size_t TreeWriter::place_of(Level& level, std::string_view name) {
+  for (size_t i = level.changed.size(); i-- > 0 && level.changed[i].name.starts_with(name);)
+    if (level.changed[i].name == name) return i;
+  const TreeEntry* found = level.before.find(name);
+  level.changed.push_back({std::string(name), found ? std::optional(*found) : std::nullopt});
+  return level.changed.size() - 1;
+}
+
+std::optional<TreeEntry> TreeWriter::result_of(Level& level) {
+  if (level.changed.empty() || (!level.is_directory() && !level.adds)) return level.current;
+  const bool was_empty = level.before.entries.empty();
+  const Tree tree = after(level);
+  const bool is_root = level.path_bytes == 0;
+  if (emptied_ == Emptied::go && !is_root && tree.entries.empty() && !was_empty) return std::nullopt;
+  return directory_entry({}, commit_.add_tree(tree));
+}
+
+Tree TreeWriter::after(Level& level) {
+  std::vector<Changed>& changed = level.changed;
+  const auto by_name = [](const Changed& a, const Changed& b) { return a.name < b.name; };
+  if (!std::is_sorted(changed.begin(), changed.end(), by_name)) std::sort(changed.begin(), changed.end(), by_name);
+  Tree tree;
+  tree.entries.reserve(level.before.entries.size() + changed.size());
+  auto old = level.before.entries.begin();
+  const auto old_end = level.before.entries.end();
+  for (Changed& one : changed) {
+    while (old != old_end && old->name < one.name) tree.entries.push_back(std::move(*old++));
+    if (old != old_end && old->name == one.name) ++old;
+    if (!one.entry) continue;
+    tree.entries.push_back(*std::move(one.entry));
+    tree.entries.back().name = std::move(one.name);
+  }
+  std::move(old, old_end, std::back_inserter(tree.entries));
+  return tree;
+}
+
+}  // namespace volary
