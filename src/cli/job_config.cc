@@ -55,6 +55,30 @@ void read_volume(NewJob& job, const Yaml& value, const FixedVolume& fixed) {
   job.attachments.push_back({.volume = volume.text(), .path = std::string(fixed.path), .access = fixed.access});
 }
 
+// "volumes: [corpora@gra/wiki:/data:ro:cache]", as -v has it.
+void read_volumes(NewJob& job, const Yaml& value) {
+  for (const Yaml& word : value.as_list("volumes"))
+    job.attachments.push_back(during(fmt::format("reading {}:{}", word.file, word.line),
+                                     [&] { return parse_attachment(word.as_text("volumes")); }));
+}
+
+void set_push_target(NewJob& job, const std::string& path, const std::string& target) {
+  for (NewAttachment& one : job.attachments) {
+    if (one.path != path) continue;
+    one.push_to = text_of(parse_push_target(target));
+    return;
+  }
+  throw Error(Errc::invalid, "nothing is attached at '{}', from where changes were to go to '{}': expected the path of "
+              "an attachment", printable(path), printable(target));
+}
+
+// "push_to: {/out: results@gra/run-1}"
+void read_push_targets(NewJob& job, const Yaml& value) {
+  for (const auto& [path, target] : value.as_map("push_to"))
+    during(fmt::format("reading {}:{}", path.file, path.line),
+           [&] { set_push_target(job, path.text, target.as_text("push_to." + path.text)); });
+}
+
 // A plain number is in GB, as OICM says; ours may also carry a unit.
 uint64_t read_memory(const Yaml& value) {
   std::string text = value.as_text("resources.memory");
@@ -102,7 +126,8 @@ void read_single(const Yaml& config, std::string_view key) {
 Variables read_config(NewJob& job, const Yaml& config) {
   config.allow_only({"name", "command", "timeout", "resources", "replicas", "min_available", "config_map", "env",
                      "input_model_data_volume", "input_dataset_data_volume", "output_checkpoints_data_volume",
-                     "output_model_data_volume", "image", "shared_volume", "dependencies", "runtimeEnvYAML", "secrets"},
+                     "output_model_data_volume", "volumes", "push_to", "image", "shared_volume", "dependencies",
+                     "runtimeEnvYAML", "secrets"},
                     "a job's file");
   refuse(config, refused_keys, "");
   read_single(config, "replicas");
@@ -118,6 +143,8 @@ Variables read_config(NewJob& job, const Yaml& config) {
   if (const Yaml* resources = config.find("resources")) read_resources(job, *resources);
   for (const FixedVolume& fixed : fixed_volumes)
     if (const Yaml* volume = config.find(fixed.key)) read_volume(job, *volume, fixed);
+  if (const Yaml* volumes = config.find("volumes")) read_volumes(job, *volumes);
+  if (const Yaml* targets = config.find("push_to")) read_push_targets(job, *targets);
   Variables variables;
   for (const std::string_view key : {"config_map", "env"})
     if (const Yaml* map = config.find(key)) variables.read(job, *map, key);
@@ -139,6 +166,10 @@ void add_words(NewJob& job, const JobWords& words) {
   if (words.name) job.name = *words.name;
   if (!words.command.empty()) job.command = words.command;
   for (const auto& word : words.attachments) job.attachments.push_back(parse_attachment(word));
+  for (const auto& word : words.push_to) {
+    const auto [path, target] = parse_assignment(word, "--push-to");
+    set_push_target(job, path, target);
+  }
   for (const auto& word : words.env) add_env(job, word);
   for (const auto& word : words.labels) job.labels.insert(parse_assignment(word, "--label"));
   if (words.timeout) job.timeout_seconds = parse_seconds(*words.timeout, "a timeout");

@@ -1,8 +1,9 @@
 // cli/job_config.h: a job as a file: OICM's config.yaml, read strictly.
 //
-// OICM's keys keep their meaning: four data volumes at fixed paths under /data-volumes, resources,
-// config_map and env; main.py beside the file is the entry point. Our own keys are name, command and timeout. A key
-// that this engine cannot honour is refused with its line and the reason, never accepted and ignored.
+// OICM's keys keep their meaning: four data volumes at fixed paths under /data-volumes, resources, config_map and env;
+// main.py beside the file is the entry point. Our own keys are name, command, timeout, volumes (a list of what -v says)
+// and push_to. A key that this engine cannot honour is refused with its line and the reason, never accepted and
+// ignored.
 #pragma once
 
 #include <optional>
@@ -19,7 +20,8 @@ namespace volary {
 struct JobWords {
   std::optional<std::string> name;
   std::vector<std::string> command;
-  std::vector<std::string> attachments;  // "VOLUME[@VERSION]:/PATH[:ro|rw|rwd]"
+  std::vector<std::string> attachments;  // As of record/attach.h.
+  std::vector<std::string> push_to;      // "/PATH=TARGET"
   std::vector<std::string> env;          // "KEY=VALUE", or "KEY": the value it has here.
   std::vector<std::string> labels;       // "KEY=VALUE"
   std::optional<std::string> timeout;

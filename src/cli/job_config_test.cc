@@ -176,6 +176,25 @@ TEST_F(JobFile, RefusesTwoVolumesAtOnePath) {
             "invalid: 'a' and 'b' are both to stand at '/data-volumes/input_model': expected two different paths");
 }
 
+TEST_F(JobFile, AttachesWhatTheCommandLineCan) {
+  JobWords words;
+  words.push_to = {"/in=others@GRA"};
+  const NewJob job = read("volumes: ['corpora@GRA/wiki:/in:RW:cache', 'https://x.example/a.git:/code']\n"
+                          "push_to: {/code: results@GRA/run}\n", words);
+  ASSERT_EQ(job.attachments.size(), 2u);
+  EXPECT_EQ(job.attachments[0].volume, "corpora@GRA/wiki");
+  EXPECT_EQ(job.attachments[0].access, AttachAccess::rw);
+  EXPECT_EQ(job.attachments[0].cache, true);
+  EXPECT_EQ(job.attachments[0].push_to, "others@GRA");
+  EXPECT_EQ(job.attachments[1].push_to, "results@GRA/run");
+  EXPECT_EQ(error("name: x\nvolumes:\n- wiki:/data:R0\n"),
+            "invalid: 'R0' in 'wiki:/data:R0' is no permission, for it has the digit 0: expected ro, rw or rwd\n"
+            "     while reading config.yaml:3");
+  EXPECT_EQ(error("push_to: {/x: results@GRA}\n"),
+            "invalid: nothing is attached at '/x', from where changes were to go to 'results@GRA': expected the path "
+            "of an attachment\n     while reading config.yaml:1");
+}
+
 TEST_F(JobFile, NeedsSomethingToRun) {
   with_main_ = false;
   EXPECT_EQ(error("name: x\n"), "not_found: 'config.yaml' has no 'command', and there is no main.py beside it to run");

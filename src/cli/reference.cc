@@ -47,28 +47,9 @@ StoreReference parse_store_reference(std::string_view text, std::string_view opt
 }
 
 NewAttachment parse_attachment(std::string_view text) {
-  std::string_view left = text;
-  NewAttachment attachment;
-  const auto last_word = [&] { return left.substr(left.rfind(':') + 1); };
-  if (left.find(':') == std::string_view::npos)
-    throw Error(Errc::invalid, "'{}' attaches nothing: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]", text);
-  if (const std::string_view word = last_word(); !word.starts_with('/')) {
-    const std::string lower = lower_case(word);
-    if (lower == "cache" || lower == "no-cache")
-      throw Error(Errc::invalid, "'{}' in '{}' has no meaning here: a version is mounted from the store, never copied",
-                  word, text);
-    if (lower != "ro" && lower != "rw" && lower != "rwd")
-      throw Error(Errc::invalid, "'{}' in '{}' is neither an absolute path nor a permission: expected ro, rw or rwd",
-                  word, text);
-    attachment.access = value_named<AttachAccess>(lower, "permission");
-    left.remove_suffix(word.size() + 1);
-  }
-  const size_t colon = left.rfind(":/");
-  if (colon == std::string_view::npos)
-    throw Error(Errc::invalid, "'{}' has no absolute path: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]", text);
-  attachment.path = left.substr(colon + 1);
-  during("reading the attachment '" + std::string(text) + "'",
-         [&] { attachment.volume = parse_volume_reference(left.substr(0, colon)).text(); });
+  const AttachWord word = parse_attach_word(text);
+  NewAttachment attachment{.volume = text_of(word.source), .path = word.path, .access = word.access};
+  if (word.cache) attachment.cache = true;
   return attachment;
 }
 

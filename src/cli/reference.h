@@ -6,7 +6,7 @@
 //   volume-place     = [ project "/" ] volume-reference
 //   store-reference  = name ":" [ prefix ]
 //                    | container "@" name [ "/" [ prefix ] ]                   of which the name in either case
-//   attachment       = volume-reference ":" absolute-path [ ":" access ]       read from the right
+//   attachment                                           record/attach.h
 #pragma once
 
 #include <string>
@@ -44,7 +44,7 @@ struct StoreReference {
 // `option` is what the message calls it: "--from".
 StoreReference parse_store_reference(std::string_view text, std::string_view option);
 
-// "wiki@3:/data:ro". The access is read-only unless told; its words in either case.
+// "wiki@3:/data:ro", by the grammar of record/attach.h.
 NewAttachment parse_attachment(std::string_view text);
 
 // ASCII only.

@@ -52,25 +52,6 @@ TEST(AttachmentText, IsReadOnlyUnlessTold) {
   EXPECT_EQ(parse_attachment("wiki:/data:rwd").access, AttachAccess::rwd);
 }
 
-TEST(AttachmentText, QuotesTheWordThatIsWrong) {
-  EXPECT_EQ(error_of([] { parse_attachment("wiki:/data:wr"); }),
-            "invalid: 'wr' in 'wiki:/data:wr' is neither an absolute path nor a permission: expected ro, rw or rwd");
-  EXPECT_EQ(error_of([] { parse_attachment("wiki:data"); }),
-            "invalid: 'data' in 'wiki:data' is neither an absolute path nor a permission: expected ro, rw or rwd");
-  EXPECT_EQ(error_of([] { parse_attachment("wiki:ro"); }),
-            "invalid: 'wiki:ro' has no absolute path: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]");
-  EXPECT_EQ(error_of([] { parse_attachment("wiki"); }),
-            "invalid: 'wiki' attaches nothing: expected VOLUME[@VERSION]:/PATH[:ro|rw|rwd]");
-  EXPECT_EQ(error_of([] { parse_attachment("wiki:/data:ro:cache"); }),
-            "invalid: 'cache' in 'wiki:/data:ro:cache' has no meaning here: a version is mounted from the store, never "
-            "copied");
-}
-
-RC_GTEST_PROP(AttachmentText, IsEitherReadOrRefusedWithItsOwnText, (const std::string& text)) {
-  const std::string error = error_of([&] { parse_attachment(text); });
-  RC_ASSERT(error.empty() || error.starts_with("invalid: "));
-}
-
 TEST(Assignment, IsAKeyAndAValue) {
   EXPECT_EQ(parse_assignment("A=b=c", "--env").second, "b=c");
   EXPECT_EQ(error_of([] { parse_assignment("=x", "--env"); }),

@@ -37,6 +37,9 @@ void attach(Transaction& transaction, const Caller& caller, const std::string& j
   bool names_version = false;
   uint64_t number = 0;
   for (const NewAttachment& wanted : request.attachments) {
+    if (const AttachSource source = parse_attach_source(wanted.volume);
+        source.kind != SourceKind::named || !source.path.empty() || wanted.push_to)
+      throw Error(Errc::invalid, "'{}' cannot be attached by this server: expected a volume", wanted.volume);
     const VolumeReference reference = parse_volume_reference(wanted.volume);
     const Volume volume = get_volume(transaction, caller, reference.name);
     uint64_t version = volume.head;

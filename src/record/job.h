@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "record/attach.h"
 
 namespace volary {
 
@@ -32,20 +33,15 @@ constexpr bool is_terminal(JobState state) {
          state == JobState::ERROR;
 }
 
-enum class AttachAccess {
-  ro,   // Writing is impossible: EROFS from the kernel.
-  rw,   // What was added and changed becomes part of the next version; deletions do not.
-  rwd,  // Deletions too.
-};
-BOOST_DESCRIBE_ENUM(AttachAccess, ro, rw, rwd)
-
-// A volume at a path, as asked for.
+// Something at a path, as asked for.
 struct NewAttachment {
-  std::string volume;   // "name" or "name@version"
+  std::string volume;   // A source as of record/attach.h: "name", "name@version", "container@datastore/prefix", …
   std::string path;     // Absolute, in the job.
   AttachAccess access{};
+  std::optional<bool> cache = {};           // Whether what is fetched for it stays for later jobs; not unless told.
+  std::optional<std::string> push_to = {};  // Where its changes go instead: a target as of record/attach.h.
 };
-BOOST_DESCRIBE_STRUCT(NewAttachment, (), (volume, path, access))
+BOOST_DESCRIBE_STRUCT(NewAttachment, (), (volume, path, access, cache, push_to))
 
 // A version at a path, as it is for this job.
 struct Attachment {
