@@ -28,6 +28,7 @@
 #include "db/database.h"
 #include "engine/runner.h"
 #include "engine/sandbox.h"
+#include "job/billing.h"
 #include "job/jobs.h"
 #include "job/reconciler.h"
 #include "job/supervisor.h"
@@ -159,8 +160,18 @@ Datastores::Options datastore_options(const ServerConfig& config) {
   return {config.data_directory / "datastores", config.redirects, config.datastores_below};
 }
 
-int serve(const ServerConfig& config) {
+// What is done again and again besides.
+void look_after(Timetable& timetable, DiskReserve& reserve, Bookkeeping& bookkeeping, Uploads& uploads, Mounts& mounts,
+                Cache& cache) {
   using std::chrono::minutes, std::chrono::seconds;
+  timetable.add("the disk's reserve", seconds(1), seconds(1), [&](const auto&) { keep_reserve(reserve); });
+  timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
+  timetable.add("ending idle uploads", minutes(1), minutes(1), [&](const auto&) { end_idle(uploads); });
+  timetable.add("looking after mounts", minutes(1), minutes(1), [&](const auto&) { mounts.look_after(); });
+  timetable.add("tidying the cache", minutes(1), minutes(1), [&](const auto&) { cache.tidy(); });
+}
+
+int serve(const ServerConfig& config) {
   const EndSignals end;
   Ground ground(config.data_directory);
   const Path& root = ground.root;
@@ -178,6 +189,7 @@ int serve(const ServerConfig& config) {
   Transfers transfers(database, store, datastores, SnapshotSources(config.snapshot_from, root), clock, log);
   Uploads uploads(database, store, datastores, clock);
   Bookkeeping bookkeeping(database, volumes, clock, log);
+  Billing billing(database, config.prices, clock);
   Jobs jobs(database, *ground.runner, root / "jobs", clock);
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock);
   Reconciler reconciler(database, *ground.runner, workplace, clock, {}, log);
@@ -189,8 +201,8 @@ int serve(const ServerConfig& config) {
                 log);
   keep_admin_token(access, root / "admin.token");
 
-  Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, upkeep,
-                    mounts, cache, status_of(ground), findings_of(ground)};
+  Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, billing,
+                    upkeep, mounts, cache, status_of(ground), findings_of(ground)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
 
@@ -201,11 +213,7 @@ int serve(const ServerConfig& config) {
   reconciler.start();
   upkeep.start({config.upkeep.sweep_seconds, config.upkeep.check_seconds, config.upkeep.scrub_seconds});
   Timetable timetable(log);
-  timetable.add("the disk's reserve", seconds(1), seconds(1), [&](const auto&) { keep_reserve(ground.reserve); });
-  timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
-  timetable.add("ending idle uploads", minutes(1), minutes(1), [&](const auto&) { end_idle(uploads); });
-  timetable.add("looking after mounts", minutes(1), minutes(1), [&](const auto&) { mounts.look_after(); });
-  timetable.add("tidying the cache", minutes(1), minutes(1), [&](const auto&) { cache.tidy(); });
+  look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache);
   ServerOptions listening{.unix_socket = config.socket, .host = config.host, .port = config.port};
   listening.streams = [&](const Request& request) { return router.streams(request); };
   const auto server = start_http_server(listening, [&](const Request& request) { return router.answer(request); });

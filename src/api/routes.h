@@ -7,6 +7,7 @@
 #include "access/audit.h"
 #include "access/secrets.h"
 #include "api/route.h"
+#include "job/billing.h"
 #include "job/jobs.h"
 #include "record/problem.h"
 #include "view/cache.h"
@@ -33,6 +34,7 @@ struct Services {
   Transfers& transfers;
   Uploads& uploads;
   Jobs& jobs;
+  Billing& billing;
   Upkeep& upkeep;
   Mounts& mounts;
   Cache& cache;
@@ -53,6 +55,7 @@ void add_version_routes(std::vector<Route>& routes, Services& services);
 void add_transfer_routes(std::vector<Route>& routes, Services& services);
 void add_upload_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
+void add_billing_routes(std::vector<Route>& routes, Services& services);
 void add_store_routes(std::vector<Route>& routes, Services& services);
 void add_mount_routes(std::vector<Route>& routes, Services& services);
 void add_cache_routes(std::vector<Route>& routes, Services& services);

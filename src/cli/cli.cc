@@ -1,6 +1,7 @@
 // cli/cli.cc: words in, exit code out; the one place where an Error ends.
 #include "cli/cli.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include <fcntl.h>
@@ -32,6 +33,14 @@ int complete_words(const Start& start) {
   return 0;
 }
 
+// Of the environment or a file: words of the command line were looked at before.
+void check_format(const Command& command, Format format) {
+  const std::string word(name_of_value(format));
+  if (format > Format::name && std::find(command.formats.begin(), command.formats.end(), word) == command.formats.end())
+    throw Error(Errc::invalid, "'volary {}' cannot print its answer as {}: give another -o or VOLARY_OUTPUT",
+                joined(command.path, " "), word);
+}
+
 int run_words(const Start& start) {
   const std::vector<Command> commands = all_commands();
   GlobalFlags flags;
@@ -49,7 +58,9 @@ int run_words(const Start& start) {
     streams.err(help_text(commands, parsed.path));
     return exit_usage;
   }
-  Session session(load_settings(flags, real_surroundings()), start.program, streams, make_http_client());
+  const Settings settings = load_settings(flags, real_surroundings());
+  check_format(*parsed.command, settings.format);
+  Session session(settings, start.program, streams, make_http_client());
   return parsed.command->run(session);
 }
 

@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/progress.h"
 #include "net/http_client.h"
+#include "record/billing.h"
 #include "record/store.h"
 
 namespace volary {
@@ -33,6 +34,7 @@ struct ServerConfig {
   uint64_t cache_bytes_max = 10ull << 30;   // Of images and link farms.
   Redirects redirects = Redirects::guarded;  // Of datastores.
   UpkeepTimes upkeep;
+  PriceList prices;
 };
 
 // Where backups are that the program reads without a server.

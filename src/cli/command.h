@@ -59,6 +59,7 @@ struct Command {
   std::vector<CommandField> fields = {};
   std::function<int(Session&)> run = {};  // The exit code.
   std::string more = {};                  // Sentences for the help page, after the summary.
+  std::vector<std::string> formats = {};  // What -o takes besides what it always takes.
 };
 
 // The words of a command, apart from its fields.
@@ -68,6 +69,7 @@ struct CommandText {
   std::string summary = {};
   std::string example = {};
   std::string more = {};
+  std::vector<std::string> formats = {};
 };
 
 // A row whose fields fill an `Options`, which `run` then gets.
@@ -81,7 +83,8 @@ Command make_command(CommandText text, std::vector<CommandField> (*fields)(Optio
           .example = std::move(text.example),
           .fields = fields(*options),
           .run = [options, run](Session& session) { return run(session, *options); },
-          .more = std::move(text.more)};
+          .more = std::move(text.more),
+          .formats = std::move(text.formats)};
 }
 
 // --- the table: one function a noun, each in its own file
@@ -108,6 +111,7 @@ std::vector<Command> datastore_add_commands();   // datastore_add_commands.cc; p
 std::vector<Command> secret_commands();      // secret_commands.cc
 std::vector<Command> job_run_commands();     // job_run_command.cc
 std::vector<Command> job_commands();         // job_commands.cc
+std::vector<Command> billing_commands();     // billing_commands.cc
 std::vector<Command> cache_commands();       // cache_commands.cc
 std::vector<Command> token_commands();       // token_commands.cc
 std::vector<Command> store_commands();       // store_commands.cc

@@ -26,8 +26,8 @@ std::vector<Child> children_of(const std::vector<Command>& commands, const std::
 std::optional<std::string> canonical_word(const std::vector<Command>& commands, const std::vector<std::string>& path,
                                           std::string_view word);
 
-// The fields that every command has.
-std::vector<CommandField> global_fields(GlobalFlags& flags);
+// The fields that every command has; of this one.
+std::vector<CommandField> global_fields(GlobalFlags& flags, const Command* command = nullptr);
 
 // The candidate that differs from `word` by at most two typing errors, or "".
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);

@@ -60,6 +60,7 @@ class Completer {
       if (field && takes_value(*field) && word.find('=') == std::string::npos) place.value_of = field;
     } else if (const auto command = canonical_word(commands_, place.path, word); command && place.words_before == 0) {
       place.path.push_back(*command);
+      globals_ = global_fields(unused_, find_command(commands_, place.path));
     } else {
       ++place.words_before;
     }

@@ -59,10 +59,10 @@ std::string examples(const std::string& lines) {
   return text + "\n";
 }
 
-std::string global_options() {
+std::string global_options(const Command* command) {
   GlobalFlags unused;
   Rows rows;
-  for (const CommandField& field : global_fields(unused)) rows.emplace_back(left_of(field), right_of(field));
+  for (const CommandField& field : global_fields(unused, command)) rows.emplace_back(left_of(field), right_of(field));
   rows.emplace_back("-h, --help", "this page");
   return "\nWith every command:\n" + indented(rows);
 }
@@ -76,7 +76,7 @@ std::string group_text(const std::vector<Command>& commands, const std::vector<s
   for (const Child& child : children_of(commands, path)) rows.emplace_back(child.word, child.summary);
   text += "\nCommands:\n" + indented(rows);
   if (path.empty())
-    text += global_options() +
+    text += global_options(nullptr) +
             examples("volary volume create digits --type dataset\n"
                      "volary datastore add directory mine /srv/data\n"
                      "volary volume import digits --from mine:digits\n"
@@ -100,7 +100,7 @@ std::string help_text(const std::vector<Command>& commands, const std::vector<st
   Rows below;
   for (const Child& child : children_of(commands, path)) below.emplace_back(child.word, child.summary);
   if (!below.empty()) text += "\nCommands:\n" + indented(below);
-  text += global_options();
+  text += global_options(command);
   if (!command->aliases.empty()) text += "\nAlso known as: " + joined(command->aliases, ", ") + "\n";
   return text + examples(command->example);
 }

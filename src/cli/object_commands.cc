@@ -59,7 +59,7 @@ int list(Session& session, const ListOptions& o) {
       case Format::json: text += (is_first ? "\n  " : ",\n  ") + print_json(to_json(object)); break;
       case Format::yaml: yaml.push_back(to_json(object)); break;
       case Format::name: text += printable(object.key) + "\n"; break;
-      case Format::table: case Format::wide:
+      default:
         if (is_first) text += row_text("DATE", "BYTES", "NAME", "DESCRIPTION", "ETAG");
         text += row_of(object);
         break;

@@ -13,8 +13,9 @@
 
 namespace volary {
 
-enum class Format { table, wide, json, yaml, name };
-BOOST_DESCRIBE_ENUM(Format, table, wide, json, yaml, name)
+// Those after `name` are for the commands that say so (Command::formats).
+enum class Format { table, wide, json, yaml, name, csv, dot, svg };
+BOOST_DESCRIBE_ENUM(Format, table, wide, json, yaml, name, csv, dot, svg)
 
 enum class Show { always, wide };  // With `-o wide`, and for a single record, every column is shown.
 enum class Paint { no, yes };      // Whether words of state get a colour.

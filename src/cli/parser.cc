@@ -73,7 +73,8 @@ void check_choices(const std::vector<CommandField>& fields) {
 // CLI11's tree, with the way back from its nodes to paths.
 class Tree {
  public:
-  Tree(const std::vector<Command>& commands, GlobalFlags& flags) : commands_(commands), globals_(global_fields(flags)) {
+  Tree(const std::vector<Command>& commands, GlobalFlags& flags)
+      : commands_(commands), flags_(flags), globals_(global_fields(flags)) {
     root_.set_help_flag("-h,--help");
     root_.require_subcommand(0, 1);  // So that "volume" is no command any more where a thing of that name may stand.
     root_.add_flag("--version", version_);
@@ -99,7 +100,7 @@ class Tree {
     parsed.command = find_command(commands_, parsed.path);
     if (version_) parsed.asked = Asked::version;
     if (parsed.asked == Asked::run) {
-      check_choices(globals_);
+      check_choices(global_fields(flags_, parsed.command));
       if (parsed.command) check_choices(parsed.command->fields);
     }
     return parsed;
@@ -173,6 +174,7 @@ class Tree {
   }
 
   const std::vector<Command>& commands_;
+  GlobalFlags& flags_;
   std::vector<CommandField> globals_;
   CLI::App root_{"", "volary"};
   std::map<Strings, CLI::App*> nodes_;

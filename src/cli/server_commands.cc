@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/listen_address.h"
+#include "cli/price_file.h"
 #include "cli/session.h"
 #include "core/quantity.h"
 #include "record/problem.h"
@@ -22,6 +23,7 @@ struct ServeOptions {
   std::vector<std::string> mount_below;
   std::vector<std::string> datastores_below;
   std::optional<std::string> cache_limit;
+  std::optional<std::string> prices;
   bool allow_private_redirects = false;
 };
 
@@ -48,6 +50,9 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
            .value = "DIR", .words = Words::directories},
           {.name = "--cache-limit", .target = &o.cache_limit,
            .help = "how much disk the images for mounts may take; 10GiB unless told", .value = "SIZE"},
+          {.name = "--prices", .target = &o.prices,
+           .help = "a file of what jobs cost; DATA/prices.yaml, if it is there, unless told", .value = "FILE",
+           .words = Words::files},
           {.name = "--allow-private-redirects", .target = &o.allow_private_redirects,
            .help = "let datastores lead to addresses nearer to this machine than where they were made for"}};
 }
@@ -84,6 +89,8 @@ int serve(Session& session, const ServeOptions& o) {
   config.mount_below = found(o.mount_below);
   config.datastores_below = found(o.datastores_below);
   if (o.cache_limit) config.cache_bytes_max = parse_bytes(*o.cache_limit, "the cache's limit");
+  const Path prices = o.prices ? Path(*o.prices) : config.data_directory / "prices.yaml";
+  if (o.prices || is_present(prices)) config.prices = read_price_file(prices);
   if (o.allow_private_redirects) config.redirects = Redirects::anywhere;
   return session.program().serve(config);
 }

@@ -108,7 +108,7 @@ TEST_F(SettingsOf, ADataDirectoryOnTheCommandLineMeansThisMachine) {
 TEST_F(SettingsOf, WrongValuesAreNamedWithTheirPlace) {
   scratch_.write("etc/config.yaml", "output: html\n");
   EXPECT_EQ(error(),
-            "invalid: 'html' is no output format: expected one of table, wide, json, yaml, name\n"
+            "invalid: 'html' is no output format: expected one of table, wide, json, yaml, name, csv, dot, svg\n"
             "     while reading the settings of ~/etc/config.yaml");
   scratch_.write("etc/config.yaml", "outptu: json\n");
   EXPECT_EQ(error(),

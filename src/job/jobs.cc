@@ -6,6 +6,7 @@
 #include "core/random.h"
 #include "core/tree_path.h"
 #include "engine/limits.h"
+#include "job/billing.h"
 #include "job/request.h"
 #include "job/rows.h"
 #include "volume/bucket_volumes.h"
@@ -21,7 +22,9 @@ JobRow get_row(Transaction& transaction, const Caller& caller, const std::string
   auto row = find_job(transaction, id);
   if (!row)
     if (const auto named = transaction.find<std::string>(
-            "SELECT id FROM job WHERE project = $1 AND name = $2 ORDER BY created_at DESC LIMIT 1", caller.project, id))
+            "SELECT id FROM job WHERE project = $1 AND name = $2 AND removed_at IS NULL "
+            "ORDER BY created_at DESC LIMIT 1",
+            caller.project, id))
       row = find_job(transaction, *named);
   if (!row || row->project != caller.project)
     throw Error(Errc::not_found, "there is no job '{}' in this project", printable(id));
@@ -93,8 +96,9 @@ Job Jobs::submit(const Caller& caller, const NewJob& request) {
     const Time now = clock_.now();
     transaction.run(
         "INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, created_at, "
-        "lease_owner, lease_until) VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0)",
-        id, caller.tenant, caller.project, caller.name, request.name.value_or(id), request, "submitted", now);
+        "lease_owner, lease_until, units) VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0, $9)",
+        id, caller.tenant, caller.project, caller.name, request.name.value_or(id), request, "submitted", now,
+        units_of(request));
     transaction.run(
         "INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')", id, now);
     attach(transaction, caller, id, request, now);
@@ -108,7 +112,8 @@ std::vector<Job> Jobs::list(const Caller& caller, const JobFilter& filter) {
   return database_.read([&](Transaction& transaction) {
     std::vector<Job> jobs;
     for (const auto& id : transaction.all<std::string>(
-             "SELECT id FROM job WHERE project = $1 ORDER BY created_at DESC, id", caller.project)) {
+             "SELECT id FROM job WHERE project = $1 AND removed_at IS NULL ORDER BY created_at DESC, id",
+             caller.project)) {
       if (jobs.size() >= list_max) break;
       const JobRow row = *find_job(transaction, id);
       if (filter.state ? row.state == *filter.state : filter.ended_too || !is_terminal(row.state))
@@ -139,9 +144,7 @@ void Jobs::remove(const Caller& caller, const std::string& id) {
     if (!is_terminal(row.state))
       throw Error(Errc::conflict, "job {} is {}: expected an ended one; stop it first", row.id,
                   name_of_value(row.state));
-    for (const char* table : {"job_event", "job_attachment"})
-      transaction.run(fmt::format("DELETE FROM {} WHERE job = $1", table), row.id);
-    transaction.run("DELETE FROM job WHERE id = $1", row.id);
+    transaction.run("UPDATE job SET removed_at = $2, spec = $3 WHERE id = $1", row.id, clock_.now(), NewJob());
     return row.id;
   });
   remove_tree(places_of(jobs_directory_, found).directory);

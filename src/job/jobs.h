@@ -46,7 +46,8 @@ class Jobs {
   }
   // Asks a job to end. Ended ones: `conflict`.
   void stop(const Caller& caller, const std::string& id);
-  // Forgets an ended job, its log and its working directory. Throws `conflict` while it has not ended.
+  // Forgets what an ended job was, its log and its working directory; when it ran and which versions it read and made
+  // stays known to bills and lineages. Throws `conflict` while it has not ended.
   void remove(const Caller& caller, const std::string& id);
   // At most `bytes_max` bytes of its log from `offset`.
   std::string log(const Caller& caller, const std::string& id, uint64_t offset, uint64_t bytes_max);

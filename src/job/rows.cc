@@ -12,7 +12,7 @@ namespace volary {
 std::optional<JobRow> find_job(Transaction& transaction, const std::string& id) {
   return transaction.find<JobRow>(
       "SELECT id, tenant, project, subject, name, spec, state, reason, exit_code, ending, stop_requested, created_at, "
-      "started_at, ended_at FROM job WHERE id = $1",
+      "started_at, ended_at FROM job WHERE id = $1 AND removed_at IS NULL",
       id);
 }
 

@@ -50,6 +50,7 @@ BOOST_DESCRIBE_STRUCT(AttachmentRow, (), (number, volume_id, volume, path, acces
 constexpr const char* jobs_announcement = "jobs";
 constexpr int64_t timeout_seconds_default = 7 * 86400;
 
+// Nothing for one that was deleted.
 std::optional<JobRow> find_job(Transaction& transaction, const std::string& id);
 std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::string& job_id);
 // The row as people see it.
