@@ -29,6 +29,7 @@
 #include "engine/runner.h"
 #include "engine/sandbox.h"
 #include "job/billing.h"
+#include "job/explain.h"
 #include "job/jobs.h"
 #include "job/reconciler.h"
 #include "job/supervisor.h"
@@ -193,6 +194,7 @@ int serve(const ServerConfig& config) {
   Jobs jobs(database, *ground.runner, root / "jobs", clock);
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock);
   Reconciler reconciler(database, *ground.runner, workplace, clock, {}, log);
+  Explain explain(database, jobs, transfers, volumes, clock, ReconcilerOptions().running_max);
   Mounts mounts(database, store, *ground.mounter,
                 {root / "mounts", std::filesystem::canonical(root), config.mount_below}, clock, log);
   Cache cache(database, ground.mounter->images(), config.cache_bytes_max, clock, log);
@@ -202,7 +204,7 @@ int serve(const ServerConfig& config) {
   keep_admin_token(access, root / "admin.token");
 
   Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, billing,
-                    upkeep, mounts, cache, status_of(ground), findings_of(ground)};
+                    explain, upkeep, mounts, cache, status_of(ground), findings_of(ground)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
 

@@ -8,6 +8,7 @@
 #include "access/secrets.h"
 #include "api/route.h"
 #include "job/billing.h"
+#include "job/explain.h"
 #include "job/jobs.h"
 #include "record/problem.h"
 #include "view/cache.h"
@@ -35,6 +36,7 @@ struct Services {
   Uploads& uploads;
   Jobs& jobs;
   Billing& billing;
+  Explain& explain;
   Upkeep& upkeep;
   Mounts& mounts;
   Cache& cache;
@@ -56,6 +58,7 @@ void add_transfer_routes(std::vector<Route>& routes, Services& services);
 void add_upload_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
 void add_billing_routes(std::vector<Route>& routes, Services& services);
+void add_explain_routes(std::vector<Route>& routes, Services& services);
 void add_store_routes(std::vector<Route>& routes, Services& services);
 void add_mount_routes(std::vector<Route>& routes, Services& services);
 void add_cache_routes(std::vector<Route>& routes, Services& services);

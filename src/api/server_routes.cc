@@ -18,6 +18,7 @@ std::vector<Route> all_routes(Services& services) {
   add_upload_routes(routes, services);
   add_job_routes(routes, services);
   add_billing_routes(routes, services);
+  add_explain_routes(routes, services);
   add_store_routes(routes, services);
   add_mount_routes(routes, services);
   add_cache_routes(routes, services);

@@ -10,6 +10,7 @@
 #include "job/request.h"
 #include "job/rows.h"
 #include "volume/bucket_volumes.h"
+#include "volume/happenings.h"
 #include "volume/ledger.h"
 #include "volume/volumes.h"
 
@@ -69,6 +70,10 @@ void attach(Transaction& transaction, const Caller& caller, const std::string& j
         "INSERT INTO job_attachment (job, number, volume, path, access, version, lease, result, staging) "
         "VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7)",
         job_id, number++, volume.id, wanted.path, wanted.access, version, staging);
+    if (!staging.empty())
+      note_happening(transaction, job_id,
+                     {Cause::staging, now, std::nullopt,
+                      fmt::format("transfer {} stages volume '{}' from its bucket", staging, volume.name), staging});
   }
   const Admission admission = take_writers(transaction, to_write, holder, request.wait_seconds, now);
   if (admission == Admission::waits && names_version)
@@ -134,6 +139,8 @@ void Jobs::stop(const Caller& caller, const std::string& id) {
     if (is_terminal(row.state))
       throw Error(Errc::conflict, "job {} is {} already: expected one under way", row.id, name_of_value(row.state));
     transaction.run("UPDATE job SET stop_requested = 1 WHERE id = $1", row.id);
+    const Time now = clock_.now();
+    note_happening(transaction, row.id, {Cause::asked, now, now, fmt::format("{} asked it to end", caller.name)});
     transaction.announce(jobs_announcement);
   });
 }
@@ -145,6 +152,7 @@ void Jobs::remove(const Caller& caller, const std::string& id) {
       throw Error(Errc::conflict, "job {} is {}: expected an ended one; stop it first", row.id,
                   name_of_value(row.state));
     transaction.run("UPDATE job SET removed_at = $2, spec = $3 WHERE id = $1", row.id, clock_.now(), NewJob());
+    forget_happenings(transaction, row.id);
     return row.id;
   });
   remove_tree(places_of(jobs_directory_, found).directory);

@@ -8,6 +8,7 @@
 #include "core/fault.h"
 #include "core/random.h"
 #include "job/rows.h"
+#include "volume/happenings.h"
 
 namespace volary {
 namespace {
@@ -32,6 +33,10 @@ Reconciler::Reconciler(Database& database, Runner& runner, Workplace& workplace,
 void Reconciler::start() {
   const auto ended = database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE job SET lease_owner = '', lease_until = 0 WHERE lease_owner <> ''");
+    const Time now = clock_.now();
+    for (const auto& id : transaction.all<std::string>(
+             "SELECT id FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR')"))
+      note_happening(transaction, id, {Cause::restart, now, now, "the server was started anew and took it up"});
     return transaction.all<std::string>("SELECT id FROM job WHERE state IN ('DONE', 'FAILED', 'INTERRUPTED')");
   });
   for (const std::string& id : ended)
@@ -169,6 +174,8 @@ bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
   } catch (const Error& error) {
     step = after_failure(facts_of(job), wanted.act, error);
     log_(fmt::format("job {}: {}", job.id, error.what()));
+    if (!step.next)
+      database_.write([&](Transaction& transaction) { note_failure(transaction, job.id, error.what(), clock_.now()); });
   }
   fault::point(fmt::format("job.acted.{}", name_of_value(job.state)));
   if (!step.next) return false;

@@ -5,6 +5,7 @@
 #include "core/fault.h"
 #include "core/quantity.h"
 #include "record/transfer.h"
+#include "volume/happenings.h"
 #include "volume/ledger.h"
 
 namespace volary {
@@ -93,6 +94,7 @@ void end_staging(Database& database, const JobRow& row, Time now, JobFacts& fact
                       one.number, one.version);
       take_reader(transaction, one.volume_id, one.version, {"job", row.id}, now);
     }
+    end_happening(transaction, row.id, Cause::staging, now);
   });
 }
 
@@ -145,9 +147,18 @@ void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts) 
   end_staging(database, row, now, facts);
   if (facts.wait != Wait::none) return;
   const Holder holder{"job", row.id};
-  const auto waiting = database.read([&](Transaction& transaction) { return find_waiting(transaction, holder); });
+  bool has_news = false;
+  const auto waiting = database.read([&](Transaction& transaction) {
+    auto found = find_waiting(transaction, holder);
+    has_news = found && !found->reason.empty() && is_news(transaction, row.id, found->reason);
+    return found;
+  });
   if (!waiting) return;
   facts.wait = Wait::waiting;
+  if (has_news)
+    database.write([&](Transaction& transaction) {
+      if (find_waiting(transaction, holder)) note_in_the_way(transaction, row.id, waiting->reason, now);
+    });
   if (waiting->reason.empty()) {
     const bool writes = database.write([&](Transaction& transaction) {
       const auto job = find_job(transaction, row.id);
@@ -182,6 +193,7 @@ bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Tim
   if (is_terminal(next)) {
     transaction.run("UPDATE job SET ended_at = $2 WHERE id = $1", row.id, now);
     release_leases(transaction, {"job", row.id});
+    end_happenings(transaction, row.id, now);
   }
   transaction.run(
       "INSERT INTO job_event (job, number, state, date, reason) "

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "job/request.h"
+#include "volume/happenings.h"
 #include "volume/ledger.h"
 
 namespace volary {
@@ -31,6 +32,19 @@ std::string path_variable(std::string_view volume) {
 void give_to_job(const Path& path) {
   if (::geteuid() != 0) return;
   if (::lchown(path.c_str(), job_uid, job_uid) < 0) throw error_from_errno(errno, "change the owner of", path.native());
+}
+
+// That what the job changed became a version, and how much it was.
+void note_made(Transaction& transaction, const std::string& job, const std::string& version,
+               const std::vector<TreeChange>& changes, Time began, Time now) {
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  for (const TreeChange& change : changes) {
+    if (!change.entry || change.entry->kind == EntryKind::directory) continue;
+    ++files;
+    bytes += change.entry->size;
+  }
+  note_happening(transaction, job, {Cause::made, began, now, "what it wrote became " + version, "", files, bytes});
 }
 
 }  // namespace
@@ -97,6 +111,7 @@ RunSpec Workplace::prepare(const JobRow& job) {
 void Workplace::finalise_attachment(const JobRow& job, const AttachmentRow& attachment) {
   const Path scratch = places(job).scratch(attachment.number);
   if (attachment.result != 0 || !is_present(scratch)) return;
+  const Time began = clock_.now();
   const Digest base = tree_of(attachment);
   const auto commit = store_.begin_commit();
   Progress progress;
@@ -115,6 +130,8 @@ void Workplace::finalise_attachment(const JobRow& job, const AttachmentRow& atta
         transaction, {attachment.volume_id, tree, job.subject, message, Origin::job, {"job", job.id}, 0}, clock_.now());
     transaction.run("UPDATE job_attachment SET result = $3 WHERE job = $1 AND number = $2", job.id, attachment.number,
                     number);
+    note_made(transaction, job.id, fmt::format("{}@{}", attachment.volume, number), harvested.changes, began,
+              clock_.now());
   });
   fault::point("job.committed");
 }

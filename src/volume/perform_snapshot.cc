@@ -89,7 +89,8 @@ void Transfers::perform_snapshot(const Transfer& transfer, Live& live) {
   live.progress.bytes_total = measured.bytes;
   database_.write([&](Transaction& transaction) {
     reserve_growth(transaction, transfer.id,
-                   measured.bytes > volume.used_bytes ? measured.bytes - volume.used_bytes : 0, counts);
+                   measured.bytes > volume.used_bytes ? measured.bytes - volume.used_bytes : 0, counts,
+                   clock_.now());
   });
   fault::point("snapshot.planned");
 

@@ -235,7 +235,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   check_absence(*remote, wanted.source, plan, sides.target);
   const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {
-    reserve_growth(transaction, transfer.id, growth_of(plan, transfer.trash), counts);
+    reserve_growth(transaction, transfer.id, growth_of(plan, transfer.trash), counts, clock_.now());
   });
   fault::point("import.planned");
 
@@ -290,6 +290,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET state = 'running', agreed = 1, counts = $2 WHERE id = $1", transfer.id,
                     counts);
+    begin_phase(transaction, transfer.id, "moving what is to be moved", clock_.now());
   });
   fault::point("export.planned");
   if (!transfer.trash.empty())

@@ -6,6 +6,7 @@
 #include "core/fault.h"
 #include "remote/retry.h"
 #include "sync/upload_notes.h"
+#include "volume/happenings.h"
 #include "volume/ledger.h"
 #include "volume/transfer_rows.h"
 #include "volume/transfers.h"
@@ -100,6 +101,8 @@ void Transfers::cancel(const Caller& caller, const std::string& id) {
     throw Error(Errc::conflict, "transfer {} is {} already: expected one under way", id, name_of_value(transfer.state));
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET cancel_requested = 1 WHERE id = $1", id);
+    const Time asked = clock_.now();
+    note_happening(transaction, id, {Cause::asked, asked, asked, fmt::format("{} asked it to end", caller.name)});
     const auto now = find_transfer(transaction, id);
     if (now->state != TransferState::queued) return;  // The worker that has it ends it.
     const TransferInside inside = inside_of(transaction, id);
@@ -136,6 +139,7 @@ Transfer Transfers::resume(const Caller& caller, const std::string& id) {
         "UPDATE transfer SET state = 'queued', version = $2, counts = $3, error = '', cancel_requested = 0, "
         "started_at = NULL, ended_at = NULL WHERE id = $1",
         id, version, TransferCounts{});
+    note_happening(transaction, id, {Cause::asked, now, now, fmt::format("{} took it up again", caller.name)});
   });
   fault::point("transfer.resumed");
   wake();

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "volume/happenings.h"
 #include "volume/ledger.h"
 
 namespace volary {
@@ -75,12 +76,19 @@ TransferInside inside_of(Transaction& transaction, const std::string& id) {
       "SELECT volume, tenant, message, reserved_bytes, cancel_requested, agreed FROM transfer WHERE id = $1", id);
 }
 
-void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts) {
+void begin_phase(Transaction& transaction, const std::string& id, const std::string& what, Time now) {
+  end_happening(transaction, id, Cause::phase, now);
+  note_happening(transaction, id, {Cause::phase, now, std::nullopt, what});
+}
+
+void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts,
+                    Time now) {
   const TransferInside inside = inside_of(transaction, id);
   release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
   reserve_bytes(transaction, inside.volume_id, more);
   transaction.run("UPDATE transfer SET state = 'running', counts = $2, reserved_bytes = $3 WHERE id = $1", id, counts,
                   more);
+  begin_phase(transaction, id, "moving what is to be moved", now);
   transaction.announce(id);
 }
 
@@ -94,6 +102,11 @@ void end_transfer(Transaction& transaction, const std::string& id, TransferState
       "UPDATE transfer SET state = $2, version = $3, counts = $4, error = $5, reserved_bytes = 0, ended_at = $6 "
       "WHERE id = $1",
       id, state, version, counts, error, now);
+  transaction.run(
+      "UPDATE happening SET files = $2, bytes = $3 WHERE subject = $1 AND cause = 'phase' AND until IS NULL", id,
+      counts.completed, counts.transferred_bytes);
+  end_happenings(transaction, id, now);
+  if (!error.empty()) note_failure(transaction, id, error, now);
   transaction.announce(id);
   if (state == TransferState::done) transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
   transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE ended_at < $1)",

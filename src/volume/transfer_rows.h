@@ -53,7 +53,11 @@ TransferInside inside_of(Transaction& transaction, const std::string& id);
 
 // Promises what the volume may grow by, before a byte moves, in place of what a run that was cut off had promised; the
 // transfer runs from now on.
-void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts);
+void reserve_growth(Transaction& transaction, const std::string& id, uint64_t more, const TransferCounts& counts,
+                    Time now);
+
+// Writes down that another part of its work begins (volume/happenings.h).
+void begin_phase(Transaction& transaction, const std::string& id, const std::string& what, Time now);
 
 // Writes the end of a transfer: its leases go, and its journal, unless it can be taken up again; then that goes after
 // journal_days. What it had reserved is for the caller to give back or use.

@@ -13,6 +13,7 @@
 #include "sync/filter.h"
 #include "sync/staging.h"
 #include "volume/bucket_volumes.h"
+#include "volume/happenings.h"
 #include "volume/ledger.h"
 #include "volume/transfer_rows.h"
 
@@ -63,9 +64,10 @@ void check_trash(const std::string& trash, const TreePath& target, const Filter&
                 "such as '/{}/'", directory.text(), target.text(), directory.relative_to(target).text());
 }
 
-// Whether a worker has something to do for a queued transfer.
-bool is_due(Transaction& transaction, const std::string& id, Time now) {
+// Whether a worker has something to do for a queued transfer; if not, what is in its way now and was not before.
+bool is_due(Transaction& transaction, const std::string& id, Time now, std::map<std::string, std::string>& news) {
   const auto waiting = find_waiting(transaction, {"transfer", id});
+  if (waiting && !waiting->reason.empty() && is_news(transaction, id, waiting->reason)) news[id] = waiting->reason;
   return !waiting || waiting->reason.empty() || waiting->give_up_at <= now;
 }
 
@@ -86,6 +88,7 @@ bool begin(Transaction& transaction, const std::string& id, Time now) {
   }
   transaction.run("UPDATE transfer SET state = 'planning', started_at = COALESCE(started_at, $2) WHERE id = $1", id,
                   now);
+  begin_phase(transaction, id, "finding out what is to be done", now);
   return true;
 }
 
@@ -213,6 +216,13 @@ void Transfers::add_live_counts(Transfer& transfer) {
 
 void Transfers::start() {
   database_.write([&](Transaction& transaction) {
+    const Time now = clock_.now();
+    for (const auto& id :
+         transaction.all<std::string>("SELECT id FROM transfer WHERE state IN ('planning', 'running')")) {
+      end_happenings(transaction, id, now);
+      note_happening(transaction, id, {Cause::restart, now, now, "the server was started anew: it begins again with "
+                                                                 "what its journal has"});
+    }
     transaction.run("UPDATE transfer SET state = 'queued' WHERE state IN ('planning', 'running')");
   });
   purge_staged(store_, [&](const std::string& id) { return keeps_staged(id).value_or(false); });
@@ -282,11 +292,17 @@ std::chrono::milliseconds Transfers::until_due() {
 
 bool Transfers::take_one(const std::stop_token& stop) {
   const auto live = std::make_shared<Live>();
+  std::map<std::string, std::string> news;
   const auto queued = database_.read([&](Transaction& transaction) {
     auto ids = transaction.all<std::string>("SELECT id FROM transfer WHERE state = 'queued' ORDER BY created_at, id");
-    std::erase_if(ids, [&](const std::string& id) { return !is_due(transaction, id, clock_.now()); });
+    std::erase_if(ids, [&](const std::string& id) { return !is_due(transaction, id, clock_.now(), news); });
     return ids;
   });
+  if (!news.empty())
+    database_.write([&](Transaction& transaction) {
+      for (const auto& [id, words] : news)
+        if (find_waiting(transaction, {"transfer", id})) note_in_the_way(transaction, id, words, clock_.now());
+    });
   // The first that no other worker is just taking.
   const auto waiting = std::find_if(queued.begin(), queued.end(), [&](const std::string& id) {
     return live_.lock()->emplace(id, live).second;

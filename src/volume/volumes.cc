@@ -185,6 +185,7 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
       transaction.run(
           fmt::format("DELETE FROM {} WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", table),
           volume.id);
+    transaction.run("DELETE FROM happening WHERE subject IN (SELECT id FROM transfer WHERE volume = $1)", volume.id);
     transaction.run("DELETE FROM upload_file WHERE upload IN (SELECT id FROM upload WHERE volume = $1)", volume.id);
     for (const char* table : {"transfer", "upload", "job_attachment", "version_tag", "share", "version"})
       transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), volume.id);

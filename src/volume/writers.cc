@@ -5,6 +5,7 @@
 #include "core/fault.h"
 #include "core/quantity.h"
 #include "core/random.h"
+#include "volume/happenings.h"
 #include "volume/ledger.h"
 
 namespace volary {
@@ -143,6 +144,7 @@ Admission take_writers(Transaction& transaction, const std::vector<WantedVolume>
     if (!waits) take_writer(transaction, one.id, one.name, one.version, holder, now);
     else wait_to_write(transaction, one.id, holder, now, now.plus_seconds(static_cast<int64_t>(*wait_seconds)));
   }
+  if (waits) note_in_the_way(transaction, holder.id, find_waiting(transaction, holder)->reason, now);
   return waits ? Admission::waits : Admission::writes;
 }
 
@@ -161,6 +163,7 @@ bool take_waited(Transaction& transaction, const Holder& holder, Time now) {
     if (ahead_of(transaction, one, holder)) return false;
   transaction.run("DELETE FROM lease_wait WHERE holder_kind = $1 AND holder = $2", holder.kind, holder.id);
   for (const Wanted& one : wanted) grant_writer(transaction, one.volume_id, one.volume, one.head, holder, now);
+  end_happening(transaction, holder.id, Cause::writer, now);
   fault::point("ledger.granting");
   return true;
 }

@@ -1,0 +1,233 @@
+// job/explain_job.cc: the part of job/explain.h about jobs.
+#include "core/error.h"
+#include "core/quantity.h"
+#include "job/explain.h"
+#include "job/explain_lines.h"
+#include "record/transfer.h"
+
+namespace volary {
+namespace {
+
+constexpr int64_t turn_micros_min = 1'000'000;  // Shorter waits for its turn are only the server's own pace.
+
+struct Span {
+  Time begin;
+  Time end;
+};
+
+int64_t length_of_union(std::vector<Span> spans) {
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
+  int64_t sum = 0;
+  Time covered;
+  for (const Span& span : spans) {
+    const Time begin = std::max(span.begin, covered);
+    if (begin < span.end) sum += span.end.micros - begin.micros;
+    covered = std::max(covered, span.end);
+  }
+  return sum;
+}
+
+// What stands in the tables about one job.
+struct Evidence {
+  Job job;
+  std::vector<Happening> happenings;
+  Time now;
+
+  // Of the event at `index`, until the next one.
+  Span span(size_t index) const {
+    const Time begin = job.history[index].date;
+    if (index + 1 < job.history.size()) return {begin, std::max(begin, job.history[index + 1].date)};
+    return {begin, is_terminal(job.state) ? begin : std::max(begin, now)};
+  }
+  std::vector<Span> spans(std::initializer_list<JobState> states) const {
+    std::vector<Span> found;
+    for (size_t i = 0; i < job.history.size(); ++i)
+      if (std::find(states.begin(), states.end(), job.history[i].state) != states.end()) found.push_back(span(i));
+    return found;
+  }
+  std::vector<Span> waits(Cause cause) const {
+    std::vector<Span> found;
+    for (const Happening& one : happenings)
+      if (one.cause == cause) found.push_back({one.since, one.until.value_or(now)});
+    return found;
+  }
+};
+
+std::vector<Span> both(std::vector<Span> one, const std::vector<Span>& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  return one;
+}
+
+uint64_t millis(int64_t micros) { return static_cast<uint64_t>(std::max<int64_t>(micros, 0) / 1000); }
+
+SpentTime spent(const Evidence& e) {
+  using enum JobState;
+  const auto queued = e.spans({QUEUED});
+  const auto staging = e.waits(Cause::staging);
+  const auto waits = both(staging, e.waits(Cause::writer));
+  SpentTime time;
+  time.total = millis((is_terminal(e.job.state) ? e.job.history.back().date : e.now).micros - e.job.created_at.micros);
+  time.room = millis(length_of_union(both(queued, waits)) - length_of_union(waits));
+  time.writers = millis(length_of_union(waits) - length_of_union(staging));
+  time.data = millis(length_of_union(staging) + length_of_union(e.spans({INITIALIZING})));
+  time.starting = millis(length_of_union(e.spans({PENDING})));
+  time.running = millis(length_of_union(e.spans({RUNNING, INTERRUPTING, TIMEOUT})));
+  time.finishing = millis(length_of_union(e.spans({FINALIZING})));
+  return time;
+}
+
+// Its states, with how long each took.
+void add_states(const Evidence& e, std::vector<ExplainedLine>& lines) {
+  for (size_t i = 0; i < e.job.history.size(); ++i) {
+    const JobEvent& event = e.job.history[i];
+    const Span span = e.span(i);
+    ExplainedLine line = moment(event.date, Cause::state,
+                                fmt::format("{}: {}", name_of_value(event.state), one_line(event.reason)));
+    line.lasts = i + 1 == e.job.history.size() && !is_terminal(event.state);
+    if (!line.lasts && span.begin < span.end) line.until = span.end;
+    lines.push_back(line);
+  }
+}
+
+// Of each time in the queue, what no wait explains.
+void add_turn(const Evidence& e, size_t running_max, std::vector<ExplainedLine>& lines) {
+  const auto waits = both(e.waits(Cause::staging), e.waits(Cause::writer));
+  for (const Span& queued : e.spans({JobState::QUEUED})) {
+    Time from = queued.begin;
+    for (const Span& wait : waits)
+      if (wait.begin < queued.end) from = std::max(from, wait.end);
+    if (queued.end.micros - from.micros < turn_micros_min) continue;
+    ExplainedLine line = moment(from, Cause::room, fmt::format("waited for its turn: {} run at once at most",
+                                                               counted(running_max, "job")));
+    line.until = queued.end;
+    lines.push_back(line);
+  }
+}
+
+struct ReadyVolume {
+  std::string volume;
+  uint64_t version = 0;
+  std::string path;
+  AttachAccess access{};
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(ReadyVolume, (), (volume, version, path, access, files, bytes))
+
+std::vector<ReadyVolume> ready_volumes(Transaction& transaction, const std::string& job) {
+  return transaction.all<ReadyVolume>(
+      "SELECT volume.name, job_attachment.version, job_attachment.path, job_attachment.access, "
+      "COALESCE(version.files, 0), COALESCE(version.bytes, 0) FROM job_attachment "
+      "JOIN volume ON volume.id = job_attachment.volume LEFT JOIN version ON version.volume = job_attachment.volume "
+      "AND version.number = job_attachment.version WHERE job_attachment.job = $1 ORDER BY job_attachment.number",
+      job);
+}
+
+void add_volumes(const Evidence& e, const std::vector<ReadyVolume>& volumes, std::vector<ExplainedLine>& lines) {
+  const auto ready = e.spans({JobState::PENDING});
+  if (ready.empty()) return;
+  for (const ReadyVolume& one : volumes) {
+    const std::string version = one.version ? fmt::format("{}@{}", one.volume, one.version) : one.volume + ", empty,";
+    ExplainedLine line = moment(ready.back().begin, Cause::phase,
+                                fmt::format("{} was ready at {} ({})", version, one.path, name_of_value(one.access)));
+    line.files = one.files;
+    line.bytes = one.bytes;
+    lines.push_back(line);
+  }
+}
+
+// What a transfer brought, for a wait that it ended.
+struct Brought {
+  TransferCounts counts;
+  std::optional<Time> started_at;
+  std::optional<Time> ended_at;
+};
+BOOST_DESCRIBE_STRUCT(Brought, (), (counts, started_at, ended_at))
+
+void add_transferred(Transaction& transaction, const std::string& transfer, Time now, ExplainedLine& line) {
+  const auto found = transaction.find<Brought>("SELECT counts, started_at, ended_at FROM transfer WHERE id = $1",
+                                               transfer);
+  if (!found || !found->started_at) return;
+  line.files = found->counts.completed;
+  line.bytes = found->counts.transferred_bytes;
+  line.bytes_per_second =
+      rate_of(found->counts.transferred_bytes, found->ended_at.value_or(now).micros - found->started_at->micros);
+}
+
+// How many stand before it in the queue, it included, and how many there are; how many run.
+struct Turn {
+  uint64_t place = 0;
+  uint64_t queue = 0;
+  uint64_t running = 0;
+};
+BOOST_DESCRIBE_STRUCT(Turn, (), (place, queue, running))
+
+Turn turn_of(Transaction& transaction, const Job& job) {
+  return *transaction.find<Turn>(
+      "SELECT (SELECT COUNT(*) FROM job WHERE state = 'QUEUED' AND "
+      "(created_at < $1 OR (created_at = $2 AND id <= $3))), "
+      "(SELECT COUNT(*) FROM job WHERE state = 'QUEUED'), "
+      "(SELECT COUNT(*) FROM job WHERE state NOT IN ('QUEUED', 'DONE', 'INTERRUPTED', 'FAILED', 'ERROR'))",
+      job.created_at, job.created_at, job.id);
+}
+
+std::string now_text(const Evidence& e, const Turn& turn, size_t running_max) {
+  std::string text = fmt::format("{} for {}", name_of_value(e.job.state),
+                                 duration_text(e.now.micros - e.job.history.back().date.micros));
+  if (e.job.state != JobState::QUEUED) return text + ": " + one_line(e.job.reason);
+  text += fmt::format(", number {} of {} in the queue, {} of {} places taken", turn.place, turn.queue, turn.running,
+                      running_max);
+  return e.job.reason.starts_with("waits: ") ? text + "; it " + e.job.reason : text;
+}
+
+std::string lost_text(const SpentTime& time) {
+  std::string text;
+  const auto add = [&](uint64_t part, std::string_view on) {
+    if (part < 100) return;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", duration_text(static_cast<int64_t>(part) * 1000), on);
+  };
+  add(time.data, "until its data was there");
+  add(time.writers, "for others to stop writing its volumes");
+  add(time.room, "for its turn");
+  return text.empty() ? " It lost no time waiting." : " It waited " + text + ".";
+}
+
+std::string summary_of(const Evidence& e, const SpentTime& time, const std::string& now) {
+  const Job& job = e.job;
+  if (!is_terminal(job.state)) return now + "." + lost_text(time);
+  return fmt::format("{} after {}, of which it ran {}: {}.", name_of_value(job.state),
+                     duration_text(static_cast<int64_t>(time.total) * 1000),
+                     duration_text(static_cast<int64_t>(time.running) * 1000), one_line(job.reason)) +
+         lost_text(time);
+}
+
+}  // namespace
+
+Explanation Explain::job(const Caller& caller, const std::string& id) {
+  Evidence e;
+  e.job = jobs_.get(caller, id);
+  e.now = clock_.now();
+  Explanation answer;
+  answer.subject = "job " + e.job.id;
+  answer.state = std::string(name_of_value(e.job.state));
+  std::string now;
+  add_states(e, answer.lines);
+  database_.read([&](Transaction& transaction) {
+    e.happenings = happenings_of(transaction, e.job.id);
+    for (const Happening& one : e.happenings) {
+      ExplainedLine line = line_of(one, e.now);
+      if (one.cause == Cause::staging) add_transferred(transaction, one.other, e.now, line);
+      if (one.cause == Cause::staging || one.cause == Cause::writer) line.what = "waited: " + line.what;
+      answer.lines.push_back(line);
+    }
+    add_volumes(e, ready_volumes(transaction, e.job.id), answer.lines);
+    if (!is_terminal(e.job.state)) now = now_text(e, turn_of(transaction, e.job), running_max_);
+  });
+  add_turn(e, running_max_, answer.lines);
+  sort_lines(answer.lines);
+  answer.millis = spent(e);
+  answer.summary = summary_of(e, *answer.millis, now);
+  return answer;
+}
+
+}  // namespace volary

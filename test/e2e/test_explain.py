@@ -1,0 +1,72 @@
+"""Why things are where they are: what was in the way, how long, and how much moved; also after the server died."""
+import json
+
+
+def start(volary, *words) -> str:
+    return volary("job", "run", *words).strip()
+
+
+def whats(explanation):
+    return [line["what"] for line in explanation["lines"]]
+
+
+def test_a_job_that_waited_for_a_writer_says_for_whom_and_how_long(volary):
+    volary("volume", "create", "model")
+    first = start(volary, "--name", "holder", "-v", "model:/out:rw", "--", "sh", "-c",
+                  "echo 1 >/out/a; while :; do sleep 0.05; done")
+    volary.wait_for(lambda: volary.json("job", "get", first)["state"] == "RUNNING", "the first to run")
+    second = start(volary, "--name", "waiter", "-v", "model:/out:rw", "--queue=1h", "--", "sh", "-c",
+                   "echo 22 >/out/b")
+    waiting = volary.json("explain", "job", second)
+    words = f"waited: volume 'model' is being written by job {first} since "
+    [line] = [line for line in waiting["lines"] if line["cause"] == "writer"]
+    assert line["lasts"] and line["what"].startswith(words)
+    assert "number 1 of 1 in the queue, 1 of 32 places taken; it waits: volume 'model' is being written" in waiting["summary"]
+    holders = whats(volary.json("explain", "volume", "model"))
+    assert any(one.startswith(f"job {first} (holder) of admin writes on top of version 0") for one in holders)
+    assert any(one.startswith(f"job {second} (waiter) of admin waits to be the next writer") for one in holders)
+    volary.kill()  # What was written down outlives the server.
+    volary("job", "stop", first)
+    done = volary.job_ended(second)
+    assert done["state"] == "DONE"
+    told = volary.json("explain", "job", second)
+    [line] = [line for line in told["lines"] if line["cause"] == "writer"]
+    assert not line["lasts"] and line["until"] > line["at"] and line["what"].startswith(words)
+    assert "the server was started anew and took it up" in whats(told)
+    [made] = [line for line in told["lines"] if line["cause"] == "made"]
+    assert (made["what"], made["files"], made["bytes"]) == ("what it wrote became model@2", 1, 3)
+    spent = told["millis"]
+    assert spent["writers"] >= 1 and spent["total"] >= spent["writers"] + spent["data"] + spent["running"]
+    assert "for others to stop writing its volumes" in told["summary"] and told["summary"].startswith("DONE after ")
+    text = volary("explain", "job", "waiter")
+    assert text.splitlines()[0].split() == ["SINCE", "FOR", "WHAT"] and "model@1 was ready at /out (rw)" in text
+    stopped = whats(volary.json("explain", "job", first))
+    assert "admin asked it to end" in stopped
+
+
+def test_a_transfer_says_what_it_moved_how_fast_and_what_went_wrong(volary, directory_bucket):
+    directory_bucket.put("in/a", b"x" * 1000)
+    directory_bucket.add(volary, "store")
+    volary("volume", "create", "data", "--quota", "1MB")
+    moved = volary.json("volume", "import", "data", "--from", "store:in")["id"]
+    told = volary.json("explain", "transfer", moved)
+    [phase] = [line for line in told["lines"] if line["what"] == "moving what is to be moved"]
+    assert (phase["files"], phase["bytes"], phase["lasts"]) == (1, 1000, False) and phase["bytesPerSecond"] > 0
+    assert whats(told)[0] == "admin asked for it: import of store:in into volume 'data'"
+    assert whats(told)[-1].startswith("done: 1 of 1 file copied, 0 skipped, 0 failed; 1000 B moved")
+    directory_bucket.put("in/b", b"y" * 2_000_000)
+    volary.refuses("volume", "import", "data", "--from", "store:in")
+    [failed] = [one for one in volary.json("transfer", "ls") if one["state"] == "failed"]
+    told = volary.json("explain", "transfer", failed["id"])
+    assert "volume 'data' has a quota of 977 KiB (1000000 bytes)" in told["summary"]
+    assert [line["cause"] for line in told["lines"]].count("failure") == 1
+    volume = volary("explain", "volume", "data")
+    assert "1000 B of its quota of 977 KiB are used and 0 B reserved" in volume and "nobody holds it" in volume
+
+
+def test_who_may_not_see_a_thing_is_not_told_about_it(volary):
+    job = start(volary, "--", "true")
+    volary("project", "create", "vision")
+    assert volary.refuses("explain", "job", job, "--project", "vision")[0] == 4
+    assert volary.refuses("explain", "transfer", "xfer-none")[0] == 4
+    assert json.loads(volary("explain", "job", job, "-o", "json"))["subject"] == f"job {job}"
