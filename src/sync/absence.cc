@@ -12,7 +12,7 @@
 namespace volary {
 namespace {
 
-constexpr size_t questions_max = 128;
+constexpr uint64_t questions_max = 128;
 constexpr size_t question_threads = 16;
 
 bool is_there(Remote& remote, const std::string& key) {
@@ -23,18 +23,28 @@ bool is_there(Remote& remote, const std::string& key) {
   return found;
 }
 
+// So many of the deletions, spread evenly over them.
+std::vector<std::string> sample_of(const TreePath& directory, const ActList& acts, uint64_t deletes) {
+  const uint64_t questions = std::min(deletes, questions_max);
+  std::vector<std::string> keys;
+  ActList::Reader reader(acts);
+  FileAct act;
+  for (uint64_t number = 0; keys.size() < questions && reader.next(act);)
+    if (act.act == PlanAct::delete_ && number++ == keys.size() * deletes / questions)
+      keys.push_back(key_of(directory, act.file.path));
+  return keys;
+}
+
 }  // namespace
 
-void check_absence(Remote& remote, const TreePath& directory, const Plan& plan, const std::vector<Listed>& target) {
+void check_absence(Remote& remote, const TreePath& directory, const ActList& acts, uint64_t deletes) {
   if (fault::planted("import.trusts_listings")) return;
-  const size_t questions = std::min(plan.deletes.size(), questions_max);
-  for_each_index(questions, question_threads, [&](size_t i) {
-    const size_t index = plan.deletes[i * plan.deletes.size() / questions];
-    const std::string key = key_of(directory, target[index].path);
-    if (is_there(remote, key))
+  const std::vector<std::string> keys = sample_of(directory, acts, deletes);
+  for_each_index(keys.size(), question_threads, [&](size_t i) {
+    if (is_there(remote, keys[i]))
       throw Error(Errc::corrupt,
                   "the listing of {} leaves out '{}', which is there: expected a whole one before anything is deleted",
-                  remote.description(), printable(key));
+                  remote.description(), printable(keys[i]));
   });
 }
 

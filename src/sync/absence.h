@@ -4,16 +4,14 @@
 // deletes what its source does not list, the source is asked for some of it by name.
 #pragma once
 
-#include <vector>
-
 #include "remote/remote.h"
-#include "sync/plan.h"
+#include "sync/acts.h"
 
 namespace volary {
 
-// Asks `remote` for objects that `plan` deletes from `target` because they are not listed below `directory`: for all of
-// them, or for 128 spread evenly over them in the order of names, in which a page that is left out is a row. Throws
-// `corrupt` for one that is there after all.
-void check_absence(Remote& remote, const TreePath& directory, const Plan& plan, const std::vector<Listed>& target);
+// Asks `remote` for objects that are to be deleted because they are not listed below `directory`: for all of them, or
+// for 128 spread evenly over them in the order of names, in which a page that is left out is a row. Throws `corrupt`
+// for one that is there after all. `deletes` says how many of `acts` are deletions.
+void check_absence(Remote& remote, const TreePath& directory, const ActList& acts, uint64_t deletes);
 
 }  // namespace volary

@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "core/error.h"
+#include "core/scratch_test.h"
 #include "remote/memory_remote.h"
 
 namespace volary {
@@ -35,18 +36,24 @@ struct Silent final : Remote {
 
 struct Mirror {
   explicit Mirror(size_t files) {
-    for (size_t i = 0; i < files; ++i) target.emplace_back().path = TreePath::parse(fmt::format("file {:06}", i));
-    plan = make_plan({}, target, {.strategy = Strategy::mirror}).plan;
+    for (size_t i = 0; i < files; ++i) add(fmt::format("file {:06}", i));
   }
-  void check() { check_absence(source, TreePath::parse("dir"), plan, target); }
+  void add(const std::string& path) {
+    Listed file;
+    file.path = TreePath::parse(path);
+    acts.add(PlanAct::delete_, file, nullptr);
+    ++deletes;
+  }
+  void check() { check_absence(source, TreePath::parse("dir"), acts, deletes); }
   void put(const std::string& key) {
     StringSource bytes("x");
     source.put(key, bytes, 1);
   }
 
   Silent source;
-  std::vector<Listed> target;
-  Plan plan;
+  TestDirectory directory;
+  ActList acts{directory.path()};
+  uint64_t deletes = 0;
 };
 
 TEST(Absence, of_all_that_a_mirror_deletes_is_asked_about) {
@@ -68,8 +75,7 @@ TEST(Absence, of_very_much_is_asked_about_in_so_many_places_that_a_page_is_not_m
 
 TEST(Absence, is_certain_of_what_cannot_be_a_key) {
   Mirror mirror(0);
-  mirror.target.emplace_back().path = TreePath::parse("odd");
-  mirror.plan.deletes = {0};
+  mirror.add("odd");
   mirror.check();
   EXPECT_EQ(mirror.source.asked, 1);
 }

@@ -1,4 +1,4 @@
-// sync/fetch.cc: units of work (an object, or a part of a large one) handed to threads, checkpoint by checkpoint.
+// sync/fetch.cc: units of work (an object, or a part of a large one) handed to threads, group by group.
 //
 // A large object gathers in a staging file below the store (sync/staging.h), part by part, and what has come stays
 // there when the server ends: the journal of what is too large to be fetched again.
@@ -8,7 +8,6 @@
 #include <chrono>
 #include <ctime>
 #include <memory>
-#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -35,8 +34,8 @@ constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and
 constexpr int reads_max = 2;                          // Of an object that came as its store says it is not.
 constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
 constexpr auto far_time = std::chrono::milliseconds(2);
-constexpr size_t checkpoint_files_max = 20'000;       // Both bound what a crash repeats …
-constexpr uint64_t checkpoint_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
+constexpr size_t group_acts_max = 20'000;         // Both bound what is in memory and what a crash repeats …
+constexpr uint64_t group_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
 
 struct JournalRow {
   std::string path;
@@ -48,7 +47,7 @@ BOOST_DESCRIBE_STRUCT(JournalRow, (), (path, etag, size, digest))
 
 // A large object and what has come of it.
 struct Staged {
-  size_t target = 0;  // Index into what is fetched.
+  size_t target = 0;  // Index into the group.
   Path path;
   std::unique_ptr<StagedFile> file;
   uint64_t missing_bytes = 0;
@@ -57,7 +56,7 @@ struct Staged {
 
 // One request on its way: for an object, or for a part of a large one.
 struct Unit {
-  size_t target = 0;             // Index into what is fetched.
+  size_t target = 0;             // Index into the group.
   StagedFile* staged = nullptr;  // Null for a whole object.
   uint64_t part = 0;
 };
@@ -103,20 +102,29 @@ class Busyness {
   const Clock::time_point since_ = Clock::now();
 };
 
-// Publishes `files`, and then journals them: the journal never has what the store may lose.
-void write_down(std::span<const Fetched> files, const std::vector<Listed>& source, Commit& commit, Database& database,
+std::vector<SeenObject> seen_of(const FetchOrder& order, const std::vector<Fetched>& files) {
+  std::vector<SeenObject> seen;
+  for (const Fetched& one : files)
+    if (const Listed& file = one.act.file; !file.etag.empty())
+      seen.push_back({key_of(order.directory, file.path), file.etag, file.size, one.blob.digest});
+  return seen;
+}
+
+// Publishes `files`, and then writes them down: the journal never has what the store may lose.
+void write_down(const FetchOrder& order, const std::vector<Fetched>& files, Commit& commit, Database& database,
                 const std::string& transfer_id) {
   commit.publish();
   fault::point("fetch.published");
   database.write([&](Transaction& transaction) {
     for (const Fetched& one : files) {
-      const Listed& file = source[one.source];
+      const Listed& file = one.act.file;
       transaction.run(
           "INSERT INTO transfer_item (transfer, path, etag, size, digest) VALUES ($1, $2, $3, $4, $5) "
           "ON CONFLICT (transfer, path) DO UPDATE SET etag = excluded.etag, size = excluded.size, "
           "digest = excluded.digest",
           transfer_id, file.path.text(), file.etag, file.size, one.blob.digest);
     }
+    remember_objects(transaction, order.datastore_id, seen_of(order, files));
   });
   fault::point("fetch.journaled");
 }
@@ -125,83 +133,103 @@ class Fetch {
  public:
   Fetch(const FetchOrder& order, Commit& commit, Database& database, std::string transfer_id, Progress& progress,
         const std::stop_token& stop)
-      : plan_(order.plan), source_(order.source), directory_(order.directory), remote_(order.remote), commit_(commit),
-        database_(database),
+      : order_(order), remote_(order.remote), reader_(order.acts), commit_(commit), database_(database),
         transfer_id_(std::move(transfer_id)), progress_(progress), stop_(stop) {}
 
-  Brought run() {
-    const std::vector<size_t> wanted = take_what_is_here();
-    written_down_ = fetched_.size();
-    for (size_t at = 0; at < wanted.size();) {
+  Brought run(const TakeGroup& take) {
+    for (auto group = next_group(); !group.empty(); group = next_group()) {
       end_checkpoint();
-      at = checkpoint(wanted, at);
+      group_ = std::move(group);
+      fetch_group();
+      if (brought_.failed == 0) take(group_);
+      for (const size_t index : new_) brought_.rest.push_back(std::move(group_[index]));
     }
-    return {std::move(fetched_), failures_.take(), written_down_};
+    return std::move(brought_);
   }
 
  private:
-  // Answers the indices of sources whose bytes must travel.
-  std::vector<size_t> take_what_is_here() {
+  std::vector<Fetched> next_group() {
+    std::vector<Fetched> group;
+    uint64_t bytes = 0;
+    for (FileAct act; group.size() < group_acts_max && bytes < group_bytes_max && reader_.next(act);) {
+      if (act.act == PlanAct::copy) bytes += act.file.size;
+      group.push_back({std::move(act), {}});
+    }
+    return group;
+  }
+
+  // By path.
+  std::unordered_map<std::string, JournalRow> journal_of_group() {
     std::unordered_map<std::string, JournalRow> journal;
     database_.read([&](Transaction& transaction) {
       for (auto& row : transaction.all<JournalRow>(
-               "SELECT path, etag, size, digest FROM transfer_item WHERE transfer = $1", transfer_id_))
+               "SELECT path, etag, size, digest FROM transfer_item WHERE transfer = $1 AND path >= $2 AND path <= $3",
+               transfer_id_, group_.front().act.file.path.text(), group_.back().act.file.path.text()))
         journal.emplace(row.path, row);
     });
+    return journal;
+  }
+
+  // Answers the indices of copies whose bytes must travel.
+  std::vector<size_t> take_what_is_here() {
+    const auto journal = journal_of_group();
     std::vector<size_t> wanted;
-    for (const PlannedCopy& copy : plan_.copies) {
-      const Listed& file = source_[copy.source];
+    for (size_t i = 0; i < group_.size(); ++i) {
+      const Listed& file = group_[i].act.file;
+      if (group_[i].act.act != PlanAct::copy) continue;
       std::optional<Digest> known = file.digest;
       if (const auto row = journal.find(file.path.text());
           row != journal.end() && row->second.etag == file.etag && row->second.size == file.size && !file.etag.empty())
         known = row->second.digest;
       if (known && commit_.reuse_blob({*known, file.size})) {
-        fetched_.push_back({copy.source, {*known, file.size}});
+        group_[i].blob = {*known, file.size};
+        if (known != file.digest) new_.push_back(i);
         progress_.bytes_done += file.size;
         ++progress_.files_done;
+        ++brought_.files;
       } else {
-        wanted.push_back(copy.source);
+        wanted.push_back(i);
       }
     }
     return wanted;
   }
 
-  // Fetches from wanted[at] on as much as one checkpoint holds; the next index.
-  size_t checkpoint(const std::vector<size_t>& wanted, size_t at) {
+  void fetch_group() {
+    new_.clear();
+    bytes_before_ = progress_.bytes_done;
+    const std::vector<size_t> wanted = take_what_is_here();
     std::vector<Unit> units;
     std::vector<Staged> staged;
     uint64_t bytes = 0;
-    size_t files = 0;
-    for (; at < wanted.size() && files < checkpoint_files_max && (files == 0 || bytes < checkpoint_bytes_max); ++at) {
-      const Listed& file = source_[wanted[at]];
-      fetched_.push_back({wanted[at], {}});
+    for (const size_t index : wanted) {
+      const Listed& file = file_of(index);
       bytes += file.size;
-      ++files;
-      if (file.size < parted_bytes_min || remote_.reads_whole()) units.push_back({.target = fetched_.size() - 1});
-      else add_parts(staged.emplace_back(stage(fetched_.size() - 1)), units);
+      if (file.size < parted_bytes_min || remote_.reads_whole()) units.push_back({.target = index});
+      else add_parts(staged.emplace_back(stage(index)), units);
     }
     check_room(staged);
     fetch_units(units, bytes);
     take(staged);
-    drop_failed();
+    drop_failed(wanted);
     for (const Staged& one : staged)
       if (one.is_taken) taken_.push_back(one.path);
-    return at;
   }
 
   void end_checkpoint() {
-    if (written_down_ == fetched_.size()) return;
-    write_down(std::span(fetched_).subspan(written_down_), source_, commit_, database_, transfer_id_);
-    written_down_ = fetched_.size();
+    if (brought_.rest.empty()) return;
+    write_down(order_, brought_.rest, commit_, database_, transfer_id_);
+    brought_.rest.clear();
     for (const Path& path : taken_) StagedFile::remove(path);
     taken_.clear();
   }
 
+  const Listed& file_of(size_t index) const { return group_[index].act.file; }
+
   Staged stage(size_t target) {
-    const Listed& file = source_[fetched_[target].source];
+    const Listed& file = file_of(target);
     const Path directory = staging_directory(commit_.store(), transfer_id_);
     make_directories(directory, 0700);
-    const std::string name = staged_name(key_of(directory_, file.path), file);
+    const std::string name = staged_name(key_of(order_.directory, file.path), file);
     Staged staged{.target = target, .path = directory / name, .file = nullptr};
     // Without an etag nobody can tell whether the object is still the one whose parts are here.
     if (file.etag.empty()) StagedFile::remove(staged.path);
@@ -212,7 +240,7 @@ class Fetch {
 
   // The parts that have not come yet; those that have count as done.
   void add_parts(Staged& staged, std::vector<Unit>& units) {
-    const uint64_t size = source_[fetched_[staged.target].source].size;
+    const uint64_t size = file_of(staged.target).size;
     const std::vector<uint64_t> missing = missing_parts(staged.file->received(), size);
     if (missing.empty()) return count_missing(staged, 0);
     uint64_t bytes = 0;
@@ -248,8 +276,8 @@ class Fetch {
       uint64_t bytes = 0;
       for (Staged& one : staged) {
         if (one.is_taken || failed_.lock()->contains(one.target)) continue;
-        Fetched& target = fetched_[one.target];
-        const uint64_t size = source_[target.source].size;
+        Fetched& target = group_[one.target];
+        const uint64_t size = target.act.file.size;
         one.missing_bytes = 0;
         if (const auto digest = one.file->finish(size)) {
           target.blob = {*digest, size};
@@ -268,7 +296,7 @@ class Fetch {
       if (units.empty()) return;
       if (round == rounds_max)
         throw Error(Errc::corrupt, "parts of '{}' were written and are not in its file: expected a disk that keeps "
-                    "them", printable(source_[fetched_[units.front().target].source].path.text()));
+                    "them", printable(file_of(units.front().target).path.text()));
       fetch_units(units, bytes);
     }
   }
@@ -292,31 +320,32 @@ class Fetch {
     const auto error = error_of([&] { was_far = fetch_unit(unit); });
     if (!error) failures_.note_success();
     else if (failed_.lock()->insert(unit.target).second)
-      failures_.note(source_[fetched_[unit.target].source], *error, stop_);
+      failures_.note(file_of(unit.target), *error, stop_);
     return was_far;
   }
 
-  // Takes what failed out of fetched_, and its bytes out of the progress.
-  void drop_failed() {
+  // Counts what came and what failed, and takes the bytes of these out of the progress.
+  void drop_failed(const std::vector<size_t>& wanted) {
     auto failed = failed_.lock();
+    for (const size_t index : wanted)
+      if (!failed->contains(index)) new_.push_back(index);
+    brought_.files += wanted.size() - failed->size();
+    brought_.failed += failed->size();
     if (failed->empty()) return;
-    std::vector<Fetched> arrived;
     uint64_t bytes = 0;
-    for (size_t i = 0; i < fetched_.size(); ++i) {
-      if (failed->contains(i)) continue;
-      bytes += fetched_[i].blob.size;
-      arrived.push_back(fetched_[i]);
-    }
-    fetched_ = std::move(arrived);
-    progress_.bytes_done = bytes;
+    for (size_t i = 0; i < group_.size(); ++i)
+      if (!failed->contains(i)) bytes += group_[i].blob.size;
+    progress_.bytes_done = bytes_before_ + bytes;
     failed->clear();
+    for (TransferFailure& failure : failures_.take())
+      if (brought_.failures.size() < failures_kept_max) brought_.failures.push_back(std::move(failure));
   }
 
   // Whether the answer was long in coming.
   bool fetch_unit(const Unit& unit) {
     if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
-    Fetched& target = fetched_[unit.target];
-    const Listed& file = source_[target.source];
+    Fetched& target = group_[unit.target];
+    const Listed& file = target.act.file;
     fault::point("fetch.object");
     if (unit.staged) return fetch_part(unit, file);
     bool was_far = false;
@@ -338,14 +367,14 @@ class Fetch {
   bool fetch_whole(const Listed& file, Blob& blob, uint64_t& bytes) {
     const auto writer = commit_.new_blob();
     CountingSink sink(*writer, progress_, stop_, bytes);
-    remote_.get(key_of(directory_, file.path), {.range = std::nullopt, .if_match = file.etag}, sink);
+    remote_.get(key_of(order_.directory, file.path), {.range = std::nullopt, .if_match = file.etag}, sink);
     blob = writer->finish();
     return sink.was_far();
   }
 
   bool fetch_part(const Unit& unit, const Listed& file) {
     const Range range{unit.part * staged_part_bytes, staged_part_size(unit.part, file.size)};
-    const std::string key = key_of(directory_, file.path);
+    const std::string key = key_of(order_.directory, file.path);
     return during(fmt::format("fetching '{}' from byte {} on", printable(key), range.offset), [&] {
       StagedPart part(*unit.staged, unit.part, range.size);
       uint64_t bytes = 0;
@@ -356,33 +385,38 @@ class Fetch {
     });
   }
 
-  const Plan& plan_;
-  const std::vector<Listed>& source_;
-  const TreePath& directory_;
+  const FetchOrder& order_;
   Remote& remote_;
+  ActList::Reader reader_;
   Commit& commit_;
   Database& database_;
   std::string transfer_id_;
   Progress& progress_;
   const std::stop_token& stop_;
-  std::vector<Fetched> fetched_;
-  size_t written_down_ = 0;  // Of fetched_, from the first on.
-  std::vector<Path> taken_;  // Staged objects that the journal does not have yet.
-  Synced<std::unordered_set<size_t>> failed_;  // Indices into fetched_, of this checkpoint.
+  Brought brought_;
+  std::vector<Fetched> group_;
+  std::vector<size_t> new_;    // Of the group, what came and is to be written down.
+  uint64_t bytes_before_ = 0;  // Of the progress, when the group began.
+  std::vector<Path> taken_;    // Staged objects that the journal does not have yet.
+  Synced<std::unordered_set<size_t>> failed_;  // Indices into the group.
   FileFailures failures_;
 };
 
 }  // namespace
 
 Brought fetch(const FetchOrder& order, Commit& commit, Database& database, const std::string& transfer_id,
-              Progress& progress, const std::stop_token& stop) {
-  return Fetch(order, commit, database, transfer_id, progress, stop).run();
+              Progress& progress, const std::stop_token& stop, const TakeGroup& take) {
+  return Fetch(order, commit, database, transfer_id, progress, stop).run(take);
 }
 
 // Staged objects stay until the transfer's journal goes: they share the blobs' bytes.
 void journal_rest(const FetchOrder& order, const Brought& brought, Commit& commit, Database& database,
                   const std::string& transfer_id) {
-  write_down(std::span(brought.files).subspan(brought.written_down), order.source, commit, database, transfer_id);
+  write_down(order, brought.rest, commit, database, transfer_id);
+}
+
+void remember_rest(Transaction& transaction, const FetchOrder& order, const Brought& brought) {
+  remember_objects(transaction, order.datastore_id, seen_of(order, brought.rest));
 }
 
 }  // namespace volary

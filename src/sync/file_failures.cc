@@ -2,6 +2,7 @@
 #include "sync/file_failures.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace volary {
 namespace {
@@ -23,8 +24,9 @@ void FileFailures::note(const Listed& file, const Error& error, const std::stop_
     throw Error(error);
   auto held = state_.lock();
   held->silences = error.code() == Errc::unavailable ? held->silences + 1 : 0;
-  if (held->silences >= silences_max || (!held->has_success && held->failures.size() + 1 >= failures_alone_max))
+  if (held->silences >= silences_max || (!held->has_success && held->noted + 1 >= failures_alone_max))
     throw Error(error);
+  ++held->noted;
   held->failures.push_back(
       {file.path.text(), fmt::format("{}: {}", name_of(error.code()), error.message()), FileOutcome::failed});
 }
@@ -35,7 +37,7 @@ void FileFailures::add(const std::vector<TransferFailure>& failures) {
 }
 
 std::vector<TransferFailure> FileFailures::take() {
-  std::vector<TransferFailure> failures = std::move(state_.lock()->failures);
+  std::vector<TransferFailure> failures = std::exchange(state_.lock()->failures, {});
   const auto by_path = [](const TransferFailure& a, const TransferFailure& b) { return a.path < b.path; };
   std::sort(failures.begin(), failures.end(), by_path);
   return failures;

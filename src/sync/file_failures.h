@@ -23,12 +23,13 @@ class FileFailures {
   void note(const Listed& file, const Error& error, const std::stop_token& stop);
   // What was judged elsewhere.
   void add(const std::vector<TransferFailure>& failures);
-  // By path.
+  // Those since the last time, by path.
   std::vector<TransferFailure> take();
 
  private:
   struct State {
     std::vector<TransferFailure> failures;
+    size_t noted = 0;
     bool has_success = false;
     size_t silences = 0;
   };

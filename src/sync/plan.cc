@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "sync/acts.h"
 
 namespace volary {
 namespace {
@@ -39,7 +40,9 @@ std::string lower_case(std::string_view text) {
 
 }  // namespace
 
-Planner::Planner(const PlanOptions& options) : options_(options) { result_.plan.strategy = options.strategy; }
+Planner::Planner(const PlanOptions& options, ActList* acts) : options_(options), acts_(acts) {
+  result_.plan.strategy = options.strategy;
+}
 
 bool Planner::add(const Listed* source, const Listed* target) {
   const std::string& path = (source ? source : target)->path.text();
@@ -124,7 +127,9 @@ void Planner::take_back(const Open& one) {
   } else {
     --plan.skip_files;
   }
-  if (one.item != SIZE_MAX) (one.is_copy ? taken_back_copies_ : taken_back_skips_).push_back(one.item);
+  if (one.item == SIZE_MAX) return;
+  if (one.is_copy && acts_) acts_->take_back(one.item);
+  else (one.is_copy ? taken_back_copies_ : taken_back_skips_).push_back(one.item);
 }
 
 void Planner::decide(Open& one, const Listed* source, const Listed* target) {
@@ -133,6 +138,7 @@ void Planner::decide(Open& one, const Listed* source, const Listed* target) {
     const bool goes = options_.strategy == Strategy::mirror;
     ++(goes ? plan.delete_files : plan.stay_files);
     if (goes) plan.delete_bytes += target->size;
+    if (goes && acts_) return void(acts_->add(PlanAct::delete_, *target, nullptr));
     auto& list = goes ? plan.deletes : plan.stays;
     if (list.size() < (goes ? options_.acts_kept : options_.others_kept)) list.push_back(keep(result_.target, *target));
     return;
@@ -143,6 +149,7 @@ void Planner::decide(Open& one, const Listed* source, const Listed* target) {
     ++plan.copy_files;
     plan.copy_bytes += source->size;
     plan.replaced_bytes += one.target_bytes;
+    if (acts_) return void(one.item = acts_->add(PlanAct::copy, *source, target));
     if (plan.copies.size() >= options_.acts_kept) return;
     one.item = plan.copies.size();
     plan.copies.push_back({keep(result_.source, *source),
@@ -170,10 +177,11 @@ Planner::Result Planner::finish() {
   return std::move(result_);
 }
 
-Planner::Result make_plan(std::vector<Listed> source, std::vector<Listed> target, const PlanOptions& options) {
+Planner::Result make_plan(std::vector<Listed> source, std::vector<Listed> target, const PlanOptions& options,
+                          ActList* acts) {
   sort_by_path(source, "source");
   sort_by_path(target, "target");
-  Planner planner(options);
+  Planner planner(options, acts);
   size_t t = 0;
   for (const Listed& file : source) {
     while (t < target.size() && target[t].path < file.path) planner.add(nullptr, &target[t++]);

@@ -81,6 +81,8 @@ struct PlanOptions {
   size_t others_kept = SIZE_MAX;     // and how many of what is skipped, and of what stays.
 };
 
+class ActList;
+
 // Makes a plan of two sides that come in the order of paths, file by file, and keeps of them what the plan speaks of.
 // What the filter leaves out takes part in nothing. Every source file that is left is in exactly one of copies, skips
 // and conflicts; every target file is replaced, skipped over, deleted, stays, or is kept by a conflict. Where a name
@@ -88,7 +90,8 @@ struct PlanOptions {
 // or the one that would lie below a file which stays.
 class Planner {
  public:
-  explicit Planner(const PlanOptions& options);
+  // `acts`: where copies and deletions are listed, in the order of paths, instead of in the plan; null: in the plan.
+  explicit Planner(const PlanOptions& options, ActList* acts = nullptr);
   // The next path, and what each side has there; null: nothing. What comes is behind all that came before.
   // False if the filter leaves it out.
   bool add(const Listed* source, const Listed* target);
@@ -116,7 +119,7 @@ class Planner {
     Clash clash{};                   // The reason of it.
     bool is_decided = false;  // To be copied or skipped:
     bool is_copy = false;
-    size_t item = SIZE_MAX;  // Index into copies or skips.
+    size_t item = SIZE_MAX;  // Index into copies or skips, or number of the act.
   };
 
   Open& open(const std::string& path);
@@ -128,6 +131,7 @@ class Planner {
   size_t keep(std::vector<Listed>& list, const Listed& file);
 
   const PlanOptions options_;
+  ActList* const acts_;
   Result result_;
   std::vector<Open> open_;  // Each a prefix of the next; from open_count_ on they wait to be used again.
   size_t open_count_ = 0;
@@ -136,7 +140,8 @@ class Planner {
 };
 
 // The same of two whole lists, each sorted here. Throws `invalid` for a path that comes twice in a list.
-Planner::Result make_plan(std::vector<Listed> source, std::vector<Listed> target, const PlanOptions& options);
+Planner::Result make_plan(std::vector<Listed> source, std::vector<Listed> target, const PlanOptions& options,
+                          ActList* acts = nullptr);
 
 // Whether so many deletions want to be confirmed: more than half of what the target has.
 bool needs_confirmation(const Plan& plan);

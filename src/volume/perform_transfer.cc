@@ -6,7 +6,6 @@
 // was; the next start begins again with the journal.
 #include <chrono>
 #include <thread>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "core/fault.h"
@@ -16,6 +15,7 @@
 #include "sync/send.h"
 #include "sync/trash.h"
 #include "volume/bucket_volumes.h"
+#include "volume/imported_tree.h"
 #include "volume/ledger.h"
 #include "volume/planned.h"
 #include "volume/transfer_rows.h"
@@ -25,8 +25,8 @@ namespace volary {
 namespace {
 
 TransferCounts finished(TransferCounts counts, const Plan& plan, const Progress& progress) {
-  counts.completed = plan.copies.size();
-  counts.deleted = plan.deletes.size();
+  counts.completed = plan.copy_files;
+  counts.deleted = plan.delete_files;
   counts.bytes_done = plan.copy_bytes;
   counts.transferred_bytes = progress.bytes_moved;
   return counts;
@@ -37,78 +37,25 @@ uint64_t growth_of(const Plan& plan, const std::string& trash) {
   return plan.copy_bytes > goes ? plan.copy_bytes - goes : 0;
 }
 
-std::vector<TreeChange> changes_of(const Plan& plan, const std::vector<Listed>& source,
-                                   const std::vector<Listed>& target, const std::vector<Fetched>& fetched,
-                                   const TreePath& directory) {
-  std::vector<TreeChange> changes;
-  changes.reserve(plan.deletes.size() + fetched.size());
-  for (const size_t index : plan.deletes) changes.push_back({directory / target[index].path, std::nullopt});
-  for (const Fetched& one : fetched) {
-    TreeEntry entry;
-    entry.kind = EntryKind::file;
-    entry.size = one.blob.size;
-    entry.digest = one.blob.digest;
-    changes.push_back({directory / source[one.source].path, std::move(entry)});
-  }
-  return changes;
-}
-
-// What the plan deletes in `tree`, or replaces by other bytes, under the same paths below `trash`.
-std::vector<TreeChange> kept_in_trash(const Store& store, const Digest& tree, const Plan& plan,
-                                      const std::vector<Listed>& target, const std::vector<Fetched>& fetched,
-                                      const TreePath& directory, const TreePath& trash) {
-  std::unordered_map<size_t, Digest> arrived;  // By index of the source.
-  for (const Fetched& one : fetched) arrived.emplace(one.source, one.blob.digest);
-  std::vector<size_t> goes = plan.deletes;
-  for (const PlannedCopy& copy : plan.copies)
-    if (copy.replaces && target[*copy.replaces].digest != arrived.at(copy.source)) goes.push_back(*copy.replaces);
-  std::vector<TreeChange> changes;
-  for (const size_t index : goes)
-    changes.push_back({trash / target[index].path, find_entry(store, tree, directory / target[index].path)});
-  return changes;
-}
-
-// Of the volume's directory `into`, and of its trash.
-std::vector<TreeChange> all_changes(const Store& store, const Digest& base, const Planned& sides,
-                                    const std::vector<Fetched>& fetched, const TreePath& into,
-                                    const Transfer& transfer) {
-  auto changes = changes_of(sides.plan, sides.source, sides.target, fetched, into);
-  if (transfer.trash.empty()) return changes;
-  const TreePath trash = TreePath::parse(transfer.trash) / TreePath::parse(transfer.id);
-  for (TreeChange& change : kept_in_trash(store, base, sides.plan, sides.target, fetched, into, trash))
-    changes.push_back(std::move(change));
-  return changes;
+// Of a transfer whose other files arrived.
+Error summary_of(const std::vector<TransferFailure>& failures, uint64_t failed, const Plan& plan) {
+  const std::string& reason = failures.front().reason;
+  const std::string more = failed == 1 ? "" : fmt::format(" (and {} more)", failed - 1);
+  const size_t colon = std::min(reason.find(": "), reason.size() - 2);
+  return Error(errc_named(reason.substr(0, colon)), "{} of {} files did not arrive: '{}': {}{}{}", failed,
+               plan.copy_files, failures.front().path, reason.substr(colon + 2), more,
+               plan.delete_files == 0 ? "" : "; nothing was deleted");
 }
 
 // The volume's next tree, published; nothing if the plan changes nothing.
-std::optional<TreeSummary> made_of(const Store& store, Commit& commit, const Digest& base, const Planned& sides,
-                                   const std::vector<Fetched>& fetched, const TreePath& into,
-                                   const Transfer& transfer) {
-  if (sides.plan.changes_nothing()) return std::nullopt;
-  const auto changes = all_changes(store, base, sides, fetched, into, transfer);
-  // Objects have no directories: without this a mirror would not be what its source is, imported afresh.
-  const Emptied emptied = sides.plan.deletes.empty() ? Emptied::stay : Emptied::go;
-  const TreeSummary made = apply_changes(store, commit, base, changes, emptied);
+std::optional<TreeSummary> made_of(std::optional<ImportedTree>& tree, Commit& commit, const Brought& brought,
+                                   const Plan& plan) {
+  if (brought.files != plan.copy_files)  // Invariant I10.
+    throw Error(Errc::internal, "{} files came: expected the {} that were planned", brought.files, plan.copy_files);
+  if (!tree) return std::nullopt;
+  const TreeSummary made = tree->finish();
   if (!fault::planted("import.row_first")) commit.publish();
   return made;
-}
-
-// Of a transfer whose other files arrived.
-Error summary_of(const std::vector<TransferFailure>& failures, const Plan& plan) {
-  const std::string& reason = failures.front().reason;
-  const std::string more = failures.size() == 1 ? "" : fmt::format(" (and {} more)", failures.size() - 1);
-  const size_t colon = std::min(reason.find(": "), reason.size() - 2);
-  return Error(errc_named(reason.substr(0, colon)), "{} of {} files did not arrive: '{}': {}{}{}", failures.size(),
-               plan.copies.size(), failures.front().path, reason.substr(colon + 2), more,
-               plan.deletes.empty() ? "" : "; nothing was deleted");
-}
-
-std::vector<SeenObject> seen_of(const Planned& sides, const std::vector<Fetched>& fetched) {
-  std::vector<SeenObject> seen;
-  for (const Fetched& one : fetched)
-    if (const Listed& file = sides.source[one.source]; !file.etag.empty())
-      seen.push_back({key_of(sides.directory, file.path), file.etag, file.size, one.blob.digest});
-  return seen;
 }
 
 // A run after the first reads what the first began to read, wherever the branch may be by now.
@@ -197,8 +144,9 @@ void Transfers::fail(const Transfer& transfer, const Error& error, const Live& l
 }
 
 // What is to be done, if it is what was agreed to; what is in its way is written down file by file either way.
-Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, Remote& remote, Live& live) {
-  Planned planned = compare(wanted, remote, store_, database_);
+Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, const Kept& kept, Remote& remote,
+                           Live& live) {
+  Planned planned = compare(wanted, remote, store_, database_, kept);
   const FileOutcome outcome = transfer.skip_conflicts ? FileOutcome::skipped : FileOutcome::failed;
   const auto left_out = left_out_of(planned, wanted.kind, outcome);
   planned.counts = counts_of(planned, wanted.kind, outcome);
@@ -212,7 +160,7 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, R
   if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; }))
     agreed.expected.reset();
   check_agreed(planned, wanted, agreed, remote.description());
-  live.progress.files_total = planned.plan.copies.size();
+  live.progress.files_total = planned.plan.copy_files;
   live.progress.bytes_total = planned.plan.copy_bytes;
   return planned;
 }
@@ -230,9 +178,9 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Comparison wanted{transfer.kind, datastore, version, base,
                           TreePath::parse_directory(transfer.source_directory), into, transfer.strategy,
                           Filter(transfer.include, transfer.exclude), is_in_bucket(volume)};
-  const Planned sides = planned(transfer, wanted, *remote, live);
+  const Planned sides = planned(transfer, wanted, {.acts_in_order = true}, *remote, live);
   const Plan& plan = sides.plan;
-  check_absence(*remote, wanted.source, plan, sides.target);
+  check_absence(*remote, wanted.source, *sides.acts, plan.delete_files);
   const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {
     reserve_growth(transaction, transfer.id, growth_of(plan, transfer.trash), counts, clock_.now());
@@ -240,14 +188,17 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   fault::point("import.planned");
 
   const auto commit = store_.begin_commit();
-  const FetchOrder order{plan, sides.source, sides.directory, *remote};
-  const Brought brought = fetch(order, *commit, database_, transfer.id, live.progress, live.stop.get_token());
+  std::optional<ImportedTree> tree;
+  if (!plan.changes_nothing()) tree.emplace(store_, *commit, base, plan, into, transfer);
+  const FetchOrder order{*sides.acts, sides.directory, *remote, datastore.id};
+  const Brought brought = fetch(order, *commit, database_, transfer.id, live.progress, live.stop.get_token(),
+                                [&](const std::vector<Fetched>& group) { tree->take(group); });
   const auto error = error_of([&] {
-    if (!brought.failures.empty()) {
+    if (brought.failed != 0) {
       database_.write([&](Transaction& transaction) { note_failures(transaction, transfer.id, brought.failures); });
-      throw summary_of(brought.failures, plan);
+      throw summary_of(brought.failures, brought.failed, plan);
     }
-    const auto made = made_of(store_, *commit, base, sides, brought.files, into, transfer);
+    const auto made = made_of(tree, *commit, brought, plan);
     fault::point("import.published");
     database_.write([&](Transaction& transaction) {
       const TransferInside inside = inside_of(transaction, transfer.id);
@@ -261,7 +212,7 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
       } else {
         release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
       }
-      remember_objects(transaction, datastore.id, seen_of(sides, brought.files));
+      remember_rest(transaction, order, brought);
       end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
                    clock_.now());
     });
@@ -285,7 +236,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Comparison wanted{transfer.kind, datastore, version, Digest::parse(version.tree),
                           TreePath::parse_directory(transfer.source_directory), to, transfer.strategy,
                           Filter(transfer.include, transfer.exclude)};
-  const Planned sides = planned(transfer, wanted, *remote, live);
+  const Planned sides = planned(transfer, wanted, {}, *remote, live);
   const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET state = 'running', agreed = 1, counts = $2 WHERE id = $1", transfer.id,
@@ -304,7 +255,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
     transaction.run("DELETE FROM transfer_failure WHERE transfer = $1 AND outcome = 'failed'", transfer.id);
     note_failures(transaction, transfer.id, sent.failures);
   });
-  if (!sent.failures.empty()) throw summary_of(sent.failures, sides.plan);
+  if (!sent.failures.empty()) throw summary_of(sent.failures, sent.failures.size(), sides.plan);
   database_.write([&](Transaction& transaction) {
     end_transfer(transaction, transfer.id, TransferState::done, version.number,
                  finished(counts, sides.plan, live.progress), "", clock_.now());

@@ -41,9 +41,9 @@ void check_expected(const PlanSides& found, const PlanSides& expected, const Com
 // The merge of both sides, which are as in the header of sync/listing.h: objects come, files are asked for.
 class Merge {
  public:
-  // `alike`: null, or what is told of the source's names.
-  Merge(TransferKind kind, TreeFiles& files, const PlanOptions& options, CaseOnly* alike)
-      : objects_are_source_(kind == TransferKind::import), files_(files), planner_(options), alike_(alike) {}
+  // `acts`: as for Planner. `alike`: null, or what is told of the source's names.
+  Merge(TransferKind kind, TreeFiles& files, const PlanOptions& options, ActList* acts, CaseOnly* alike)
+      : objects_are_source_(kind == TransferKind::import), files_(files), planner_(options, acts), alike_(alike) {}
 
   // False if the filter leaves it out.
   bool add(const Listed& object) {
@@ -86,7 +86,8 @@ Planned compare(const Comparison& wanted, Remote& remote, const Store& store, Da
   const PlanOptions options{.strategy = wanted.strategy, .filter = wanted.filter,
                             .path_bytes_max = path_bytes_max(wanted), .acts_kept = kept.acts,
                             .others_kept = kept.others};
-  Merge merge(wanted.kind, files, options, kept.others > 0 ? &planned.alike : nullptr);
+  if (kept.acts_in_order) planned.acts = std::make_unique<ActList>(store.root() / "tmp");
+  Merge merge(wanted.kind, files, options, planned.acts.get(), kept.others > 0 ? &planned.alike : nullptr);
   ListingDigest listed;
   const auto visit = [&](const Listed& object) {
     if (merge.add(object)) listed.add(object);

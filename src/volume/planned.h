@@ -2,6 +2,7 @@
 // this folder only.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "record/plan.h"
 #include "remote/remote.h"
 #include "store/store.h"
+#include "sync/acts.h"
 #include "sync/listing.h"
 #include "sync/plan.h"
 
@@ -36,6 +38,7 @@ struct Planned {
   TreePath directory;          // Of the datastore's side: the keys of its files are below it.
   std::vector<OddObject> odd;  // Of the datastore, those that the filter takes.
   Plan plan;
+  std::unique_ptr<ActList> acts;  // What the plan copies and deletes, where that is not kept in its lists.
   PlanSides sides;
   TransferCounts counts = {};  // As of counts_of(), once it is known what becomes of conflicts.
   uint64_t beside = 0;  // Directory markers or symbolic links of the source: counted as skipped.
@@ -49,8 +52,9 @@ struct Planned {
 
 // How much of a plan is kept in its lists: all is counted.
 struct Kept {
-  size_t acts = SIZE_MAX;  // Copies, and deletions.
-  size_t others = 0;       // What is skipped, and what stays; and whether there are names to tell of that look alike.
+  size_t acts = SIZE_MAX;      // Copies, and deletions.
+  bool acts_in_order = false;  // They are kept in the order of paths, in Planned::acts, all of them.
+  size_t others = 0;           // What is skipped, and what stays; and whether names that look alike are told of.
 };
 
 // Lists both sides, beside each other and each to its end, and plans. Nothing is written. Memory goes with what is

@@ -26,7 +26,7 @@ void count_processed(TransferCounts& counts);
 TransferCounts given_up(TransferCounts counts);
 
 // Adds to what is written down of files that were not copied. Of a transfer's the first transfer_failures_max are kept.
-constexpr size_t transfer_failures_max = 1000;
+constexpr size_t transfer_failures_max = 1000;  // At most what fetch() keeps of them.
 constexpr int64_t journal_days = 7;
 void note_failures(Transaction& transaction, const std::string& transfer_id,
                    const std::vector<TransferFailure>& failures);

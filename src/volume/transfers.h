@@ -107,7 +107,7 @@ class Transfers {
   void perform(const std::string& id, Live& live, const std::stop_token& stop);
   Planned compare_now(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request,
                       const Kept& kept);
-  Planned planned(const Transfer& transfer, const Comparison& wanted, Remote& remote, Live& live);
+  Planned planned(const Transfer& transfer, const Comparison& wanted, const Kept& kept, Remote& remote, Live& live);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);
   void abandon_left_uploads(const std::stop_token& stop);
