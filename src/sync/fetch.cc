@@ -34,8 +34,7 @@ constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and
 constexpr int reads_max = 2;                          // Of an object that came as its store says it is not.
 constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
 constexpr auto far_time = std::chrono::milliseconds(2);
-constexpr size_t group_acts_max = 20'000;         // Both bound what is in memory and what a crash repeats …
-constexpr uint64_t group_bytes_max = 4ull << 30;  // … and cost one sync of the file system each.
+constexpr uint64_t group_bytes_max = 4ull << 30;  // A group costs one sync of the file system.
 
 struct JournalRow {
   std::string path;
@@ -151,7 +150,7 @@ class Fetch {
   std::vector<Fetched> next_group() {
     std::vector<Fetched> group;
     uint64_t bytes = 0;
-    for (FileAct act; group.size() < group_acts_max && bytes < group_bytes_max && reader_.next(act);) {
+    for (FileAct act; group.size() < order_.acts_at_once && bytes < group_bytes_max && reader_.next(act);) {
       if (act.act == PlanAct::copy) bytes += act.file.size;
       group.push_back({std::move(act), {}});
     }

@@ -17,6 +17,7 @@
 namespace volary {
 
 constexpr size_t failures_kept_max = 1000;
+constexpr size_t group_acts_max = 20'000;  // Bounds what is in memory, and with its bytes what a crash repeats.
 
 // An act, and what came for it.
 struct Fetched {
@@ -37,6 +38,7 @@ struct FetchOrder {
   const TreePath& directory;  // Of `remote`, below which the source's files are.
   Remote& remote;
   std::string datastore_id;
+  size_t acts_at_once = group_acts_max;
 };
 
 // Sees all acts, group by group in the order of paths, when what they want has come; none from the first group on in
