@@ -139,7 +139,7 @@ struct Ground {
   std::unique_ptr<Store> store;
   MountWays ways;
   std::unique_ptr<Mounter> mounter;
-  const std::unique_ptr<Runner> runner = make_local_runner("/proc/self/exe");
+  const std::unique_ptr<Runner> runner = make_runner("/proc/self/exe");
   const std::unique_ptr<HttpClient> http = make_http_client();
   const SandboxReport sandbox = describe_sandbox();
 };
@@ -163,13 +163,17 @@ Datastores::Options datastore_options(const ServerConfig& config) {
 
 // What is done again and again besides.
 void look_after(Timetable& timetable, DiskReserve& reserve, Bookkeeping& bookkeeping, Uploads& uploads, Mounts& mounts,
-                Cache& cache) {
+                Cache& cache, Workplace& workplace) {
   using std::chrono::minutes, std::chrono::seconds;
   timetable.add("the disk's reserve", seconds(1), seconds(1), [&](const auto&) { keep_reserve(reserve); });
   timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
   timetable.add("ending idle uploads", minutes(1), minutes(1), [&](const auto&) { end_idle(uploads); });
   timetable.add("looking after mounts", minutes(1), minutes(1), [&](const auto&) { mounts.look_after(); });
   timetable.add("tidying the cache", minutes(1), minutes(1), [&](const auto&) { cache.tidy(); });
+  timetable.add("removing containers of nobody", seconds(0), minutes(10), [&](const auto&) {
+    if (const size_t removed = workplace.remove_stray_containers(); removed > 0)
+      log(fmt::format("removed {} containers of jobs that have ended", removed));
+  });
 }
 
 int serve(const ServerConfig& config) {
@@ -191,8 +195,8 @@ int serve(const ServerConfig& config) {
   Uploads uploads(database, store, datastores, clock);
   Bookkeeping bookkeeping(database, volumes, clock, log);
   Billing billing(database, config.prices, clock);
-  Jobs jobs(database, *ground.runner, root / "jobs", clock);
-  Workplace workplace(database, store, *ground.mounter, root / "jobs", clock);
+  Jobs jobs(database, *ground.runner, root / "jobs", clock, config.engine);
+  Workplace workplace(database, store, *ground.mounter, root / "jobs", clock, secrets, config.engine);
   Reconciler reconciler(database, *ground.runner, workplace, clock, {}, log);
   Explain explain(database, jobs, transfers, volumes, clock, ReconcilerOptions().running_max);
   Mounts mounts(database, store, *ground.mounter,
@@ -215,7 +219,7 @@ int serve(const ServerConfig& config) {
   reconciler.start();
   upkeep.start({config.upkeep.sweep_seconds, config.upkeep.check_seconds, config.upkeep.scrub_seconds});
   Timetable timetable(log);
-  look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache);
+  look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache, workplace);
   ServerOptions listening{.unix_socket = config.socket, .host = config.host, .port = config.port};
   listening.streams = [&](const Request& request) { return router.streams(request); };
   const auto server = start_http_server(listening, [&](const Request& request) { return router.answer(request); });

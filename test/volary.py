@@ -66,10 +66,10 @@ class Volary:
         assert result.returncode != 0, f"volary {' '.join(map(str, words))} succeeded:\n{result.stdout}"
         return result.returncode, result.stderr
 
-    def start(self, env: dict | None = None) -> subprocess.Popen:
+    def start(self, env: dict | None = None, options: tuple[str, ...] = ()) -> subprocess.Popen:
         """A server in the foreground, with fail points, say."""
         log = open(self.data.parent / "server.log", "ab")
-        server = subprocess.Popen([str(self.program), "server", "--data-dir", str(self.data)],
+        server = subprocess.Popen([str(self.program), "server", "--data-dir", str(self.data), *options],
                                   env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_for(lambda: self.answers() or server.poll() is not None, "the server to answer")
         return server

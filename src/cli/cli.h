@@ -35,6 +35,7 @@ struct ServerConfig {
   Redirects redirects = Redirects::guarded;  // Of datastores.
   UpkeepTimes upkeep;
   PriceList prices;
+  std::string engine;  // Of containers: "unix:///…"; "" for where Docker's and podman's usually are.
 };
 
 // Where backups are that the program reads without a server.

@@ -175,6 +175,7 @@ void add_words(NewJob& job, const JobWords& words) {
   if (words.timeout) job.timeout_seconds = parse_seconds(*words.timeout, "a timeout");
   if (words.cpus) job.cpus = parse_count(*words.cpus, "--cpu", 1);
   if (words.memory) job.memory_bytes = parse_bytes(*words.memory, "an amount of memory");
+  add_container(job, words.container);
 }
 
 void check_paths(const NewJob& job) {
@@ -191,8 +192,8 @@ NewJob read_job(const std::optional<Path>& file, const JobWords& words) {
   NewJob job;
   if (!file) {
     add_words(job, words);
-    if (job.command.empty())
-      throw Error(Errc::invalid, "there is nothing to run: give -f FILE, or a command after '--'");
+    if (job.command.empty() && !job.image)
+      throw Error(Errc::invalid, "there is nothing to run: give -f FILE, an IMAGE, or a command after '--'");
     check_paths(job);
     return job;
   }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/container_words.h"
 #include "cli/yaml.h"
 #include "core/file.h"
 #include "record/job.h"
@@ -27,6 +28,7 @@ struct JobWords {
   std::optional<std::string> timeout;
   std::optional<std::string> cpus;
   std::optional<std::string> memory;
+  ContainerWords container;
 };
 
 // The job that `file` (none: only the words) and `words` describe, with the files beside `file`.

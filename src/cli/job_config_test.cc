@@ -199,7 +199,7 @@ TEST_F(JobFile, NeedsSomethingToRun) {
   with_main_ = false;
   EXPECT_EQ(error("name: x\n"), "not_found: 'config.yaml' has no 'command', and there is no main.py beside it to run");
   EXPECT_EQ(error_of([] { read_job(std::nullopt, {}); }),
-            "invalid: there is nothing to run: give -f FILE, or a command after '--'");
+            "invalid: there is nothing to run: give -f FILE, an IMAGE, or a command after '--'");
 }
 
 TEST_F(JobFile, TakesTheFilesBesideIt) {

@@ -18,7 +18,8 @@ struct RunOptions {
 };
 
 std::vector<CommandField> run_fields(RunOptions& o) {
-  return {{.name = "-f,--file", .target = &o.file, .help = "the job's file; what lies beside it travels with the job",
+  std::vector<CommandField> fields = {
+          {.name = "-f,--file", .target = &o.file, .help = "the job's file; what lies beside it travels with the job",
            .value = "FILE", .words = Words::files},
           {.name = "-v,--volume", .target = &o.words.attachments,
            .help = "SOURCE:/PATH[:ro|rw|rwd][:cache]: attach VOLUME[@VERSION][/SUB], CONTAINER@ALIAS[/PREFIX], "
@@ -45,7 +46,13 @@ std::vector<CommandField> run_fields(RunOptions& o) {
            .help = "with --queue: give up after this time; 7d unless told", .value = "TIME"},
           {.name = "--wait", .target = &o.wait, .help = "until it has ended; the exit code is the job's"},
           {.name = "--logs", .target = &o.logs, .help = "print what it prints, and wait"},
-          {.name = "COMMAND", .target = &o.words.command, .help = "what to run, after '--'; instead of the file's"}};
+          {.name = "IMAGE", .target = &o.words.container.image,
+           .help = "of a container to run in, before '--'; without one it is this machine's own system"},
+          {.name = "COMMAND", .target = &o.words.command,
+           .help = "what to run, after '--' or the image; instead of the file's or the image's", .has_dashes = true}};
+  std::vector<CommandField> more = container_fields(o.words.container);
+  fields.insert(fields.end(), more.begin(), more.end());
+  return fields;
 }
 
 int run(Session& session, const RunOptions& o) {
@@ -77,7 +84,8 @@ std::vector<Command> job_run_commands() {
   return {make_command<RunOptions>(
       {.path = {"job", "run"}, .aliases = {"submit"}, .summary = "run a program on volumes",
        .example = "volary job run -f config.yaml --wait --logs\n"
-                  "volary job run -v digits:/in -v model:/out:rw -e EPOCHS=5 --timeout 1h -- python3 /in/train.py",
+                  "volary job run -v digits:/in -v model:/out:rw -e EPOCHS=5 --timeout 1h -- python3 /in/train.py\n"
+                  "volary job run -v digits:/in --gpu 1 --logs pytorch/pytorch:latest -- python3 /in/train.py",
        .more =
            "With --wait the exit code is the job's: 0 when DONE, its own when FAILED, 130 when INTERRUPTED, 70 on an\n"
            "ERROR of the server. Ctrl-C ends the waiting, not the job."},

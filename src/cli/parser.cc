@@ -70,6 +70,24 @@ void check_choices(const std::vector<CommandField>& fields) {
                field.target);
 }
 
+// "job run -- COMMAND…" names no IMAGE: CLI11 gave it the first word all the same, if the list has fewer than came
+// after "--".
+void keep_after_dashes(const Command& command, const Strings& arguments) {
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  if (dashes == arguments.end()) return;
+  const auto after = static_cast<size_t>(arguments.end() - dashes - 1);
+  std::optional<std::string>* before = nullptr;
+  for (const CommandField& field : command.fields) {
+    if (field.is_option()) continue;
+    if (const auto* text = std::get_if<std::optional<std::string>*>(&field.target)) before = *text;
+    if (!field.has_dashes || !before || !*before) continue;
+    auto& list = *std::get<std::vector<std::string>*>(field.target);
+    if (list.size() >= after) continue;
+    list.insert(list.begin(), **before);
+    before->reset();
+  }
+}
+
 // CLI11's tree, with the way back from its nodes to paths.
 class Tree {
  public:
@@ -99,6 +117,7 @@ class Tree {
     parsed.path = chosen();
     parsed.command = find_command(commands_, parsed.path);
     if (version_) parsed.asked = Asked::version;
+    if (parsed.command) keep_after_dashes(*parsed.command, arguments);
     if (parsed.asked == Asked::run) {
       check_choices(global_fields(flags_, parsed.command));
       if (parsed.command) check_choices(parsed.command->fields);

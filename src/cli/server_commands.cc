@@ -25,6 +25,7 @@ struct ServeOptions {
   std::optional<std::string> cache_limit;
   std::optional<std::string> prices;
   bool allow_private_redirects = false;
+  std::optional<std::string> engine;
 };
 
 std::vector<CommandField> serve_fields(ServeOptions& o) {
@@ -54,7 +55,11 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
            .help = "a file of what jobs cost; DATA/prices.yaml, if it is there, unless told", .value = "FILE",
            .words = Words::files},
           {.name = "--allow-private-redirects", .target = &o.allow_private_redirects,
-           .help = "let datastores lead to addresses nearer to this machine than where they were made for"}};
+           .help = "let datastores lead to addresses nearer to this machine than where they were made for"},
+          {.name = "--engine", .target = &o.engine,
+           .help = "run jobs with an image here: Docker or podman's service; unix:///var/run/docker.sock or "
+                   "unix:///run/podman/podman.sock unless told, where there is one",
+           .value = "unix:///PATH"}};
 }
 
 void set_time(int64_t& seconds, const std::optional<std::string>& text, std::string_view option) {
@@ -92,6 +97,11 @@ int serve(Session& session, const ServeOptions& o) {
   const Path prices = o.prices ? Path(*o.prices) : config.data_directory / "prices.yaml";
   if (o.prices || is_present(prices)) config.prices = read_price_file(prices);
   if (o.allow_private_redirects) config.redirects = Redirects::anywhere;
+  if (o.engine) {
+    if (!o.engine->starts_with("unix:///"))
+      throw Error(Errc::invalid, "'{}' is no container engine: expected unix:///PATH of its socket", *o.engine);
+    config.engine = *o.engine;
+  }
   return session.program().serve(config);
 }
 

@@ -4,27 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
-#include "core/fault.h"
-#include "engine/detach.h"
+#include "engine/limits.h"
 #include "engine/run_directory.h"
 #include "engine/runner.h"
 #include "engine/sandbox.h"
+#include "engine/start_supervisor.h"
 
 namespace volary {
 namespace {
-
-constexpr size_t error_log_bytes_shown = 1000;
-
-// All that a supervisor gets of our environment: nothing that could be a secret.
-std::vector<std::string> supervisor_environment() {
-  std::vector<std::string> environment;
-  for (const char* name :
-       {"PATH", "LD_LIBRARY_PATH", "VOLARY_FAULT", "VOLARY_FAULT_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS"})
-    if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
-  return environment;
-}
 
 void check(const RunSpec& spec) {
   if (spec.command.empty()) throw Error(Errc::invalid, "run '{}' has an empty command", spec.name);
@@ -38,32 +26,17 @@ void check(const RunSpec& spec) {
   if (const auto reason = why_unenforceable(spec)) throw Error(Errc::unavailable, "{}", *reason);
 }
 
-std::string tail_of(const Path& file) {
-  const std::string text = try_read_file(file).value_or("");
-  return text.substr(text.size() - std::min(text.size(), error_log_bytes_shown));
-}
-
 class LocalRunner final : public Runner {
  public:
   explicit LocalRunner(const Path& program) : program_(program) {}
 
   void start(const Path& directory, const RunSpec& spec) override {
-    const RunDirectory run(directory);
-    const auto is_started = [&] { return run.has_begun() || run.has_ended() || run.is_locked(); };
-    if (is_started()) return;
+    if (is_supervised(RunDirectory(directory))) return;
     check(spec);
     get_bubblewrap();
     make_directories(directory, 0700);
-    write_file_durably(run.file("spec.json"), print_json(to_json(spec)), 0600);
-    const Path errors = run.file("supervisor.log");
-    const Fd up = start_detached(program_, {program_.native(), "supervise", directory.native()},
-                                 supervisor_environment(), errors);
-    fault::point("engine.spawned");
-    StringSink words(4096);
-    FileSource from(Fd(::dup(up.get())), "the supervisor");
-    pump(from, words);
-    if (words.text != "up\n" && !is_started())
-      throw Error(Errc::unavailable, "the supervisor of run '{}' did not come up: {}", spec.name, tail_of(errors));
+    write_file_durably(directory / "spec.json", print_json(to_json(spec)), 0600);
+    start_supervisor(program_, directory);
   }
 
   RunStatus poll(const Path& directory) override { return RunDirectory(directory).status(); }

@@ -61,6 +61,10 @@ void LogWriter::flush(Time now) {
     return;
   }
   std::string_view left = out;
+  const size_t known = static_cast<size_t>(std::min<uint64_t>(left_away_, left.size()));
+  left.remove_prefix(known);
+  left_away_ -= known;
+  written_ += known;
   while (!left.empty()) {
     const int fault = fault::errno_at("engine.log");
     const ssize_t size = fault ? -1 : ::write(fd_.get(), left.data(), left.size());

@@ -21,6 +21,8 @@ constexpr uint64_t log_bytes_max = 1ull << 30;     // What comes later is not ke
 class LogWriter {
  public:
   explicit LogWriter(const Path& path, uint64_t bytes_max = log_bytes_max);
+  // Leaves away the first `bytes` that would be written: they are in the file, from one who was given the same.
+  void leave_away(uint64_t bytes) { left_away_ = bytes; }
   void take(std::string_view bytes, Time now);
   // Ends the last line, if it lacks its end, and makes the log durable as far as possible.
   void finish(Time now);
@@ -35,6 +37,7 @@ class LogWriter {
   Fd fd_;
   uint64_t bytes_max_;
   uint64_t written_ = 0;
+  uint64_t left_away_ = 0;
   uint64_t lines_lost_ = 0;
   int lost_to_ = 0;          // The errno.
   bool line_is_cut_ = false; // The file ends in the middle of a line.

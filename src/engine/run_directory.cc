@@ -12,15 +12,15 @@
 namespace volary {
 namespace {
 
+constexpr size_t reserved_bytes = 8192;
+
+}  // namespace
+
 std::string boot_id() {
   std::string text = read_file("/proc/sys/kernel/random/boot_id", 1024);
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }
-
-constexpr size_t reserved_bytes = 8192;
-
-}  // namespace
 
 ReservedFile::ReservedFile(const Path& directory, const std::string& name)
     : directory_(directory), path_(directory / name) {
@@ -55,6 +55,7 @@ RunStatus RunDirectory::status() const {
     status.ended_at = outcome->ended_at;
   } else if (locked) {
     status.phase = status.started_at ? RunPhase::running : RunPhase::starting;
+    if (!status.started_at) status.note = try_read_file(file("note")).value_or("");
   } else if (!begun) {
     status.phase = RunPhase::absent;
   } else if (is_populated()) {

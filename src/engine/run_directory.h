@@ -11,6 +11,15 @@
 //   log            standard output and error, line by line with times
 //   supervisor.log what the supervisor itself had to say
 //   outcome.json   how it ended; written last, never changed
+//
+// Of a run in a container also
+//
+//   credentials    for the registry, until the image is there (0600)
+//   note           what it is at while it starts
+//   created        the container was made in this boot of the machine ("BOOT_ID"); it is named after the run
+//   mnt            its mounts, in the host's own mount namespace, where the engine sees them
+//   ending.json    the outcome to be, from when the process has ended until the container is gone
+//   lost           why nobody will ever know how it ended
 #pragma once
 
 #include <optional>
@@ -44,6 +53,8 @@ class ReservedFile {
   Path path_;
   Fd fd_;
 };
+
+std::string boot_id();
 
 class RunDirectory {
  public:

@@ -1,4 +1,4 @@
-// engine/runner.h: where processes run. One interface; this machine's sandbox is the first implementation.
+// engine/runner.h: where processes run. One interface; this machine's sandbox and a container engine implement it.
 //
 // A run has a directory of its own, chosen and recorded by the caller before start(), and everything about it lives
 // there: a runner holds no state in memory, so any process may poll, stop or read the log of a run that another one
@@ -29,6 +29,22 @@ struct RunBind {
 };
 BOOST_DESCRIBE_STRUCT(RunBind, (), (source, target, writable))
 
+// What a run in a container has beyond the rest of its spec.
+struct ContainerSpec {
+  std::string engine;  // "unix:///var/run/docker.sock"
+  std::string image;
+  std::string pull = "missing";         // Or "always", "never". With credentials it is always.
+  std::string credentials;              // For the registry, as engine/engine_client.h has them; kept in no spec.json.
+  std::vector<std::string> entrypoint;  // Empty: the image's.
+  std::string user;                     // "UID:GID"
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> ports;  // "CONTAINER" or "HOST:CONTAINER", on the loopback of where the engine is.
+  uint64_t gpus = 0;
+  bool read_only_root = false;
+};
+BOOST_DESCRIBE_STRUCT(ContainerSpec, (), (engine, image, pull, credentials, entrypoint, user, labels, ports, gpus,
+                                          read_only_root))
+
 struct RunSpec {
   std::string name;                          // "job-…"
   std::vector<std::string> command;
@@ -39,9 +55,10 @@ struct RunSpec {
   std::optional<uint64_t> cpus;
   std::optional<uint64_t> memory_bytes;
   int64_t grace_seconds = 10;                // Between SIGTERM and SIGKILL at a stop.
+  std::optional<ContainerSpec> container = {};  // Nothing: the sandbox.
 };
-BOOST_DESCRIBE_STRUCT(RunSpec, (),
-                      (name, command, env, working_directory, binds, mounts, cpus, memory_bytes, grace_seconds))
+BOOST_DESCRIBE_STRUCT(RunSpec, (), (name, command, env, working_directory, binds, mounts, cpus, memory_bytes,
+                                    grace_seconds, container))
 
 enum class RunPhase {
   absent,    // Never started here.
@@ -60,8 +77,9 @@ struct RunStatus {
   std::string error;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
+  std::string note = {};  // What it is at while it starts: "fetches the image python:3.12: 2 of 5 layers".
 };
-BOOST_DESCRIBE_STRUCT(RunStatus, (), (phase, exit_code, error, started_at, ended_at))
+BOOST_DESCRIBE_STRUCT(RunStatus, (), (phase, exit_code, error, started_at, ended_at, note))
 
 class Runner {
  public:
@@ -77,8 +95,15 @@ class Runner {
   virtual std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) = 0;
 };
 
+// Runs in containers where the spec has one (engine/container_runner.cc), else in the sandbox.
+std::unique_ptr<Runner> make_runner(const Path& program);
+
 // Runs below a bubblewrap sandbox on the host's own read-only system. `program` is this program: "program supervise
 // DIRECTORY" is started for each run (job/supervisor.h).
 std::unique_ptr<Runner> make_local_runner(const Path& program);
+
+// Removes the containers that `engine` has of runs below `jobs`, and of nobody any more: the run has ended or is gone.
+// Says how many.
+size_t remove_stray_containers(const std::string& engine, const Path& jobs);
 
 }  // namespace volary

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "core/fault.h"
+#include "engine/containment.h"
 #include "engine/execution.h"
 
 namespace volary {
@@ -38,7 +39,8 @@ void close_output() {
   ::dup2(null.get(), STDOUT_FILENO);
 }
 
-// What the process wrote through a mount is on disk before its end is told: the harvest may be done after a crash.
+}  // namespace
+
 void sync_writable(const RunSpec& spec, const Path& staging) {
   for (const RunBind& bind : spec.binds) {
     if (!bind.writable) continue;
@@ -46,8 +48,6 @@ void sync_writable(const RunSpec& spec, const Path& staging) {
     sync_file_system(open_to_read(source).get(), source);
   }
 }
-
-}  // namespace
 
 Supervision::Supervision(RunDirectory run, Fd lock, RunSpec spec, Fd control)
     : run_(std::move(run)), lock_(std::move(lock)), spec_(std::move(spec)), control_(std::move(control)),
@@ -57,8 +57,9 @@ std::optional<Supervision> Supervision::begin(const Path& directory) {
   ::signal(SIGPIPE, SIG_IGN);
   RunDirectory run(directory);
   auto lock = run.try_lock();
-  if (!lock || run.has_ended() || run.has_begun()) return std::nullopt;
+  if (!lock || run.has_ended()) return std::nullopt;
   RunSpec spec = run.read_spec();
+  if (run.has_begun() && !spec.container) return std::nullopt;
   Fd control = open_control(run.file("control"));
   Supervision supervision(run, std::move(*lock), std::move(spec), std::move(control));
   write_file_durably(run.file("begun"), to_text(system_clock().now()), 0600);
@@ -82,6 +83,12 @@ void Supervision::execute(const Path& staging, SandboxUser user, OwnFiles own_fi
   ::umount2(staging.c_str(),
             MNT_DETACH);  // Nobody uses the mounts any more; whoever reads the outcome finds them gone.
   write_outcome(outcome);
+}
+
+void Supervision::contain(const std::function<void(const Path& staging)>& make_mounts) {
+  Containment containment(run_, spec_, control_, started_);
+  const auto outcome = containment.run(make_mounts);
+  if (outcome) write_outcome(*outcome);
 }
 
 void Supervision::fail(const std::string& reason) {

@@ -5,9 +5,11 @@
 //   begin       takes the lock, or finds that there is nothing to do
 //   staging     where the mounts are to be made, in a mount namespace that the caller enters in between
 //   execute     runs the process in its sandbox to the end and writes the outcome
+//   contain     instead, if it is to run in a container
 //   fail        instead, if the mounts could not be made or execute threw
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -19,6 +21,7 @@ namespace volary {
 class Supervision {
  public:
   // Nothing, if another supervisor has this run or had it. Otherwise the starter is told that the run is in good hands.
+  // A run in a container may have several supervisors, one after the other.
   static std::optional<Supervision> begin(const Path& directory);
 
   const RunSpec& spec() const { return spec_; }
@@ -29,6 +32,8 @@ class Supervision {
   // mount namespace, on the host or in a user namespace; `user` is who the process shall be (sandbox_user() before a
   // user namespace was entered).
   void execute(const Path& staging, SandboxUser user, OwnFiles own_files);
+  // The same for a container. `make_mounts` gets the staging directory, in the host's own mount namespace.
+  void contain(const std::function<void(const Path& staging)>& make_mounts);
   // Writes an outcome without an exit code. Tries until the disk takes it.
   void fail(const std::string& reason);
 
@@ -43,6 +48,9 @@ class Supervision {
   ReservedFile started_;
   ReservedFile outcome_;
 };
+
+// What the process wrote through a mount is on disk before its end is told: the harvest may be done after a crash.
+void sync_writable(const RunSpec& spec, const Path& staging);
 
 constexpr const char* stopped_unstarted = "stopped before its process was started";
 

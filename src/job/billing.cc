@@ -168,7 +168,10 @@ Charge charge_of(const std::vector<Stretch>& stretches, const JobUnits& units, c
   return charge;
 }
 
-JobUnits units_of(const NewJob& request) { return {request.cpus.value_or(cores()), 0, ""}; }
+JobUnits units_of(const NewJob& request) {
+  const uint64_t gpus = request.container ? request.container->gpus.value_or(0) : 0;
+  return {request.cpus.value_or(cores()), gpus, ""};
+}
 
 BillReport Billing::report(const Caller& caller, const BillRequest& request) {
   BillReport report;

@@ -7,6 +7,7 @@
 #include "core/tree_path.h"
 #include "engine/limits.h"
 #include "job/billing.h"
+#include "job/container_request.h"
 #include "job/request.h"
 #include "job/rows.h"
 #include "volume/bucket_volumes.h"
@@ -94,11 +95,12 @@ Job Jobs::submit(const Caller& caller, const NewJob& request) {
   RunSpec limits;
   limits.cpus = request.cpus;
   limits.memory_bytes = request.memory_bytes;
-  if (const auto reason = why_unenforceable(limits))
+  if (const auto reason = request.image ? std::nullopt : why_unenforceable(limits))
     throw Error(Errc::invalid, "{}; leave the limit out, or run the server as root", *reason);
   const std::string id = new_id("job");
   return database_.write([&](Transaction& transaction) {
     const Time now = clock_.now();
+    check_container_possible(transaction, caller, request, engine_);
     transaction.run(
         "INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, created_at, "
         "lease_owner, lease_until, units) VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0, $9)",

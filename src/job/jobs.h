@@ -32,8 +32,10 @@ JobPlaces places_of(const Path& jobs_directory, const std::string& id);
 // Any thread may call.
 class Jobs {
  public:
-  Jobs(Database& database, Runner& runner, Path jobs_directory, Clock& clock)
-      : database_(database), runner_(runner), jobs_directory_(std::move(jobs_directory)), clock_(clock) {}
+  // `engine`: of containers, "unix:///…"; "" for one where Docker's and podman's usually are.
+  Jobs(Database& database, Runner& runner, Path jobs_directory, Clock& clock, std::string engine = "")
+      : database_(database), runner_(runner), jobs_directory_(std::move(jobs_directory)), clock_(clock),
+        engine_(std::move(engine)) {}
 
   // Accepts the job and takes its leases, in one transaction. Throws `invalid`, `not_found` for a volume or version,
   // `conflict` with the holder's name if a volume to be written has a writer.
@@ -57,6 +59,7 @@ class Jobs {
   Runner& runner_;
   Path jobs_directory_;
   Clock& clock_;
+  std::string engine_;
 };
 
 }  // namespace volary

@@ -140,8 +140,18 @@ bool Reconciler::step_once(const std::string& id) {
   if (job->state == JobState::QUEUED) end_wait(database_, *job, clock_.now(), facts);
   const bool may_begin = job->state == JobState::QUEUED && facts.wait == Wait::none;
   const Step step = next_step(facts, run, may_begin ? take_room() : Room::none, clock_.now());
+  if (job->state == JobState::PENDING && !step.next && !run.note.empty() && run.note != job->reason)
+    tell(*job, run.note);
   if (step.act == Act::none && !step.next) return false;
   return act_and_move(*job, step);
+}
+
+// What the job is at, as its reason; no event of its history.
+void Reconciler::tell(const JobRow& job, const std::string& note) {
+  database_.write([&](Transaction& transaction) {
+    transaction.run("UPDATE job SET reason = $3 WHERE id = $1 AND state = $2", job.id, job.state, note);
+    transaction.announce(job.id);
+  });
 }
 
 // Counts the place at once; the next survey counts anew.

@@ -55,6 +55,7 @@ class Reconciler {
   void work();                      // Looks at due ones.
   void look(const std::string& id);
   bool step_once(const std::string& id);  // Whether the job moved and should be looked at again at once.
+  void tell(const JobRow& job, const std::string& note);
   Room take_room();
   bool act_and_move(const JobRow& job, const Step& step);
 

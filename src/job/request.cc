@@ -11,6 +11,7 @@
 #include "core/quantity.h"
 #include "core/tree_path.h"
 #include "core/workers.h"
+#include "job/container_request.h"
 
 namespace volary {
 namespace {
@@ -71,7 +72,9 @@ void check_env(const std::map<std::string, std::string>& env) {
 
 void check_request(const NewJob& request) {
   if (request.name) Name::parse(*request.name, "job");
-  if (request.command.empty() || request.command[0].empty())
+  check_container_request(request);
+  const bool may_lack_command = request.image && request.command.empty();  // Then the image's is run.
+  if (!may_lack_command && (request.command.empty() || request.command[0].empty()))
     throw Error(Errc::invalid, "the job has no command: expected a program and its arguments");
   for (const std::string& word : request.command)
     if (word.find('\0') != std::string::npos)

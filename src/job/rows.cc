@@ -115,6 +115,8 @@ Job view_of(Transaction& transaction, const JobRow& row) {
   job.timeout_seconds = row.spec.timeout_seconds.value_or(timeout_seconds_default);
   job.cpus = row.spec.cpus;
   job.memory_bytes = row.spec.memory_bytes;
+  job.image = row.spec.image;
+  job.container = row.spec.container;
   job.created_at = row.created_at;
   job.started_at = row.started_at;
   job.ended_at = row.ended_at;

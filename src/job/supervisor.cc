@@ -43,6 +43,15 @@ void mount_and_execute(Supervision& run) {
   run.execute(staging, user_namespace ? SandboxUser{0, 0} : user, own_files_of(plans));
 }
 
+// No namespace of its own: the engine, another process, is to see the mounts.
+void contain(Supervision& run) {
+  const auto plans = from_json<std::vector<MountPlan>>(run.spec().mounts, "mounts");
+  if (needs_user_namespace(plans))
+    throw Error(Errc::unavailable,
+                "containers cannot be given volumes here, since that needs mounts on the host: run the server as root");
+  run.contain([&](const Path& staging) { perform(plans, staging); });
+}
+
 }  // namespace
 
 int run_supervisor(const Path& directory) {
@@ -50,7 +59,8 @@ int run_supervisor(const Path& directory) {
   auto run = Supervision::begin(directory);
   if (!run) return 0;
   try {  // A step of background work: whatever goes wrong becomes the run's outcome.
-    if (run->is_stop_asked()) run->fail(stopped_unstarted);
+    if (run->spec().container) contain(*run);
+    else if (run->is_stop_asked()) run->fail(stopped_unstarted);
     else mount_and_execute(*run);
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -1,8 +1,8 @@
 // job/supervisor.h: the program as a run's supervisor, "volary supervise DIRECTORY" (engine/runner.h starts it).
 //
 // It performs the run's mount plans in a mount namespace of its own, so that they vanish with it, runs the process in a
-// sandbox over them and writes how it ended. RunSpec::mounts is a list of MountPlan; a RunBind's relative source is a
-// plan's `root`.
+// sandbox over them and writes how it ended. For a container they are made on the host, and taken away at the end.
+// RunSpec::mounts is a list of MountPlan; a RunBind's relative source is a plan's `root`.
 #pragma once
 
 #include "core/file.h"

@@ -7,6 +7,8 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "engine/engine_client.h"
+#include "job/container_request.h"
 #include "job/request.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
@@ -47,7 +49,20 @@ void note_made(Transaction& transaction, const std::string& job, const std::stri
   note_happening(transaction, job, {Cause::made, began, now, "what it wrote became " + version, "", files, bytes});
 }
 
+MountPlan plan_of_work(const Path& directory) {
+  MountPlan plan;
+  plan.steps.push_back({"bind", directory.native(), work_mount, ""});
+  plan.root = work_mount;
+  plan.writable = true;
+  return plan;
+}
+
 }  // namespace
+
+size_t Workplace::remove_stray_containers() {
+  const auto engine = ::geteuid() == 0 ? find_engine(engine_) : std::nullopt;
+  return engine ? volary::remove_stray_containers(*engine, jobs_directory_) : 0;
+}
 
 void Workplace::write_files(const JobRow& job) {
   const JobPlaces at = places(job);
@@ -76,23 +91,20 @@ RunSpec Workplace::prepare(const JobRow& job) {
   RunSpec spec;
   spec.name = job.id;
   spec.command = job.spec.command;
-  spec.working_directory = work_target;
   spec.cpus = job.spec.cpus;
   spec.memory_bytes = job.spec.memory_bytes;
-  spec.env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-              {"HOME", work_target},
-              {"USER", "volary"},
-              {"LANG", "C.UTF-8"},
-              {"VOLARY_JOB_ID", job.id},
-              {"VOLARY_JOB_NAME", job.name}};
+  spec.env = {{"VOLARY_JOB_ID", job.id}, {"VOLARY_JOB_NAME", job.name}};
+  if (job.spec.image) spec.container = container_of(job, secrets_, engine_);
+  else spec.env.insert({{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"USER", "volary"},
+                        {"LANG", "C.UTF-8"}});
 
   std::vector<MountPlan> plans;
-  MountPlan work;
-  work.steps.push_back({"bind", at.work.native(), work_mount, ""});
-  work.root = work_mount;
-  work.writable = true;
-  plans.push_back(work);
-  spec.binds.push_back({work.root, work_target, true});
+  if (!job.spec.image || !job.spec.files.empty()) {  // An image may have its own program there.
+    plans.push_back(plan_of_work(at.work));
+    spec.binds.push_back({work_mount, work_target, true});
+    spec.working_directory = work_target;
+    spec.env["HOME"] = work_target;
+  }
   const auto attachments = database_.read([&](Transaction& t) { return attachments_of(t, job.id); });
   for (const AttachmentRow& one : attachments) {
     const std::string name = "volume-" + std::to_string(one.number);

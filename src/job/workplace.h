@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "access/secrets.h"
 #include "core/file.h"
 #include "engine/runner.h"
 #include "job/jobs.h"
@@ -16,11 +17,16 @@ namespace volary {
 
 class Workplace {
  public:
-  Workplace(Database& database, Store& store, Mounter& mounter, Path jobs_directory, Clock& clock)
+  // `engine`: of containers, as for Jobs.
+  Workplace(Database& database, Store& store, Mounter& mounter, Path jobs_directory, Clock& clock, Secrets& secrets,
+            std::string engine)
       : database_(database), store_(store), mounter_(mounter), jobs_directory_(std::move(jobs_directory)),
-        clock_(clock) {}
+        clock_(clock), secrets_(secrets), engine_(std::move(engine)) {}
 
   JobPlaces places(const JobRow& job) const { return places_of(jobs_directory_, job.id); }
+
+  // Removes the containers of jobs that have ended or are gone; says how many.
+  size_t remove_stray_containers();
 
   // Writes the job's own files and makes its mounts ready; the run to start.
   RunSpec prepare(const JobRow& job);
@@ -42,6 +48,8 @@ class Workplace {
   Mounter& mounter_;
   Path jobs_directory_;
   Clock& clock_;
+  Secrets& secrets_;
+  std::string engine_;
 };
 
 }  // namespace volary

@@ -9,6 +9,7 @@
 
 #include "core/json.h"
 #include "record/attach.h"
+#include "record/container.h"
 
 namespace volary {
 
@@ -73,9 +74,11 @@ struct NewJob {
   std::optional<uint64_t> cpus;            // Cores the process may use; all unless told.
   std::optional<uint64_t> memory_bytes;    // No limit unless told.
   std::optional<uint64_t> wait_seconds = {};  // How long it may wait in QUEUED to write its volumes; else not at all.
+  std::optional<std::string> image = {};      // Of a container to run in; in the sandbox unless told.
+  std::optional<NewContainer> container = {};  // With an image only.
 };
 BOOST_DESCRIBE_STRUCT(NewJob, (), (name, command, env, labels, attachments, files, timeout_seconds, cpus, memory_bytes,
-                                   wait_seconds))
+                                   wait_seconds, image, container))
 
 struct JobEvent {
   JobState state{};
@@ -103,8 +106,11 @@ struct Job {
   Time created_at;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
+  std::optional<std::string> image = {};
+  std::optional<NewContainer> container = {};
 };
 BOOST_DESCRIBE_STRUCT(Job, (), (id, project, name, user, state, reason, exit_code, command, env, labels, attachments,
-                                timeout_seconds, cpus, memory_bytes, history, created_at, started_at, ended_at))
+                                timeout_seconds, cpus, memory_bytes, history, created_at, started_at, ended_at, image,
+                                container))
 
 }  // namespace volary

@@ -1,0 +1,113 @@
+// engine/container_runner.cc: the Runner of containers, and the choice between it and the sandbox.
+//
+// As in the sandbox, a supervisor sees each run to its end. But a container runs on without one, so where a supervisor
+// has died another one is started, which finds the container by its name.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/fault.h"
+#include "engine/containment.h"
+#include "engine/run_directory.h"
+#include "engine/runner.h"
+#include "engine/start_supervisor.h"
+
+namespace volary {
+namespace {
+
+bool is_in_container(const RunDirectory& run) {
+  return is_present(run.file("spec.json")) && run.read_spec().container.has_value();
+}
+
+class ContainerRunner final : public Runner {
+ public:
+  explicit ContainerRunner(const Path& program) : program_(program), files_(make_local_runner(program)) {}
+
+  void start(const Path& directory, const RunSpec& spec) override {
+    const RunDirectory run(directory);
+    if (is_supervised(run)) return;
+    socket_of_engine(spec.container->engine);
+    parse_image_name(spec.container->image);
+    make_directories(directory, 0700);
+    RunSpec kept = spec;
+    kept.container->credentials.clear();
+    if (!spec.container->credentials.empty())
+      write_file_durably(run.file("credentials"), spec.container->credentials, 0600);
+    write_file_durably(run.file("spec.json"), print_json(to_json(kept)), 0600);
+    start_supervisor(program_, directory);
+  }
+
+  RunStatus poll(const Path& directory) override {
+    const RunDirectory run(directory);
+    RunStatus status = run.status();
+    if (status.phase != RunPhase::lost) return status;
+    if (const auto reason = try_read_file(run.file("lost"))) {
+      status.error = *reason;
+      return status;
+    }
+    fault::point("container.adopting");
+    start_supervisor(program_, directory);
+    return run.status().phase == RunPhase::lost ? poll_later(status) : run.status();
+  }
+
+  void stop(const Path& directory) override { files_->stop(directory); }
+  std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) override {
+    return files_->log(directory, offset, bytes_max);
+  }
+
+ private:
+  // The new supervisor died at once: the next look starts another one.
+  static RunStatus poll_later(RunStatus status) {
+    status.phase = status.started_at ? RunPhase::running : RunPhase::starting;
+    status.error.clear();
+    return status;
+  }
+
+  Path program_;
+  std::unique_ptr<Runner> files_;  // The directories are the same.
+};
+
+class ChoosingRunner final : public Runner {
+ public:
+  explicit ChoosingRunner(const Path& program) : sandbox_(make_local_runner(program)), containers_(program) {}
+
+  void start(const Path& directory, const RunSpec& spec) override {
+    if (spec.container) containers_.start(directory, spec);
+    else sandbox_->start(directory, spec);
+  }
+  // Looked at often, and spec.json only where it matters: where a supervisor was lost.
+  RunStatus poll(const Path& directory) override {
+    const RunStatus status = sandbox_->poll(directory);
+    if (status.phase != RunPhase::lost || !is_in_container(RunDirectory(directory))) return status;
+    return containers_.poll(directory);
+  }
+  void stop(const Path& directory) override { sandbox_->stop(directory); }
+  std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) override {
+    return sandbox_->log(directory, offset, bytes_max);
+  }
+
+ private:
+  std::unique_ptr<Runner> sandbox_;
+  ContainerRunner containers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> make_runner(const Path& program) { return std::make_unique<ChoosingRunner>(program); }
+
+size_t remove_stray_containers(const std::string& engine, const Path& jobs) {
+  EngineClient client(engine);
+  size_t removed = 0;
+  for (const ListedContainer& one : client.list(fmt::format("{}={}", jobs_label, jobs.native()))) {
+    const auto directory = one.labels.find(run_label);
+    if (directory == one.labels.end()) continue;
+    const RunDirectory run(directory->second);
+    const bool is_over = run.has_ended() || is_present(run.file("lost"));
+    if (run.is_locked() || (run.has_begun() && !is_over)) continue;  // Somebody's.
+    client.remove(one.id);
+    ++removed;
+  }
+  return removed;
+}
+
+}  // namespace volary

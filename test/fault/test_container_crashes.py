@@ -1,0 +1,34 @@
+"""kill -9 of a container's supervisor, and then of the server, at every step of the container's life: after a restart the job
+ends properly, its process has run once, its output is published once, and nothing is left."""
+import os
+import pathlib
+
+import pytest
+
+POINTS = ["container.mounted", "container.created", "container.started", "container.noted", "container.ended", "container.removed",
+          "supervisor.outcome"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("kind", ["docker", "podman"])
+def test_a_supervisor_killed_at(volary, kind, point):
+    name = "VOLARY_TEST_" + kind.upper()
+    if name not in os.environ:
+        pytest.skip(f"{name} is not set: start test/servers/start-{kind}.sh")
+    options = ("--engine", os.environ[name])
+    volary("volume", "create", "out")
+    volary.end()
+    fired = volary.data.parent / "fired"
+    volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)}, options=options)
+    volary("job", "run", "-n", "one", "-v", "out:/out:rw", "volary-test/busybox:1", "--", "sh", "-c", "echo made | tee -a /out/file")
+    volary.wait_for(fired.exists, f"the fail point {point} to be passed")
+    volary.kill()
+    volary.start(options=options)
+    job = volary.job_ended("one")
+    assert job["state"] == "DONE", job["reason"]
+    assert [event["state"] for event in job["history"]] == ["QUEUED", "INITIALIZING", "PENDING", "RUNNING", "FINALIZING", "DONE"]
+    assert volary("job", "logs", "one") == "made\n"
+    assert volary("volume", "cat", "out:/file") == "made\n"
+    assert [one["number"] for one in volary.json("volume", "versions", "out")] == [1]
+    assert volary.json("volume", "leases", "out") == []
+    assert job["id"] not in pathlib.Path("/proc/self/mountinfo").read_text()
