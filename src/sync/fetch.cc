@@ -10,6 +10,7 @@
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "core/error.h"
 #include "core/fault.h"
@@ -34,6 +35,7 @@ constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and
 constexpr int reads_max = 2;                          // Of an object that came as its store says it is not.
 constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
 constexpr auto far_time = std::chrono::milliseconds(2);
+constexpr size_t seen_at_once = 1000;
 constexpr uint64_t group_bytes_max = 4ull << 30;  // A group costs one sync of the file system.
 
 struct JournalRow {
@@ -101,12 +103,17 @@ class Busyness {
   const Clock::time_point since_ = Clock::now();
 };
 
-std::vector<SeenObject> seen_of(const FetchOrder& order, const std::vector<Fetched>& files) {
+void remember(Transaction& transaction, const FetchOrder& order, const std::vector<Fetched>& files) {
   std::vector<SeenObject> seen;
-  for (const Fetched& one : files)
-    if (const Listed& file = one.act.file; !file.etag.empty())
-      seen.push_back({key_of(order.directory, file.path), file.etag, file.size, one.blob.digest});
-  return seen;
+  for (const Fetched& one : files) {
+    const Listed& file = one.act.file;
+    if (file.etag.empty()) continue;
+    seen.push_back({key_of(order.directory, file.path), file.etag, file.size, one.blob.digest});
+    if (seen.size() < seen_at_once) continue;
+    remember_objects(transaction, order.datastore_id, seen);
+    seen.clear();
+  }
+  remember_objects(transaction, order.datastore_id, seen);
 }
 
 // Publishes `files`, and then writes them down: the journal never has what the store may lose.
@@ -123,7 +130,7 @@ void write_down(const FetchOrder& order, const std::vector<Fetched>& files, Comm
           "digest = excluded.digest",
           transfer_id, file.path.text(), file.etag, file.size, one.blob.digest);
     }
-    remember_objects(transaction, order.datastore_id, seen_of(order, files));
+    remember(transaction, order, files);
   });
   fault::point("fetch.journaled");
 }
@@ -136,25 +143,32 @@ class Fetch {
         transfer_id_(std::move(transfer_id)), progress_(progress), stop_(stop) {}
 
   Brought run(const TakeGroup& take) {
-    for (auto group = next_group(); !group.empty(); group = next_group()) {
+    for (FileAct act; reader_.next(act);) {
       end_checkpoint();
-      group_ = std::move(group);
+      read_group(std::move(act));
       fetch_group();
       if (brought_.failed == 0) take(group_);
-      for (const size_t index : new_) brought_.rest.push_back(std::move(group_[index]));
+      keep_new();
     }
     return std::move(brought_);
   }
 
  private:
-  std::vector<Fetched> next_group() {
-    std::vector<Fetched> group;
+  void read_group(FileAct act) {
     uint64_t bytes = 0;
-    for (FileAct act; group.size() < order_.acts_at_once && bytes < group_bytes_max && reader_.next(act);) {
+    do {
       if (act.act == PlanAct::copy) bytes += act.file.size;
-      group.push_back({std::move(act), {}});
-    }
-    return group;
+      group_.push_back({std::move(act), {}});
+    } while (group_.size() < order_.acts_at_once && bytes < group_bytes_max && reader_.next(act));
+  }
+
+  // Of the group, what is to be written down.
+  void keep_new() {
+    std::sort(new_.begin(), new_.end());
+    for (size_t i = 0; i < new_.size(); ++i)
+      if (new_[i] != i) group_[i] = std::move(group_[new_[i]]);
+    group_.resize(new_.size());
+    brought_.rest = std::exchange(group_, {});
   }
 
   // By path.
@@ -415,7 +429,7 @@ void journal_rest(const FetchOrder& order, const Brought& brought, Commit& commi
 }
 
 void remember_rest(Transaction& transaction, const FetchOrder& order, const Brought& brought) {
-  remember_objects(transaction, order.datastore_id, seen_of(order, brought.rest));
+  remember(transaction, order, brought.rest);
 }
 
 }  // namespace volary
