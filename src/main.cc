@@ -26,6 +26,7 @@
 #include "core/quantity.h"
 #include "core/timetable.h"
 #include "db/database.h"
+#include "engine/engine_client.h"
 #include "engine/runner.h"
 #include "engine/sandbox.h"
 #include "job/billing.h"
@@ -150,11 +151,13 @@ ServerStatus status_of(const Ground& ground) {
 }
 
 // What the machine gives, as `volary doctor` shows it.
-std::vector<Finding> findings_of(const Ground& ground) {
+std::vector<Finding> findings_of(const Ground& ground, const std::string& engine) {
   const MountWays& ways = ground.ways;
+  const EngineReport containers = describe_engine(engine);
   return {{"read-only mounts", true, std::string(name_of_value(ways.read_only)), ways.read_only_reason},
           {"writable mounts", true, std::string(name_of_value(ways.writable)), ways.writable_reason},
-          {"sandbox", ground.sandbox.works, ground.sandbox.used, ground.sandbox.reason}};
+          {"sandbox", ground.sandbox.works, ground.sandbox.used, ground.sandbox.reason},
+          {"containers", containers.works, containers.used, containers.reason}};
 }
 
 Datastores::Options datastore_options(const ServerConfig& config) {
@@ -208,7 +211,7 @@ int serve(const ServerConfig& config) {
   keep_admin_token(access, root / "admin.token");
 
   Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, billing,
-                    explain, upkeep, mounts, cache, status_of(ground), findings_of(ground)};
+                    explain, upkeep, mounts, cache, status_of(ground), findings_of(ground, config.engine)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
 

@@ -25,6 +25,28 @@ std::vector<CommandField> container_fields(ContainerWords& o) {
            .help = "the image's files cannot be changed; /tmp and volumes can"}};
 }
 
+void read_image(NewJob& job, const Yaml& value) {
+  if (value.kind != Yaml::Kind::map) {
+    job.image = value.as_text("image");
+    return;
+  }
+  value.allow_only({"registry", "name", "tag", "username", "password", "secret"}, "image");
+  for (const char* key : {"username", "password"})
+    if (const Yaml* word = value.find(key); word && word->kind != Yaml::Kind::nothing && !word->text.empty())
+      throw word->error("'image.{}' would be stored and shown with the job: make a secret of username and password "
+                        "('volary secret create'), and give its name as 'image.secret'", key);
+  const auto text = [&](const char* key) {
+    const Yaml* found = value.find(key);
+    return found && found->kind != Yaml::Kind::nothing ? found->as_text(std::string("image.") + key) : std::string();
+  };
+  const std::string registry = text("registry"), name = text("name"), tag = text("tag"), secret = text("secret");
+  if (name.empty()) throw value.error("'image' lacks 'name'");
+  job.image = (registry.empty() ? "" : registry + "/") + name + (tag.empty() ? "" : ":" + tag);
+  if (secret.empty()) return;
+  job.container.emplace();
+  job.container->registry_secret = secret;
+}
+
 void add_container(NewJob& job, const ContainerWords& words) {
   if (words.image && words.image_option)
     throw Error(Errc::invalid, "two images were given, '{}' by its place and '{}' by --image: expected one",

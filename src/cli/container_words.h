@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/yaml.h"
 #include "record/job.h"
 
 namespace volary {
@@ -24,6 +25,9 @@ struct ContainerWords {
 
 // The options; the image's place is the command's own.
 std::vector<CommandField> container_fields(ContainerWords& words);
+
+// 'image' of a job's file: a name, or a map of registry, name and tag, with our own key 'secret'.
+void read_image(NewJob& job, const Yaml& value);
 
 // Throws `invalid` for what needs an image, where there is none.
 void add_container(NewJob& job, const ContainerWords& words);

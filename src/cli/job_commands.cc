@@ -46,7 +46,8 @@ void print_job(Session& session, const json::value& answer) {
   output.record<Job>(answer, job_columns());
   if (output.is_structured() || output.format() == Format::name) return;
   const auto job = typed<Job>(answer);
-  output.sheet({{"TIMEOUT", seconds_text(job.timeout_seconds)},
+  output.sheet({{"IMAGE", or_dash(job.image.value_or(""))},
+                {"TIMEOUT", seconds_text(job.timeout_seconds)},
                 {"CPUS", job.cpus ? std::to_string(*job.cpus) : "-"},
                 {"MEMORY", job.memory_bytes ? bytes_text(*job.memory_bytes) : "-"}});
   std::vector<std::vector<std::string>> rows;

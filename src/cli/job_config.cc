@@ -31,7 +31,6 @@ struct RefusedKey {
 };
 
 constexpr std::array refused_keys = {
-    RefusedKey{"image", "jobs run on this machine's own system, not in a container image"},
     RefusedKey{"shared_volume",
                "a job has one process, so there is nobody to share with: attach a data volume instead"},
     RefusedKey{"dependencies",
@@ -41,7 +40,6 @@ constexpr std::array refused_keys = {
 };
 
 constexpr std::array refused_resources = {
-    RefusedKey{"gpu", "jobs are not given GPUs yet"},
     RefusedKey{"storage", "a limit on a job's own files is not enforced yet"},
 };
 
@@ -95,11 +93,25 @@ void refuse(const Yaml& map, const auto& refused, std::string_view prefix) {
       if (key.text == one.key) throw key.error("'{}{}' cannot be honoured here: {}", prefix, one.key, one.reason);
 }
 
+// Which GPU is not asked for: a machine's engine gives those that it has.
+void read_gpus(NewJob& job, const Yaml& value) {
+  value.allow_only({"accelerator", "accelerator_count"}, "resources.gpu");
+  const Yaml* count = value.find("accelerator_count");
+  const uint64_t wanted = count ? count->as_count("resources.gpu.accelerator_count", 0) : 1;
+  if (wanted == 0) return;
+  if (!job.image)
+    throw value.error("'resources.gpu' cannot be honoured here: only jobs in a container are given GPUs, and there is "
+                      "no 'image'");
+  if (!job.container) job.container.emplace();
+  job.container->gpus = wanted;
+}
+
 void read_resources(NewJob& job, const Yaml& value) {
   value.allow_only({"cpu", "memory", "storage", "gpu"}, "resources");
   refuse(value, refused_resources, "resources.");
   if (const Yaml* cpu = value.find("cpu")) job.cpus = cpu->as_count("resources.cpu", 1);
   if (const Yaml* memory = value.find("memory")) job.memory_bytes = read_memory(*memory);
+  if (const Yaml* gpu = value.find("gpu"); gpu && gpu->kind != Yaml::Kind::nothing) read_gpus(job, *gpu);
 }
 
 // Variables, with those that have no value yet: OICM's examples leave such to be filled in.
@@ -137,6 +149,7 @@ Variables read_config(NewJob& job, const Yaml& config) {
     for (const Yaml& word : command->as_list("command")) job.command.push_back(word.as_text("command"));
     if (job.command.empty()) throw command->error("'command' is an empty list: expected a program and its words");
   }
+  if (const Yaml* image = config.find("image")) read_image(job, *image);
   if (const Yaml* timeout = config.find("timeout"))
     job.timeout_seconds = during(fmt::format("reading {}:{}", timeout->file, timeout->line),
                                  [&] { return parse_seconds(timeout->as_text("timeout"), "a timeout"); });

@@ -125,16 +125,30 @@ TEST_F(JobFile, RefusesWhatTheEngineCannotHonour) {
   EXPECT_EQ(error("replicas: 4\n"),
             "invalid: config.yaml:1: 'replicas' is 4: a job has one process here, so only 1 can be honoured");
   EXPECT_EQ(error("resources:\n  cpu: 1\n  gpu:\n    accelerator: H100\n"),
-            "invalid: config.yaml:3: 'resources.gpu' cannot be honoured here: jobs are not given GPUs yet");
+            "invalid: config.yaml:4: 'resources.gpu' cannot be honoured here: only jobs in a container are given GPUs, "
+            "and there is no 'image'");
   EXPECT_EQ(
       error("name: x\nsecrets: {HF_TOKEN: t}\n"),
       "invalid: config.yaml:2: 'secrets' cannot be honoured here: a job's environment is stored and shown with the "
       "job, so a secret would not stay one");
-  for (const char* key : {"image", "shared_volume", "dependencies", "runtimeEnvYAML"})
+  for (const char* key : {"shared_volume", "dependencies", "runtimeEnvYAML"})
     EXPECT_TRUE(error(std::string(key) + ": x\n")
                     .starts_with("invalid: config.yaml:1: '" + std::string(key) + "' cannot be honoured here: "));
   EXPECT_TRUE(error("min_available: 2\n").starts_with("invalid: config.yaml:1: 'min_available' is 2"));
   EXPECT_TRUE(error("resources: {storage: 9}\n").starts_with("invalid: config.yaml:1: 'resources.storage' cannot"));
+}
+
+TEST_F(JobFile, NamesAnImage) {
+  EXPECT_EQ(read("image: python:3.12\n").image, "python:3.12");
+  const NewJob job = read("image: {registry: r.io:5000, name: team/train, tag: '1', secret: registry, password: }\n"
+                          "resources: {gpu: {accelerator: H100, accelerator_count: 2}}\n");
+  EXPECT_EQ(job.image, "r.io:5000/team/train:1");
+  EXPECT_EQ(job.container->registry_secret, "registry");
+  EXPECT_EQ(job.container->gpus, 2u);
+  EXPECT_EQ(error("image:\n  name: x\n  password: hunter2\n"),
+            "invalid: config.yaml:3: 'image.password' would be stored and shown with the job: make a secret of "
+            "username and password ('volary secret create'), and give its name as 'image.secret'");
+  EXPECT_EQ(error("image: {tag: x}\n"), "invalid: config.yaml:1: 'image' lacks 'name'");
 }
 
 TEST_F(JobFile, ReadsNumbersStrictly) {

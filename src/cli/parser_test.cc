@@ -70,6 +70,40 @@ TEST(Parser, FillsTheFieldsOfTheCommand) {
   EXPECT_EQ(flags.output, "json");
 }
 
+struct ImageWords {
+  std::optional<std::string> image;
+  std::vector<std::string> command;
+};
+ImageWords with_image;
+
+TEST(Parser, KeepsWhatStandsAfterDashesForTheListAlone) {
+  const auto told = [](const std::vector<std::string>& words) {
+    const std::vector<Command> commands = {make_command<ImageWords>(
+        {.path = {"job", "run"}, .summary = "run", .example = "volary job run"},
+        [](ImageWords& o) {
+          return std::vector<CommandField>{{.name = "IMAGE", .target = &o.image},
+                                           {.name = "COMMAND", .target = &o.command, .has_dashes = true}};
+        },
+        [](Session&, const ImageWords& o) {
+          with_image = o;
+          return 0;
+        })};
+    GlobalFlags flags;
+    std::vector<std::string> all = {"job", "run"};
+    all.insert(all.end(), words.begin(), words.end());
+    parse(commands, all, flags);
+    std::string text = with_image.image.value_or("-");
+    for (const std::string& word : with_image.command) text += " " + word;
+    return text;
+  };
+  EXPECT_EQ(told({"python:3", "--", "sh", "-c", "true"}), "python:3 sh -c true");
+  EXPECT_EQ(told({"--", "sh", "-c", "true"}), "- sh -c true");
+  EXPECT_EQ(told({"--", "sh"}), "- sh");
+  EXPECT_EQ(told({"python:3"}), "python:3");
+  EXPECT_EQ(told({"python:3", "sh"}), "python:3 sh");
+  EXPECT_EQ(told({"--", "sh", "--", "x"}), "- sh -- x");
+}
+
 TEST(Parser, TakesTheNamesOfCommandsAsNamesOfOtherThings) {
   auto commands = one_command();
   for (const std::string group : {"thing", "data"})

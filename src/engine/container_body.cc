@@ -54,7 +54,7 @@ void add_ports(const ContainerSpec& container, json::object& body, json::object&
   host["PortBindings"] = bound;
 }
 
-json::object host_of(const RunSpec& spec, const Path& staging) {
+json::object host_of(const RunSpec& spec, const BodyFacts& facts) {
   json::object host = {
       {"Init", true},  // Reaps, and has no special treatment of signals as the first process of a namespace has.
       {"CapDrop", json::array{"ALL"}},
@@ -62,9 +62,11 @@ json::object host_of(const RunSpec& spec, const Path& staging) {
       {"PidsLimit", processes_max},
       {"ShmSize", spec.memory_bytes.value_or(machine_memory() / 2)},  // The usual 64 MiB are too few for training.
       {"RestartPolicy", {{"Name", "no"}}},
-      // Kept by the engine in a form that it can give back; what is kept for good is the run's own log.
-      {"LogConfig", {{"Type", "json-file"}, {"Config", json::object()}}},
-      {"Mounts", mounts_of(spec, staging)},
+      {"UsernsMode", "host"},  // Files of volumes belong to 42420 as the host counts.
+      // Kept by the engine in a form that it can give back. The run's own log is at its limit (log_bytes_max) long
+      // before this one is cut: a line of this one takes less than four times as much.
+      {"LogConfig", {{"Type", "json-file"}, {"Config", {{"max-size", "4g"}, {"max-file", "1"}}}}},
+      {"Mounts", mounts_of(spec, facts.staging)},
   };
   if (spec.memory_bytes) host["Memory"] = host["MemorySwap"] = *spec.memory_bytes;
   if (spec.cpus) host["NanoCpus"] = *spec.cpus * nanos_per_cpu;
@@ -73,24 +75,22 @@ json::object host_of(const RunSpec& spec, const Path& staging) {
     host["ReadonlyRootfs"] = true;
     host["Tmpfs"] = json::object{{"/tmp", "mode=1777"}, {"/run", "mode=1777"}};
   }
-  if (container.gpus > 0)
-    host["DeviceRequests"] = json::array{
-        json::object{{"Driver", ""}, {"Count", container.gpus}, {"Capabilities", json::array{json::array{"gpu"}}}}};
+  if (!facts.device_requests.empty()) host["DeviceRequests"] = facts.device_requests;
   return host;
 }
 
 }  // namespace
 
-json::value container_body(const RunSpec& spec, const Path& run_directory, const Path& staging, bool image_sets_home) {
+json::value container_body(const RunSpec& spec, const BodyFacts& facts) {
   const ContainerSpec& container = *spec.container;
   json::object labels;
   for (const auto& [key, value] : container.labels) labels[key] = value;
   labels["io.volary.job"] = spec.name;
-  labels[run_label] = run_directory.native();
-  labels[jobs_label] = run_directory.parent_path().parent_path().native();
-  json::object host = host_of(spec, staging);
+  labels[run_label] = facts.run_directory.native();
+  labels[jobs_label] = facts.run_directory.parent_path().parent_path().native();
+  json::object host = host_of(spec, facts);
   json::object body = {{"Image", container.image},
-                       {"Env", environment_of(spec, image_sets_home)},
+                       {"Env", environment_of(spec, facts.image_sets_home)},
                        {"User", container.user},
                        {"Labels", labels},
                        {"StopSignal", "SIGTERM"},

@@ -7,8 +7,15 @@
 
 namespace volary {
 
-// The body of POST /containers/create. `staging`: where the run's mounts stand. `image_sets_home`: else HOME is where
-// the process may write.
-json::value container_body(const RunSpec& spec, const Path& run_directory, const Path& staging, bool image_sets_home);
+// What the engine and the image have to do with it.
+struct BodyFacts {
+  Path run_directory;
+  Path staging;                   // Where the run's mounts stand.
+  bool image_sets_home = false;   // Else HOME is where the process may write.
+  json::array device_requests{};  // For its GPUs.
+};
+
+// The body of POST /containers/create.
+json::value container_body(const RunSpec& spec, const BodyFacts& facts);
 
 }  // namespace volary

@@ -50,6 +50,18 @@ RunOutcome without_start(std::string error, std::optional<int64_t> exit_code = s
 
 }  // namespace
 
+EngineReport describe_engine(const std::string& configured) {
+  const auto address = find_engine(configured);
+  if (!address)
+    return {false, "", "no engine listens at /var/run/docker.sock or /run/podman/podman.sock: jobs have no images"};
+  try {  // Not to answer is an answer here.
+    if (::geteuid() != 0) return {false, "", "the server is not root, which containers with volumes need"};
+    return {true, EngineClient(*address).describe(), "at " + *address};
+  } catch (const Error& error) {
+    return {false, "", fmt::format("{} does not answer: {}", *address, error.message())};
+  }
+}
+
 std::string container_name(const std::string& run) { return "volary-" + run; }
 
 Containment::Containment(const RunDirectory& run, const RunSpec& spec, const Fd& control, ReservedFile& started)
@@ -100,12 +112,13 @@ std::optional<RunOutcome> Containment::begin(const std::function<void(const Path
   if (run_.is_stop_asked()) return conclude(stopped);
   detach_mounts();  // Another supervisor may have got so far.
   try {             // Whatever goes wrong becomes the run's outcome, without leaving anything behind.
+    if (container_.gpus > 0) device_requests_ = engine_.gpu_requests(container_.gpus);
     get_image();
     if (run_.is_stop_asked()) return conclude(stopped);
     note("makes its mounts");
     show_mounts(make_mounts);
     fault::point("container.mounted");
-    engine_.create(name_, container_body(spec_, run_.path(), staging_, sets_home_));
+    engine_.create(name_, container_body(spec_, {run_.path(), staging_, sets_home_, device_requests_}));
   } catch (const Error& error) {
     if (run_.is_stop_asked()) return conclude(stopped);
     return conclude(without_start(error.message()));
@@ -218,6 +231,10 @@ void Containment::note(const std::string& text) {
 
 void Containment::note_started(const ContainerState& state) {
   if (is_started_noted_ || !state.started_at) return;
+  std::string ports;
+  for (const std::string& port : state.ports) ports += (ports.empty() ? "" : ", ") + ("port " + port);
+  noted_at_ = {};
+  note(ports);
   if (!started_.publish(to_text(*state.started_at)))
     ::dprintf(STDERR_FILENO, "cannot note the start of the process\n");
   is_started_noted_ = true;

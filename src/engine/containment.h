@@ -58,6 +58,7 @@ class Containment {
   const Path staging_;
   EngineClient engine_;
   bool sets_home_ = false;
+  json::array device_requests_;
   bool is_stopping_ = false;
   bool is_started_noted_ = false;
   std::string last_line_;

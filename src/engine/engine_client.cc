@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char* api_version_known = "1.41";  // Written for this one; newer engines may want a newer one.
 constexpr uint64_t answer_seconds_max = 120;       // Starting and removing may take an engine long.
+constexpr uint64_t describe_seconds_max = 5;
 constexpr const char* usual_sockets[] = {"/var/run/docker.sock", "/run/podman/podman.sock"};
 
 // The members of JSON that others wrote: a missing one is empty.
@@ -138,6 +139,7 @@ std::string EngineClient::describe() {
   HttpRequest asked;
   asked.url = "http://engine/version";
   asked.unix_socket = socket_;
+  asked.stall_seconds = describe_seconds_max;
   const json::value facts = content_of(send(asked));
   std::string name = "Docker";
   const json::value& parts = member(facts, "Components");
@@ -180,6 +182,31 @@ void EngineClient::pull(const ImageName& image, const std::string& credentials, 
   if (response.status < 200 || response.status >= 300)
     throw Error(Errc::invalid, "the image {} cannot be had: {}", image.text(), words_of(response));
   progress.finish();
+}
+
+json::array EngineClient::gpu_requests(uint64_t count) {
+  const json::value facts = content_of(send(request("GET", "/info")));
+  json::array asked;
+  if (member(member(facts, "Runtimes"), "nvidia").is_object()) {
+    json::array capabilities;  // A list of lists: any of them, and all of its words.
+    capabilities.push_back(json::array{"gpu"});
+    asked.push_back(json::object{{"Driver", ""}, {"Count", count}, {"Capabilities", std::move(capabilities)}});
+    return asked;
+  }
+  json::array ids;
+  const json::value& devices = member(facts, "DiscoveredDevices");
+  if (devices.is_array())
+    for (const json::value& one : devices.get_array())
+      if (const std::string id = text_of(member(one, "ID"));
+          id.starts_with("nvidia.com/gpu=") && id.find_first_not_of("0123456789", 15) == std::string::npos)
+        ids.emplace_back(id);
+  if (ids.size() < count)
+    throw Error(Errc::unavailable,
+                "{} GPUs were asked for, and the container engine at {} has {} to give: expected NVIDIA's runtime, or "
+                "CDI devices nvidia.com/gpu", count, address_, ids.size());
+  ids.resize(count);
+  asked.push_back(json::object{{"Driver", "cdi"}, {"DeviceIDs", std::move(ids)}});
+  return asked;
 }
 
 std::optional<ContainerState> EngineClient::find(const std::string& container) {
@@ -231,8 +258,9 @@ void EngineClient::remove(const std::string& container) {
 
 std::vector<ListedContainer> EngineClient::list(const std::string& label) {
   const json::object filter = {{"label", json::array{label}}};
-  const json::value answer = content_of(
-      send(request("GET", "/containers/json?all=true&filters=" + percent_encode(print_json(filter)))));
+  HttpRequest asked = request("GET", "/containers/json?all=true&filters=" + percent_encode(print_json(filter)));
+  asked.stall_seconds = describe_seconds_max;  // Asked by who looks after things, and asks again.
+  const json::value answer = content_of(send(asked));
   std::vector<ListedContainer> found;
   if (!answer.is_array()) return found;
   for (const json::value& one : answer.get_array()) {

@@ -52,13 +52,17 @@ class EngineClient {
  public:
   explicit EngineClient(const std::string& address);
 
-  std::string describe();  // "Docker 20.10.24", "Podman Engine 4.3.1"
+  std::string describe();  // "Docker 20.10.24", "Podman Engine 4.3.1"; soon, or throws.
 
   std::optional<ImageFacts> find_image(const ImageName& image);
   // Fetches it; `told` gets lines such as "layer 3 of 7, 12.0 MiB of 90.1 MiB". `credentials`: the header's value, or
   // "". Throws with the registry's words.
   void pull(const ImageName& image, const std::string& credentials, const std::stop_token& stop,
             const std::function<void(const std::string&)>& told);
+
+  // What a container asks for `count` GPUs with: NVIDIA's runtime, or devices by CDI. Throws `unavailable` where the
+  // engine has neither, or too few.
+  json::array gpu_requests(uint64_t count);
 
   std::optional<ContainerState> find(const std::string& container);
   // Throws `exists` if there is one of this name.
@@ -88,6 +92,14 @@ class EngineClient {
   std::unique_ptr<HttpClient> http_;
   std::string version_;
 };
+
+// For `volary doctor`: which engine there is, or why none.
+struct EngineReport {
+  bool works = false;
+  std::string used;    // "Docker 20.10.24"
+  std::string reason;  // "at unix:///var/run/docker.sock"
+};
+EngineReport describe_engine(const std::string& configured);
 
 // X-Registry-Auth: base64url of JSON.
 std::string registry_credentials(const std::string& user, const std::string& password, const std::string& registry);

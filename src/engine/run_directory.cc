@@ -55,7 +55,7 @@ RunStatus RunDirectory::status() const {
     status.ended_at = outcome->ended_at;
   } else if (locked) {
     status.phase = status.started_at ? RunPhase::running : RunPhase::starting;
-    if (!status.started_at) status.note = try_read_file(file("note")).value_or("");
+    status.note = try_read_file(file("note")).value_or("");
   } else if (!begun) {
     status.phase = RunPhase::absent;
   } else if (is_populated()) {

@@ -15,7 +15,7 @@
 // Of a run in a container also
 //
 //   credentials    for the registry, until the image is there (0600)
-//   note           what it is at while it starts
+//   note           what it is at while it starts; then where its ports are
 //   created        the container was made in this boot of the machine ("BOOT_ID"); it is named after the run
 //   mnt            its mounts, in the host's own mount namespace, where the engine sees them
 //   ending.json    the outcome to be, from when the process has ended until the container is gone

@@ -77,7 +77,8 @@ struct RunStatus {
   std::string error;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
-  std::string note = {};  // What it is at while it starts: "fetches the image python:3.12: 2 of 5 layers".
+  // What it is at while it starts: "fetches the image python:3.12: 2 of 5 layers". Then where its ports are.
+  std::string note = {};
 };
 BOOST_DESCRIBE_STRUCT(RunStatus, (), (phase, exit_code, error, started_at, ended_at, note))
 

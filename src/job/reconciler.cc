@@ -140,7 +140,7 @@ bool Reconciler::step_once(const std::string& id) {
   if (job->state == JobState::QUEUED) end_wait(database_, *job, clock_.now(), facts);
   const bool may_begin = job->state == JobState::QUEUED && facts.wait == Wait::none;
   const Step step = next_step(facts, run, may_begin ? take_room() : Room::none, clock_.now());
-  if (job->state == JobState::PENDING && !step.next && !run.note.empty() && run.note != job->reason)
+  if (run.phase == RunPhase::starting && !step.next && !run.note.empty() && run.note != job->reason)
     tell(*job, run.note);
   if (step.act == Act::none && !step.next) return false;
   return act_and_move(*job, step);

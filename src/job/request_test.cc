@@ -53,6 +53,56 @@ TEST(a_request, asks_for_no_more_than_the_machine_has) {
   EXPECT_NE(error_of(job).find("100000 cpus were asked for: this machine has "), std::string::npos);
 }
 
+TEST(a_request, for_a_container_needs_no_command_but_an_image_by_its_name) {
+  NewJob job;
+  job.image = "python:3.12";
+  EXPECT_EQ(error_of(job), "");
+  job.image = "Python";
+  EXPECT_EQ(error_of(job),
+            "invalid: 'Python' is no name of an image: expected one such as python:3.12, "
+            "registry.example.org/team/train:1 or NAME@sha256:DIGEST, in lower case");
+  job = sound();
+  job.container.emplace();
+  EXPECT_EQ(error_of(job), "invalid: a container was asked for without an image: expected 'image' too");
+}
+
+TEST(a_request, for_a_container_names_what_is_wrong_with_it) {
+  const auto with = [](const NewContainer& container, AttachAccess access = AttachAccess::ro) {
+    NewJob job = sound();
+    job.image = "python:3.12";
+    job.container = container;
+    job.attachments.push_back({"v", "/data", access});
+    return error_of(job);
+  };
+  NewContainer container;
+  container.user = "1000:1000";
+  EXPECT_EQ(with(container), "");
+  EXPECT_EQ(with(container, AttachAccess::rw),
+            "invalid: user 1000:1000 could not write volume 'v': files of volumes belong to 42420; expected no other "
+            "user, or the volume read-only");
+  container.user = "42420:0";
+  EXPECT_EQ(with(container, AttachAccess::rwd), "");
+  for (const char* user : {"root", "1000:", ":1", "-1", "1:2:3", "4294967295", ""}) {
+    container.user = user;
+    EXPECT_EQ(with(container), "invalid: '" + std::string(user) +
+                                   "' is no user of a container: expected UID or UID:GID, such as 1000:1000");
+  }
+  container = {};
+  container.ports = {"8080", "80:8080"};
+  EXPECT_EQ(with(container), "");
+  for (const char* port : {"0", "http", "80:", "1:2:3", "65536", "127.0.0.1:80:80"}) {
+    container.ports = {port};
+    EXPECT_EQ(with(container),
+              "invalid: '" + std::string(port) +
+                  "' is no port of a container: expected PORT or HOST_PORT:PORT, such as 8080 or 80:8080");
+  }
+  container = {};
+  container.pull = Pull::never;
+  container.registry_secret = "s";
+  EXPECT_EQ(with(container),
+            "invalid: a secret for the registry was given, but nothing is to be fetched: expected one of both");
+}
+
 TEST(a_request, names_what_is_wrong_with_its_environment) {
   NewJob job = sound();
   job.env["2x"] = "1";

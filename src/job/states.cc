@@ -42,6 +42,11 @@ std::string exit_text(int64_t code) {
                                   : fmt::format("the process ended with exit code {}", code);
 }
 
+Step runs(const RunStatus& run) {
+  return move_to(RUNNING, run.note.empty() || run.phase != RunPhase::running ? "the process runs"
+                                                                            : "the process runs; " + run.note);
+}
+
 Step from_pending(const JobFacts& job, const RunStatus& run) {
   Step step;
   switch (run.phase) {
@@ -52,9 +57,9 @@ Step from_pending(const JobFacts& job, const RunStatus& run) {
     case RunPhase::starting:
       if (job.stop_requested) step.act = Act::stop;
       return step;
-    case RunPhase::running: return move_to(RUNNING, "the process runs");
+    case RunPhase::running: return runs(run);
     case RunPhase::exited:
-      if (run.started_at) return move_to(RUNNING, "the process runs");
+      if (run.started_at) return runs(run);
       if (job.stop_requested) return finalise_to(INTERRUPTED, "stopped before it started");
       return finalise_to(FAILED, run.error.empty() ? "the process could not start" : run.error, run.exit_code);
     case RunPhase::lost: return lost();
