@@ -29,6 +29,7 @@
 #include "engine/engine_client.h"
 #include "engine/runner.h"
 #include "engine/sandbox.h"
+#include "event/webhooks.h"
 #include "job/billing.h"
 #include "job/explain.h"
 #include "job/jobs.h"
@@ -166,7 +167,7 @@ Datastores::Options datastore_options(const ServerConfig& config) {
 
 // What is done again and again besides.
 void look_after(Timetable& timetable, DiskReserve& reserve, Bookkeeping& bookkeeping, Uploads& uploads, Mounts& mounts,
-                Cache& cache, Workplace& workplace) {
+                Cache& cache, Workplace& workplace, EventLog& events) {
   using std::chrono::minutes, std::chrono::seconds;
   timetable.add("the disk's reserve", seconds(1), seconds(1), [&](const auto&) { keep_reserve(reserve); });
   timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
@@ -177,6 +178,12 @@ void look_after(Timetable& timetable, DiskReserve& reserve, Bookkeeping& bookkee
     if (const size_t removed = workplace.remove_stray_containers(); removed > 0)
       log(fmt::format("removed {} containers of jobs that have ended", removed));
   });
+  timetable.add("forgetting old events", minutes(0), minutes(60), [&](const auto&) { events.prune(); });
+}
+
+MountPlaces mount_places(const ServerConfig& config) {
+  const Path& root = config.data_directory;
+  return {root / "mounts", std::filesystem::canonical(root), config.mount_below};
 }
 
 int serve(const ServerConfig& config) {
@@ -202,16 +209,17 @@ int serve(const ServerConfig& config) {
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock, secrets, config.engine);
   Reconciler reconciler(database, *ground.runner, workplace, clock, {}, log);
   Explain explain(database, jobs, transfers, volumes, clock, ReconcilerOptions().running_max);
-  Mounts mounts(database, store, *ground.mounter,
-                {root / "mounts", std::filesystem::canonical(root), config.mount_below}, clock, log);
+  Mounts mounts(database, store, *ground.mounter, mount_places(config), clock, log);
   Cache cache(database, ground.mounter->images(), config.cache_bytes_max, clock, log);
-  Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION,
-                 [&](const Path& image) { return image_is_whole(store, image); }},
-                log);
+  EventLog events(database, clock);
+  Webhooks webhooks(database, secrets, clock, log);
+  const auto is_whole = [&](const Path& image) { return image_is_whole(store, image); };
+  Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION, is_whole}, log);
   keep_admin_token(access, root / "admin.token");
 
   Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, billing,
-                    explain, upkeep, mounts, cache, status_of(ground), findings_of(ground, config.engine)};
+                    explain, upkeep, mounts, cache, events, webhooks, status_of(ground),
+                    findings_of(ground, config.engine)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
 
@@ -220,9 +228,10 @@ int serve(const ServerConfig& config) {
   mounts.start();
   transfers.start();
   reconciler.start();
+  webhooks.start();
   upkeep.start({config.upkeep.sweep_seconds, config.upkeep.check_seconds, config.upkeep.scrub_seconds});
   Timetable timetable(log);
-  look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache, workplace);
+  look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache, workplace, events);
   ServerOptions listening{.unix_socket = config.socket, .host = config.host, .port = config.port};
   listening.streams = [&](const Request& request) { return router.streams(request); };
   const auto server = start_http_server(listening, [&](const Request& request) { return router.answer(request); });
@@ -234,6 +243,7 @@ int serve(const ServerConfig& config) {
   upkeep.stop();
   reconciler.stop();
   transfers.stop();
+  webhooks.stop();
   return 0;
 }
 

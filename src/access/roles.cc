@@ -11,10 +11,11 @@ namespace volary {
 const std::vector<Role>& roles() {
   static const std::vector<Role> table = [] {
     constexpr Role::Row rows[] = {
-        // name     volumes sharing datastores secrets jobs   transfers tokens audit server projects mounts store
-        {"admin",  "crud", "crud", "rw",      "rw",   "crs", "cr",     "rw",  "r",  "r",   "rw",    "rw",  "rw"},
-        {"editor", "crud", "r",    "rw",      "r",    "crs", "cr",     "",    "",   "r",   "r",     "rw",  ""},
-        {"viewer", "r",    "r",    "r",       "r",    "r",   "r",      "",    "",   "r",   "r",     "r",   ""},
+        // name, volumes, sharing, datastores, secrets, jobs, transfers, tokens, audit, server, projects, mounts, store,
+        // events, webhooks
+        {"admin",  "crud", "crud", "rw", "rw", "crs", "cr", "rw", "r", "r", "rw", "rw", "rw", "r", "rw"},
+        {"editor", "crud", "r",    "rw", "r",  "crs", "cr", "",   "",  "r", "r",  "rw", "",   "r", "r"},
+        {"viewer", "r",    "r",    "r",  "r",  "r",   "r",  "",   "",  "r", "r",  "r",  "",   "r", "r"},
     };
     return std::vector<Role>(std::begin(rows), std::end(rows));
   }();
@@ -51,6 +52,9 @@ bool Role::permits(Permission permission) const {
     case Permission::mount_write: return has(row_.mounts, 'w');
     case Permission::store_read: return has(row_.store, 'r');
     case Permission::store_write: return has(row_.store, 'w');
+    case Permission::event_read: return has(row_.events, 'r');
+    case Permission::webhook_read: return has(row_.webhooks, 'r');
+    case Permission::webhook_write: return has(row_.webhooks, 'w');
     case Permission::everyone:
     case Permission::public_: return true;
   }

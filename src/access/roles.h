@@ -26,6 +26,8 @@ class Role {
     std::string_view projects;
     std::string_view mounts;
     std::string_view store;
+    std::string_view events;
+    std::string_view webhooks;
   };
   constexpr explicit Role(const Row& row) : row_(row) {}
 

@@ -22,8 +22,8 @@ std::vector<Permission> all_permissions() {
 }
 
 const std::set<Permission> reads = {volume_read,   sharing_read, datastore_read, secret_read, job_read,
-                                    transfer_read, server_read,  project_read,   mount_read,  everyone,
-                                    public_};
+                                    transfer_read, server_read,  project_read,   mount_read,  event_read,
+                                    webhook_read,  everyone,     public_};
 const std::set<Permission> edits = {volume_create, volume_update, volume_delete,   datastore_write,
                                     job_create,    job_stop,      transfer_create, mount_write};
 

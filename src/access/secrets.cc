@@ -160,6 +160,10 @@ void Secrets::remove(const Caller& caller, const std::string& name) {
       users += (users.empty() ? "'" : ", '") + one + "'";
     if (!users.empty())
       throw Error(Errc::conflict, "secret '{}' is used by the datastores {}: expected none", printable(name), users);
+    if (const auto webhook = transaction.find<std::string>(
+            "SELECT name FROM webhook WHERE project = $1 AND secret = $2 ORDER BY name LIMIT 1", caller.project, name))
+      throw Error(Errc::conflict, "secret '{}' signs what webhook '{}' sends: expected none", printable(name),
+                  *webhook);
     if (transaction.run("DELETE FROM secret WHERE project = $1 AND name = $2", caller.project, name) == 0)
       throw Error(Errc::not_found, "there is no secret '{}' in this project", printable(name));
   });

@@ -7,6 +7,7 @@
 #include "access/audit.h"
 #include "access/secrets.h"
 #include "api/route.h"
+#include "event/webhooks.h"
 #include "job/billing.h"
 #include "job/explain.h"
 #include "job/jobs.h"
@@ -40,6 +41,8 @@ struct Services {
   Upkeep& upkeep;
   Mounts& mounts;
   Cache& cache;
+  EventLog& events;
+  Webhooks& webhooks;
   ServerStatus status;            // As found at the start.
   std::vector<Finding> findings;  // What `volary doctor` shows.
 };
@@ -62,6 +65,7 @@ void add_explain_routes(std::vector<Route>& routes, Services& services);
 void add_store_routes(std::vector<Route>& routes, Services& services);
 void add_mount_routes(std::vector<Route>& routes, Services& services);
 void add_cache_routes(std::vector<Route>& routes, Services& services);
+void add_event_routes(std::vector<Route>& routes, Services& services);
 
 // Splits off the next page of a list that is at hand whole: its cursor is `cursor_of` the last item given.
 template <class Item, class CursorOf>

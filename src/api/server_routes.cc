@@ -22,6 +22,7 @@ std::vector<Route> all_routes(Services& services) {
   add_store_routes(routes, services);
   add_mount_routes(routes, services);
   add_cache_routes(routes, services);
+  add_event_routes(routes, services);
   add_description_route(routes, services.status.version);
   return routes;
 }

@@ -105,6 +105,7 @@ void EventReader::take_line(std::string_view line) {
   std::string_view value = colon == std::string_view::npos ? "" : line.substr(colon + 1);
   if (value.starts_with(' ')) value.remove_prefix(1);
   if (field == "event") event_ = value;
+  if (field == "id") last_id_ = value;
   if (field == "data") content_ += std::string(value) + "\n";
 }
 
@@ -362,8 +363,9 @@ void Client::keep_trying(const std::function<Ended()>& attempt, const std::funct
 }
 
 void Client::follow(const std::string& path, const std::function<Ended(const json::value&)>& seen,
-                    const std::function<void()>& lost) {
+                    const std::function<void()>& lost, const Query& query) {
   uint64_t events = 0;
+  std::string last_id;
   keep_trying(
       [&] {
         Ended ended = Ended::no;
@@ -371,7 +373,9 @@ void Client::follow(const std::string& path, const std::function<Ended(const jso
           ++events;
           if (ended == Ended::no) ended = seen(parse_json(content, "an event"));
         });
-        const auto error = unavailable_from([&] { stream(path, {}, reader); });
+        const Headers headers = last_id.empty() ? Headers{} : Headers{{"last-event-id", last_id}};
+        const auto error = unavailable_from([&] { stream(path, query, reader, headers); });
+        if (!reader.last_id().empty()) last_id = reader.last_id();
         if (error && ended == Ended::no) throw *error;
         return ended;
       },

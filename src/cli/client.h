@@ -39,6 +39,7 @@ class EventReader final : public Sink {
   explicit EventReader(std::function<void(const std::string& event, const std::string& content)> seen)
       : seen_(std::move(seen)) {}
   void write(std::string_view bytes) override;
+  const std::string& last_id() const { return last_id_; }  // Of the newest event that had one.
 
  private:
   void take_line(std::string_view line);
@@ -47,6 +48,7 @@ class EventReader final : public Sink {
   std::string partial_;
   std::string event_;
   std::string content_;
+  std::string last_id_;
 };
 
 enum class Ended { no, yes };  // Whether what is followed has come to its end.
@@ -92,7 +94,7 @@ class Client {
   // Gives each event's record to `seen` until that says Ended::yes. Connects again when the connection breaks, for up
   // to a minute without any event; calls `lost` each time that the server begins not to answer.
   void follow(const std::string& path, const std::function<Ended(const json::value&)>& seen,
-              const std::function<void()>& lost = [] {});
+              const std::function<void()>& lost = [] {}, const Query& query = {});
   // A growing text from `offset` to its end, the same way.
   void follow_text(const std::string& path, uint64_t offset, Sink& sink);
 

@@ -115,6 +115,7 @@ std::vector<Command> job_commands();         // job_commands.cc
 std::vector<Command> billing_commands();     // billing_commands.cc
 std::vector<Command> explain_commands();     // explain_commands.cc
 std::vector<Command> cache_commands();       // cache_commands.cc
+std::vector<Command> event_commands();       // event_commands.cc
 std::vector<Command> token_commands();       // token_commands.cc
 std::vector<Command> store_commands();       // store_commands.cc
 std::vector<Command> backup_commands();      // backup_commands.cc

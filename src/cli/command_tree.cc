@@ -12,15 +12,15 @@ std::vector<Command> all_commands() {
        {volume_commands, version_commands, diff_commands, prune_commands, file_commands, put_commands, stage_commands,
         download_commands, upload_commands, snapshot_commands, mount_commands, move_commands, transfer_commands,
         datastore_commands, bucket_commands, object_commands, object_upload_commands, object_download_commands,
-        secret_commands, job_run_commands, job_commands, explain_commands, billing_commands, cache_commands,
-        project_commands, token_commands, store_commands, backup_commands, server_commands, fetch_commands,
-        checksum_commands, completion_commands})
+        secret_commands, job_run_commands, job_commands, explain_commands, event_commands, billing_commands,
+        cache_commands, project_commands, token_commands, store_commands, backup_commands, server_commands,
+        fetch_commands, checksum_commands, completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }
 
 std::string group_summary(const std::string& group) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 17> summaries = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 18> summaries = {{
       {"volume", "named sets of files, each a history of immutable versions"},
       {"datastore", "named places elsewhere that volumes are imported from and exported to"},
       {"datastore add", "name a directory, a bucket, a repository or a web server"},
@@ -34,6 +34,7 @@ std::string group_summary(const std::string& group) {
       {"job", "run programs on volumes"},
       {"explain", "why a job, a transfer or a volume is where it is"},
       {"billing", "what jobs cost"},
+      {"webhook", "who is told elsewhere of what happens"},
       {"cache", "images kept so that mounts are quick"},
       {"token", "who else may ask this server"},
       {"store", "look after what is kept: sweep, scrub, check, repair"},

@@ -108,6 +108,7 @@ Job Jobs::submit(const Caller& caller, const NewJob& request) {
         units_of(request));
     transaction.run(
         "INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')", id, now);
+    note_job(transaction, id, now);
     attach(transaction, caller, id, request, now);
     fault::point("job.submitting");
     transaction.announce(jobs_announcement);

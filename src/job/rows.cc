@@ -1,9 +1,13 @@
 // job/rows.cc: reading and moving rows, for job/rows.h.
 #include "job/rows.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/quantity.h"
+#include "event/events.h"
 #include "record/transfer.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
@@ -180,6 +184,15 @@ void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts) 
   }
 }
 
+void note_job(Transaction& transaction, const std::string& id, Time now) {
+  const auto row = find_job(transaction, id);
+  if (!row) return;
+  std::string state(name_of_value(row->state));
+  std::transform(state.begin(), state.end(), state.begin(), [](unsigned char c) { return std::tolower(c); });
+  const JobMoved moved{row->id, row->name, row->subject, row->state, row->reason, row->exit_code};
+  note_event(transaction, row->project, "job." + state, id, {.job = moved}, now);
+}
+
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now) {
   const JobState next = *step.next;
   if (!may_follow(row.state, next))
@@ -202,6 +215,7 @@ bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Tim
       "SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4 FROM job_event WHERE job = $5",
       row.id, next, now, step.reason, row.id);
   transaction.announce(row.id);
+  note_job(transaction, row.id, now);
   fault::point(fmt::format("job.moving.{}", name_of_value(next)));
   return true;
 }

@@ -60,6 +60,8 @@ JobFacts facts_of(const JobRow& row);
 // may be now. Fills the facts' wait.
 void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts);
 
+// Notes that it is in this state now, for those who follow the project.
+void note_job(Transaction& transaction, const std::string& id, Time now);
 // Writes `next` with its event, if the job is still in `from`: false if somebody else moved it. A terminal state ends
 // its leases in the same transaction.
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now);

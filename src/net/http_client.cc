@@ -152,6 +152,7 @@ class Exchange {
     set(CURLOPT_CONNECTTIMEOUT, stall > 0 ? std::min(stall, connect_seconds_max) : connect_seconds_max);
     set(CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(CURLOPT_LOW_SPEED_TIME, stall);
+    set(CURLOPT_TIMEOUT, static_cast<long>(std::min<uint64_t>(request_.seconds_max, 1'000'000)));
   }
 
   void set_method() {
@@ -263,6 +264,8 @@ class Exchange {
         return Error(Errc::invalid, "the certificate of {} cannot be trusted: {}", where, what);
       case CURLE_OUT_OF_MEMORY: return Error(Errc::exhausted, "no memory for the request to {}", where);
       case CURLE_OPERATION_TIMEDOUT:
+        if (request_.seconds_max > 0)
+          return Error(Errc::unavailable, "{} has not answered within {} s: {}", where, request_.seconds_max, what);
         return Error(Errc::unavailable, "{} does not answer, or nothing moved for {} s: {}", where,
                      request_.stall_seconds, what);
       default: return Error(Errc::unavailable, "the request to {} failed: {}", where, what);

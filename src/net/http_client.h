@@ -42,6 +42,7 @@ struct HttpRequest {
   bool follow_redirects = false;    // Of GET and HEAD, at most 10, never from https to http. Others get the 3xx.
   // Gives up (`unavailable`) when less than 1 byte a second moves for so long. 0: never. Not a limit on the whole.
   uint64_t stall_seconds = 60;
+  uint64_t seconds_max = 0;         // Gives up (`unavailable`) when it has taken so long in all. 0: never.
   std::stop_token stop{};           // Ends the request with `unavailable`, soon.
   // It takes back what was begun: sent even by who was asked to stop, and not waited for long.
   bool takes_back = false;

@@ -6,6 +6,7 @@
 #include "core/fault.h"
 #include "core/quantity.h"
 #include "core/random.h"
+#include "event/events.h"
 
 namespace volary {
 namespace {
@@ -109,6 +110,10 @@ uint64_t commit_version(Transaction& transaction, const NewVersion& version, Tim
   if (!fault::planted("ledger.head_stays"))
     transaction.run("UPDATE volume SET head = $2, used_bytes = $3 WHERE id = $1", version.volume_id, number,
                     version.tree.bytes);
+  note_event(transaction, books.project, "version.published", version.volume_id,
+             {.version = VersionMade{books.name, number, version.tree.files, version.tree.bytes,
+                                     version.tree.checksum.hex(), version.author, version.message}},
+             now);
   fault::point("ledger.committing");
   return number;
 }

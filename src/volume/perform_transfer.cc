@@ -242,6 +242,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
     transaction.run("UPDATE transfer SET state = 'running', agreed = 1, counts = $2 WHERE id = $1", transfer.id,
                     counts);
     begin_phase(transaction, transfer.id, "moving what is to be moved", clock_.now());
+    note_transfer(transaction, transfer.id, clock_.now());
   });
   fault::point("export.planned");
   if (!transfer.trash.empty())

@@ -140,6 +140,7 @@ Transfer Transfers::resume(const Caller& caller, const std::string& id) {
         "started_at = NULL, ended_at = NULL WHERE id = $1",
         id, version, TransferCounts{});
     note_happening(transaction, id, {Cause::asked, now, now, fmt::format("{} took it up again", caller.name)});
+    note_transfer(transaction, id, now);
   });
   fault::point("transfer.resumed");
   wake();

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/fault.h"
+#include "event/events.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
 
@@ -22,6 +23,15 @@ std::optional<Transfer> find_transfer(Transaction& transaction, const std::strin
     if (const auto waiting = find_waiting(transaction, {"transfer", id})) transfer->waits_for = waiting->reason;
   count_processed(transfer->counts);
   return transfer;
+}
+
+void note_transfer(Transaction& transaction, const std::string& id, Time now) {
+  const auto transfer = find_transfer(transaction, id);
+  if (!transfer) return;
+  const TransferMoved moved{transfer->id,    transfer->kind,    transfer->volume, transfer->datastore,
+                            transfer->state, transfer->version, transfer->counts, transfer->error};
+  note_event(transaction, transfer->project, fmt::format("transfer.{}", name_of_value(transfer->state)), id,
+             {.transfer = moved}, now);
 }
 
 void count_processed(TransferCounts& counts) {
@@ -90,6 +100,7 @@ void reserve_growth(Transaction& transaction, const std::string& id, uint64_t mo
                   more);
   begin_phase(transaction, id, "moving what is to be moved", now);
   transaction.announce(id);
+  note_transfer(transaction, id, now);
 }
 
 void end_transfer(Transaction& transaction, const std::string& id, TransferState state, uint64_t version,
@@ -108,6 +119,7 @@ void end_transfer(Transaction& transaction, const std::string& id, TransferState
   end_happenings(transaction, id, now);
   if (!error.empty()) note_failure(transaction, id, error, now);
   transaction.announce(id);
+  note_transfer(transaction, id, now);
   if (state == TransferState::done) transaction.run("DELETE FROM transfer_item WHERE transfer = $1", id);
   transaction.run("DELETE FROM transfer_item WHERE transfer IN (SELECT id FROM transfer WHERE ended_at < $1)",
                   now.micros - journal_days * day_micros);

@@ -21,6 +21,8 @@ constexpr std::string_view select_transfer =
     "FROM transfer JOIN volume ON volume.id = transfer.volume ";
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id);
+// Notes the event that it is in another state now.
+void note_transfer(Transaction& transaction, const std::string& id, Time now);
 void count_processed(TransferCounts& counts);
 // What ends before all is done: the files that were not copied by then count as failed.
 TransferCounts given_up(TransferCounts counts);

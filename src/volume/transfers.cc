@@ -52,6 +52,7 @@ void insert_transfer(Transaction& transaction, const Caller& caller, const std::
       row.destination_directory, row.strategy, row.message, TransferCounts{}, now, caller.name, row.asked.include,
       row.asked.exclude, row.asked.trash.value_or(""), row.asked.confirmed, row.asked.skip_conflicts,
       row.asked.expected, row.retry_of);
+  note_transfer(transaction, id, now);
 }
 
 // What a transfer keeps must not lie where the next one would take it for files of the target.
@@ -89,6 +90,7 @@ bool begin(Transaction& transaction, const std::string& id, Time now) {
   transaction.run("UPDATE transfer SET state = 'planning', started_at = COALESCE(started_at, $2) WHERE id = $1", id,
                   now);
   begin_phase(transaction, id, "finding out what is to be done", now);
+  note_transfer(transaction, id, now);
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "core/quantity.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "event/events.h"
 #include "volume/bucket_volumes.h"
 #include "volume/version_rows.h"
 
@@ -110,6 +111,8 @@ std::string create_volume(Transaction& transaction, const Caller& caller, const 
       id, caller.tenant, caller.project, name.text(), request.data_type.value_or(DataType::other),
       request.storage_type.value_or(StorageType::fs), quota, request.tags, now, caller.name, place.datastore,
       place.directory.text());
+  note_event(transaction, caller.project, "volume.created", id, {.volume = VolumeChanged{name.text(), caller.name}},
+             now);
   return id;
 }
 
@@ -190,6 +193,8 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
     for (const char* table : {"transfer", "upload", "job_attachment", "version_tag", "share", "version"})
       transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), volume.id);
     transaction.run("DELETE FROM volume WHERE id = $1", volume.id);
+    note_event(transaction, caller.project, "volume.deleted", volume.id,
+               {.volume = VolumeChanged{volume.name, caller.name}}, clock_.now());
   });
 }
 

@@ -22,3 +22,40 @@ CREATE TABLE happening (
   bytes BIGINT,
   PRIMARY KEY (subject, number)
 );
+
+-- == Events and webhooks
+
+-- What has happened in projects, in order; kept for 30 days, the newest always.
+CREATE TABLE event (
+  number BIGINT PRIMARY KEY,                   -- Rises.
+  project TEXT NOT NULL REFERENCES project (id),
+  type TEXT NOT NULL,                          -- job.running, transfer.done, version.published, …
+  subject TEXT NOT NULL,                       -- Id of the job, transfer or volume.
+  date BIGINT NOT NULL,
+  body TEXT NOT NULL                           -- JSON EventBody.
+);
+CREATE INDEX event_project ON event (project, number);
+CREATE INDEX event_date ON event (date);
+
+-- Who is told of them elsewhere.
+CREATE TABLE webhook (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL REFERENCES tenant (id),
+  project TEXT NOT NULL REFERENCES project (id),
+  name TEXT NOT NULL,
+  url TEXT NOT NULL,
+  types TEXT NOT NULL,                         -- JSON list of patterns; empty: all.
+  secret TEXT NOT NULL,                        -- Name of the one whose value 'key' signs.
+  reach TEXT NOT NULL,                         -- open, private_network or this_machine: where the URL led to.
+  active BIGINT NOT NULL,
+  sent BIGINT NOT NULL,                        -- Number of the last event that is dealt with.
+  delivered BIGINT NOT NULL,
+  dropped BIGINT NOT NULL,
+  failures BIGINT NOT NULL,                    -- In a row.
+  last_error TEXT NOT NULL,
+  last_delivery_at BIGINT,
+  retry_at BIGINT,
+  created_at BIGINT NOT NULL,
+  created_by TEXT NOT NULL,
+  UNIQUE (project, name)
+);

@@ -1,0 +1,136 @@
+// event/webhooks.cc: webhooks as people make and see them, and what they send.
+#include "event/webhooks.h"
+
+#include <sodium.h>
+
+#include "core/error.h"
+#include "core/name.h"
+#include "core/tree_path.h"
+#include "event/webhook_row.h"
+#include "net/address.h"
+#include "remote/base64.h"
+#include "remote/retry.h"
+
+namespace volary {
+namespace {
+
+constexpr std::string_view key_prefix = "whsec_";
+constexpr std::string_view key_value = "key";  // Of a secret: what signs.
+constexpr size_t key_bytes = 32;
+
+std::string key_of(std::string_view text) {
+  if (!text.starts_with(key_prefix)) return std::string(text);
+  const auto bytes = bytes_of_base64(text.substr(key_prefix.size()));
+  if (!bytes) throw Error(Errc::invalid, "the key of a webhook begins with whsec_, but is no base64 behind that");
+  return *bytes;
+}
+
+// Where the URL's host leads today; what is sent later goes nowhere that is nearer to the server.
+std::string reach_of(const std::string& url, Asker asker) {
+  if (!url.starts_with("https://") && !url.starts_with("http://"))
+    throw Error(Errc::invalid, "'{}' is no URL of a webhook: expected one that begins with https:// or http://",
+                printable(url));
+  const std::string host = host_of_url(url);
+  const auto kind = kind_of_name(host);
+  if (!kind)
+    throw Error(Errc::invalid, "the webhook's host '{}' has no address: expected a name that is found now",
+                printable(host));
+  if (*kind == AddressKind::link_local || (*kind == AddressKind::this_machine && asker == Asker::other))
+    throw Error(Errc::denied, "'{}' is an address of {}: expected one of a network{}", printable(host),
+                words_of(*kind),
+                *kind == AddressKind::link_local ? "" : ", or the server's own user over its Unix socket");
+  return std::string(name_of_value(*kind));
+}
+
+const json::value& content_of(const json::value& body) {
+  return body.as_object().begin()->value();
+}
+
+}  // namespace
+
+std::string cloud_event(const std::string& project, const ProjectEvent& event) {
+  json::object document{{"specversion", "1.0"},
+                        {"id", std::to_string(event.number)},
+                        {"source", "urn:volary:" + project},
+                        {"type", "volary." + event.type},
+                        {"subject", event.subject},
+                        {"time", to_text(event.date)},
+                        {"datacontenttype", "application/json"}};
+  const json::value body = to_json(event.body);
+  if (!body.as_object().empty()) document["data"] = content_of(body);
+  return print_json(document);
+}
+
+std::string webhook_signature(std::string_view key, std::string_view id, int64_t seconds, std::string_view body) {
+  const std::string secret = key_of(key);
+  const std::string signed_text = fmt::format("{}.{}.{}", id, seconds, body);
+  const auto bytes_of = [](const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); };
+  crypto_auth_hmacsha256_state state;
+  crypto_auth_hmacsha256_init(&state, bytes_of(secret), secret.size());
+  crypto_auth_hmacsha256_update(&state, bytes_of(signed_text), signed_text.size());
+  std::string mac(crypto_auth_hmacsha256_BYTES, '\0');
+  crypto_auth_hmacsha256_final(&state, reinterpret_cast<unsigned char*>(mac.data()));
+  return "v1," + base64_of(mac);
+}
+
+CreatedWebhook Webhooks::create(const Caller& caller, const NewWebhook& wanted, Asker asker) {
+  const Name name = Name::parse(wanted.name, "webhook");
+  check_patterns(wanted.types);
+  const std::string reach = reach_of(wanted.url, asker);
+  for (const Webhook& one : list(caller))
+    if (one.name == name.text())
+      throw Error(Errc::exists, "webhook '{}' exists already in this project", name.text());
+  CreatedWebhook made;
+  std::string secret = wanted.secret.value_or("");
+  if (wanted.secret) {
+    if (!secrets_.open(caller.project, secret).contains(std::string(key_value)))
+      throw Error(Errc::invalid, "secret '{}' has no value '{}', which a webhook signs with", secret, key_value);
+  } else {
+    made.key = std::string(key_prefix) + base64_of(system_random().bytes(key_bytes));
+    secret = "webhook-" + name.text();
+    secrets_.create(caller, {.name = secret, .values = {{std::string(key_value), made.key}}});
+  }
+  made.webhook = database_.write([&](Transaction& transaction) {
+    transaction.run(
+        "INSERT INTO webhook (id, tenant, project, name, url, types, secret, reach, active, sent, delivered, dropped, "
+        "failures, last_error, created_at, created_by) SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1, "
+        "COALESCE(MAX(number), 0), 0, 0, 0, '', $9, $10 FROM event",
+        new_id("hook"), caller.tenant, caller.project, name.text(), wanted.url, wanted.types, secret, reach,
+        clock_.now(), caller.name);
+    return webhook_named(transaction, caller.project, name.text());
+  });
+  return made;
+}
+
+std::vector<Webhook> Webhooks::list(const Caller& caller) {
+  return database_.read([&](Transaction& transaction) { return webhooks_of(transaction, caller.project); });
+}
+
+Webhook Webhooks::get(const Caller& caller, const std::string& name) {
+  return database_.read([&](Transaction& transaction) { return webhook_named(transaction, caller.project, name); });
+}
+
+void Webhooks::remove(const Caller& caller, const std::string& name) {
+  const Webhook webhook = get(caller, name);
+  database_.write([&](Transaction& transaction) {
+    transaction.run("DELETE FROM webhook WHERE id = $1", webhook.id);
+  });
+  // Its own key means nothing without it; another's secret stays.
+  if (webhook.secret == "webhook-" + webhook.name) (void)error_of([&] { secrets_.remove(caller, webhook.secret); });
+}
+
+WebhookAnswer Webhooks::ping(const Caller& caller, const std::string& name) {
+  const WebhookRow row = database_.read([&](Transaction& transaction) {
+    return row_of(transaction, webhook_named(transaction, caller.project, name));
+  });
+  const WebhookAnswer answer = post(row, {0, "webhook.ping", row.webhook.id, clock_.now(), {}}, {});
+  if (!answer.error.empty()) return answer;
+  database_.write([&](Transaction& transaction) {
+    transaction.run("UPDATE webhook SET active = 1, failures = 0, last_error = '', retry_at = NULL WHERE id = $1",
+                    row.webhook.id);
+    transaction.announce(events_announcement);
+  });
+  return answer;
+}
+
+}  // namespace volary
