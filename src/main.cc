@@ -213,8 +213,8 @@ int serve(const ServerConfig& config) {
   Cache cache(database, ground.mounter->images(), config.cache_bytes_max, clock, log);
   EventLog events(database, clock);
   Webhooks webhooks(database, secrets, clock, log);
-  const auto is_whole = [&](const Path& image) { return image_is_whole(store, image); };
-  Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION, is_whole}, log);
+  const auto whole = [&](const Path& image) { return image_is_whole(store, image); };
+  Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION, whole}, log);
   keep_admin_token(access, root / "admin.token");
 
   Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, billing,
