@@ -86,11 +86,12 @@ void check_container_possible(Transaction& transaction, const Caller& caller, co
   if (::geteuid() != 0)
     throw Error(Errc::unavailable,
                 "jobs with an image need a server that runs as root, since the container engine must see its mounts: "
-                "leave the image out to run in the sandbox");
+                "leave the image out to run in the sandbox, with the command after '--'");
   if (!find_engine(engine))
     throw Error(Errc::unavailable,
                 "jobs with an image need a container engine, and none listens at /var/run/docker.sock or "
-                "/run/podman/podman.sock: start Docker or podman's service, or name it by 'volary server --engine'");
+                "/run/podman/podman.sock: start Docker or podman's service, or name it by 'volary server --engine'; "
+                "without an image, the command stands after '--'");
   if (!request.container || !request.container->registry_secret) return;
   const std::string& secret = *request.container->registry_secret;
   if (!transaction.find<std::string>("SELECT id FROM secret WHERE project = $1 AND name = $2", caller.project, secret))

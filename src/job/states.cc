@@ -33,8 +33,9 @@ Step finalise_to(JobState ending, std::string reason, std::optional<int64_t> exi
   return step;
 }
 
-Step lost() {
-  return finalise_to(ERROR, "the process vanished without an exit code: its supervisor or the machine died");
+Step lost(const RunStatus& run) {
+  return finalise_to(ERROR, "the process vanished without an exit code: " +
+                                (run.error.empty() ? "its supervisor or the machine died" : run.error));
 }
 
 std::string exit_text(int64_t code) {
@@ -62,7 +63,7 @@ Step from_pending(const JobFacts& job, const RunStatus& run) {
       if (run.started_at) return runs(run);
       if (job.stop_requested) return finalise_to(INTERRUPTED, "stopped before it started");
       return finalise_to(FAILED, run.error.empty() ? "the process could not start" : run.error, run.exit_code);
-    case RunPhase::lost: return lost();
+    case RunPhase::lost: return lost(run);
   }
   return step;
 }
@@ -73,7 +74,7 @@ Step from_running(const JobFacts& job, const RunStatus& run, Time now) {
     if (code == 0) return finalise_to(DONE, "the process ended with exit code 0", code);
     return finalise_to(FAILED, run.error.empty() ? exit_text(code) : run.error, code);
   }
-  if (run.phase == RunPhase::lost || run.phase == RunPhase::absent) return lost();
+  if (run.phase == RunPhase::lost || run.phase == RunPhase::absent) return lost(run);
   Step step;
   if (job.stop_requested) {
     step = move_to(INTERRUPTING, "asked to stop");
@@ -88,7 +89,7 @@ Step from_running(const JobFacts& job, const RunStatus& run, Time now) {
 Step from_stopping(const JobFacts& job, const RunStatus& run) {
   if (run.phase == RunPhase::exited)
     return finalise_to(INTERRUPTED, job.state == TIMEOUT ? "timeout" : "stopped on request", run.exit_code);
-  if (run.phase == RunPhase::lost || run.phase == RunPhase::absent) return lost();
+  if (run.phase == RunPhase::lost || run.phase == RunPhase::absent) return lost(run);
   return {};
 }
 

@@ -35,6 +35,21 @@ TEST(a_job, waits_while_there_is_no_room) {
   EXPECT_EQ(next_step(facts(QUEUED), {}, Room::free, soon).next, INITIALIZING);
 }
 
+TEST(a_job, that_runs_says_where_its_ports_are) {
+  RunStatus status = run(RunPhase::running);
+  EXPECT_EQ(next_step(facts(PENDING), status, Room::free, soon).reason, "the process runs");
+  status.note = "port 8080 at 127.0.0.1:32768";
+  EXPECT_EQ(next_step(facts(PENDING), status, Room::free, soon).reason,
+            "the process runs; port 8080 at 127.0.0.1:32768");
+}
+
+TEST(a_job, that_is_lost_says_why) {
+  RunStatus status = run(RunPhase::lost);
+  status.error = "the engine's container is gone: somebody removed it";
+  EXPECT_EQ(next_step(facts(RUNNING), status, Room::free, soon).reason,
+            "the process vanished without an exit code: the engine's container is gone: somebody removed it");
+}
+
 TEST(a_job, is_prepared_then_started_once_nothing_runs) {
   const Step prepare = next_step(facts(INITIALIZING), {}, Room::free, soon);
   EXPECT_EQ(prepare.act, Act::prepare);

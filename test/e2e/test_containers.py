@@ -183,6 +183,31 @@ def test_an_image_that_is_not_there_fails_the_job_with_the_registrys_words(serve
     assert "127.0.0.1:5055/jobs/nothing:1 cannot be had" in job["reason"] and "manifest unknown" in job["reason"]
 
 
+SILENT = """import socket, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", 5099))
+s.listen(16)
+print("up", flush=True)
+time.sleep(1000)"""
+
+
+def test_a_job_that_fetches_its_image_is_pending_says_so_and_may_be_stopped(served, engine):
+    registry = subprocess.Popen(["nsenter", f"--net={engine.netns}", "/usr/bin/python3", "-c", SILENT], stdout=subprocess.PIPE)
+    try:
+        registry.stdout.readline()
+        run(served, shell("true"), image="127.0.0.1:5099/jobs/busybox:1", wait=False)
+        served.wait_for(lambda: "fetches the image 127.0.0.1:5099/jobs/busybox:1" in served.json("job", "get", "one")["reason"],
+                        "the job to fetch its image")
+        assert served.json("job", "get", "one")["state"] == "PENDING"
+        served("job", "stop", "one", "--wait")
+        job = served.json("job", "get", "one")
+        assert (job["state"], job["reason"]) == ("INTERRUPTED", "stopped before it started")
+    finally:
+        registry.kill()
+        registry.wait()
+
+
 def test_a_private_registry_wants_the_right_password_and_nobody_sees_it(served, engine):
     engine.forget(CLOSED)
     for name, password in (("wrong", "wr0ng passw0rd"), ("right", "right password")):
@@ -251,7 +276,8 @@ def test_a_container_that_vanished_is_an_error_and_nothing_is_published(served, 
     kill_supervisor(job)
     engine.ask(f"/containers/{container['Id']}?force=true", "DELETE")
     served.start(options=("--engine", engine.address))
-    assert served.job_ended("one")["state"] == "ERROR"
+    ended = served.job_ended("one")
+    assert ended["state"] == "ERROR" and "the engine's container is gone" in ended["reason"]
     assert served.json("volume", "versions", "out") == []
 
 

@@ -76,3 +76,10 @@ def test_a_writer_changes_files_in_place_and_the_next_version_has_it(volary, sto
     assert volary.json("volume", "verify", "v@1")["whole"]
     volary("volume", "export", "v", "--to", "store:out")
     assert store.objects("out/")["out/sub/change"] == b"changemore\n"
+
+
+def test_an_image_needs_a_server_that_is_root_and_that_is_said(volary):
+    code, words = volary.refuses("job", "run", "busybox:1", "--", "true")
+    assert "jobs with an image need a server that runs as root" in words
+    [containers] = [one for one in volary.json("doctor") if one["subject"] == "containers"]
+    assert not containers["good"]
