@@ -54,7 +54,9 @@ C
       echo "auth: {htpasswd: {realm: tests, path: $dir/etc/htpasswd}}"
     fi
   } > "$dir/etc/registry-$name.yml"
-  inside setsid docker-registry serve "$dir/etc/registry-$name.yml" >>"$dir/log/registry-$name.log" 2>&1 </dev/null &
+  # No function here: the number is to be the registry's, not that of a shell that waits for it.
+  nsenter --net="/run/netns/$netns" setsid docker-registry serve "$dir/etc/registry-$name.yml" \
+    >>"$dir/log/registry-$name.log" 2>&1 </dev/null &
   echo $! > "$dir/run/$name.pid"
   for attempt in $(seq 300); do
     inside curl -s -o /dev/null --max-time 2 "http://127.0.0.1:$port/v2/" && return

@@ -42,7 +42,7 @@ export DOCKER_HOST=unix://$socket DOCKER_CONFIG=$dir/config
 if ! alive "$dir/run/docker.pid"; then
   echo '{}' > "$dir/etc/daemon.json"
   rm -f "$dir/run/docker.pid"
-  inside setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/run/docker.pid" -H "unix://$socket" \
+  nsenter --net="/run/netns/$netns" setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/run/docker.pid" -H "unix://$socket" \
     --config-file "$dir/etc/daemon.json" --storage-driver overlay2 --bip 172.31.0.1/16 >>"$dir/log/docker.log" 2>&1 </dev/null &
 fi
 for attempt in $(seq 600); do
