@@ -1,8 +1,13 @@
 # The libraries of docs/decisions/0002-libraries.md, all Debian 12 packages.
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
+# These two are not linked: net/curl_library.h and remote/crypto_library.h load them when they are needed.
 find_package(OpenSSL 3.0 REQUIRED)
+add_library(crypto_headers INTERFACE)
+target_include_directories(crypto_headers SYSTEM INTERFACE ${OPENSSL_INCLUDE_DIR})
 find_package(CURL 7.88 REQUIRED)
+add_library(curl_headers INTERFACE)
+target_include_directories(curl_headers SYSTEM INTERFACE ${CURL_INCLUDE_DIRS})
 find_package(SQLite3 3.40 REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(yaml-cpp 0.7 REQUIRED)

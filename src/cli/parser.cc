@@ -88,16 +88,39 @@ void keep_after_dashes(const Command& command, const Strings& arguments) {
   }
 }
 
-// CLI11's tree, with the way back from its nodes to paths.
+bool contains(const Strings& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Whether a command's last word, by one of its names, is among the words: no other can be meant.
+bool may_be_meant(const Command& command, const Strings& words) {
+  return contains(words, command.path.back()) ||
+         std::any_of(command.aliases.begin(), command.aliases.end(),
+                     [&](const std::string& alias) { return contains(words, alias); });
+}
+
+// The group of commands above this one, as far down as it may be meant.
+Strings group_meant(const Command& command, const Strings& words) {
+  const auto last = std::find_if_not(command.path.begin(), command.path.end() - 1,
+                                     [&](const std::string& word) { return contains(words, word); });
+  return {command.path.begin(), last};
+}
+
+// CLI11's tree of the commands that may be meant by some words, with the way back from its nodes to paths. A tree of
+// all would take longer to make than the rest of a start.
 class Tree {
  public:
-  Tree(const std::vector<Command>& commands, GlobalFlags& flags)
+  Tree(const std::vector<Command>& commands, GlobalFlags& flags, const Strings& words)
       : commands_(commands), flags_(flags), globals_(global_fields(flags)) {
     root_.set_help_flag("-h,--help");
     root_.require_subcommand(0, 1);  // So that "volume" is no command any more where a thing of that name may stand.
     root_.add_flag("--version", version_);
     for (const CommandField& field : globals_) add_field(root_, field);
     for (const Command& command : commands) {
+      if (!may_be_meant(command, words)) {
+        node(group_meant(command, words));
+        continue;
+      }
       CLI::App& app = node(command.path);
       for (const auto& alias : command.aliases) app.alias(alias);
       for (const CommandField& field : command.fields) add_field(app, field);
@@ -215,7 +238,7 @@ Parsed parse_arguments(const std::vector<Command>& commands, GlobalFlags& flags,
       words.push_back("--help");
       break;
     }
-  return Tree(commands, flags).parse(words);
+  return Tree(commands, flags, words).parse(words);
 }
 
 }  // namespace volary

@@ -3,7 +3,8 @@
 // Connections are kept and reused. Redirects are followed only if asked for. To another origin (scheme, host or port)
 // they carry no header but what tells which bytes are wanted, and they lead nowhere that is nearer to this machine than
 // where the request began (net/address.h): that is `denied`. It is held against the address really connected to.
-// Certificates are always verified. No retry here: remote/retry.h wraps what may be retried.
+// Certificates are always verified. No retry here: remote/retry.h wraps what may be retried. TCP and TLS are libcurl's,
+// which the first such request loads; if it cannot be loaded, all of them are `unavailable`.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,8 @@ struct HttpRequest {
   uint64_t source_bytes = 0;
   std::string unix_socket{};        // Connect there instead of to the URL's host.
   std::string connect_to{};         // "host:port" to connect to instead of the URL's; the certificate stays the URL's.
-  bool follow_redirects = false;    // Of GET and HEAD, at most 10, never from https to http. Others get the 3xx.
+  // Of GET and HEAD, at most 10, never from https to http; over a Unix socket none. Others get the 3xx.
+  bool follow_redirects = false;
   // Gives up (`unavailable`) when less than 1 byte a second moves for so long. 0: never. Not a limit on the whole.
   uint64_t stall_seconds = 60;
   uint64_t seconds_max = 0;         // Gives up (`unavailable`) when it has taken so long in all. 0: never.

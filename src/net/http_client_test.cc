@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "net/scripted_server.h"
 
@@ -28,20 +29,74 @@ ScriptedServer::Script always(std::string status, std::string body, std::string 
   };
 }
 
+enum class Way { tcp, unix_socket };
+
+std::map<std::string, std::string>& sockets() {  // Of the servers that have one, by URL.
+  static std::map<std::string, std::string> all;
+  return all;
+}
+
+// A scripted server that is reached in one way or the other by the same URL.
+class Server {
+ public:
+  Server(Way way, ScriptedServer::Script script)
+      : socket_(way == Way::tcp ? "" : fmt::format("{}volary-http-{}-{}", ::testing::TempDir(), ::getpid(), made++)),
+        scripted_(std::move(script), socket_) {
+    if (way == Way::unix_socket) sockets()[url()] = socket_;
+  }
+  ~Server() {
+    sockets().erase(url());
+    if (!socket_.empty()) ::unlink(socket_.c_str());
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  std::string url() const {
+    return socket_.empty() ? scripted_.url() : "http://of" + socket_.substr(socket_.rfind('-'));
+  }
+  size_t connections() const { return scripted_.connections(); }
+
+ private:
+  static inline int made = 0;
+  const std::string socket_;
+  ScriptedServer scripted_;
+};
+
+// Asks each server in its way.
+class FindingClient final : public HttpClient {
+ public:
+  HttpResponse send(const HttpRequest& request, Sink* sink) override {
+    HttpRequest asked = request;
+    const auto found = sockets().find(request.url.substr(0, request.url.find('/', sizeof "http://")));
+    if (found != sockets().end()) asked.unix_socket = found->second;
+    return client_->send(asked, sink);
+  }
+
+ private:
+  const std::unique_ptr<HttpClient> client_ = make_http_client();
+};
+
+std::unique_ptr<HttpClient> make_client() { return std::make_unique<FindingClient>(); }
+
+// What holds over TCP, by libcurl, and over Unix sockets alike.
+class HttpClientEitherWay : public testing::TestWithParam<Way> {};
+INSTANTIATE_TEST_SUITE_P(Over, HttpClientEitherWay, testing::Values(Way::tcp, Way::unix_socket), [](const auto& way) {
+  return way.param == Way::tcp ? "Tcp" : "UnixSockets";
+});
+
 class Refusing final : public Sink {
  public:
   void write(std::string_view) override { throw Error(Errc::exhausted, "the disk is full"); }
 };
 
-TEST(HttpClient, SendsTheUrlAsItIsAndHeadersAsTheyAre) {
+TEST_P(HttpClientEitherWay, SendsTheUrlAsItIsAndHeadersAsTheyAre) {
   Synced<std::string> seen;
-  ScriptedServer server([&](Peer& peer, size_t) {
+  Server server(GetParam(), [&](Peer& peer, size_t) {
     while (auto request = peer.read_request()) {
       *seen.lock() = *request;
       peer.answer("200 OK", "hello", "X-Thing:  two words \r\n");
     }
   });
-  const auto client = make_http_client();
+  const auto client = make_client();
   const HttpResponse response = client->send({.url = server.url() + "/b/a/../b//c%2B+?x=%7E&y",
                                               .headers = {{"x-empty", ""}, {"range", "bytes=0-9"}}});
   EXPECT_EQ(response.status, 200);
@@ -55,29 +110,22 @@ TEST(HttpClient, SendsTheUrlAsItIsAndHeadersAsTheyAre) {
   EXPECT_EQ(request.find("Expect"), std::string::npos);
 }
 
-TEST(HttpClient, KeepsItsConnectionForTheNextRequest) {
-  ScriptedServer server(always("200 OK", "x"));
-  const auto client = make_http_client();
+TEST_P(HttpClientEitherWay, KeepsItsConnectionForTheNextRequest) {
+  Server server(GetParam(), always("200 OK", "x"));
+  const auto client = make_client();
   for (int i = 0; i < 5; ++i) client->send({.url = server.url() + "/"});
   EXPECT_EQ(server.connections(), 1u);
 }
 
-TEST(HttpClient, SpeaksOverUnixSockets) {
-  const std::string path = ::testing::TempDir() + "volary-http-" + std::to_string(::getpid());
-  ScriptedServer server(always("200 OK", "over the socket"), path);
-  EXPECT_EQ(make_http_client()->send({.url = "http://volary/x", .unix_socket = path}).body, "over the socket");
-  ::unlink(path.c_str());
-}
-
-TEST(HttpClient, SendsBodiesOfEveryMethodWithTheirLength) {
+TEST_P(HttpClientEitherWay, SendsBodiesOfEveryMethodWithTheirLength) {
   Synced<std::vector<std::string>> seen;
-  ScriptedServer server([&](Peer& peer, size_t) {
+  Server server(GetParam(), [&](Peer& peer, size_t) {
     while (auto request = peer.read_request()) {
       seen.lock()->push_back(request->substr(0, request->find(' ')) + request->substr(request->find("\r\n\r\n") + 3));
       peer.answer("201 Created", "");
     }
   });
-  const auto client = make_http_client();
+  const auto client = make_client();
   for (const char* method : {"PUT", "POST", "PATCH", "DELETE"})
     EXPECT_EQ(client->send({.method = method, .url = server.url() + "/", .body = "the body"}).status, 201);
   const std::string large(5'000'000, 'x');
@@ -88,20 +136,20 @@ TEST(HttpClient, SendsBodiesOfEveryMethodWithTheirLength) {
                                                     "DELETE\nthe body", "PUT\n" + large, "POST\n"}));
 }
 
-TEST(HttpClient, RefusesASourceThatEndsTooEarly) {
-  ScriptedServer server(always("200 OK", ""));
+TEST_P(HttpClientEitherWay, RefusesASourceThatEndsTooEarly) {
+  Server server(GetParam(), always("200 OK", ""));
   StringSource source("1234");
   EXPECT_EQ(error_text([&] {
-              make_http_client()->send({.method = "PUT", .url = server.url() + "/k?secret=1", .source = &source,
+              make_client()->send({.method = "PUT", .url = server.url() + "/k?secret=1", .source = &source,
                                         .source_bytes = 10});
             }),
             "corrupt: the body to send to " + server.url() + "/k ended after 4 of 10 bytes");
 }
 
-TEST(HttpClient, GivesTheBodyOfA2xxToTheSinkAndOthersToTheResponse) {
-  ScriptedServer good(always("206 Partial Content", "to the sink"));
-  ScriptedServer bad(always("404 Not Found", "to the response"));
-  const auto client = make_http_client();
+TEST_P(HttpClientEitherWay, GivesTheBodyOfA2xxToTheSinkAndOthersToTheResponse) {
+  Server good(GetParam(), always("206 Partial Content", "to the sink"));
+  Server bad(GetParam(), always("404 Not Found", "to the response"));
+  const auto client = make_client();
   StringSink sink;
   EXPECT_EQ(client->send({.url = good.url() + "/"}, &sink).body, "");
   EXPECT_EQ(sink.text, "to the sink");
@@ -109,9 +157,9 @@ TEST(HttpClient, GivesTheBodyOfA2xxToTheSinkAndOthersToTheResponse) {
   EXPECT_EQ(sink.text, "to the sink");
 }
 
-TEST(HttpClient, PassesOnWhatSinkAndOnHeadersThrow) {
-  ScriptedServer server(always("200 OK", "some bytes"));
-  const auto client = make_http_client();
+TEST_P(HttpClientEitherWay, PassesOnWhatSinkAndOnHeadersThrow) {
+  Server server(GetParam(), always("200 OK", "some bytes"));
+  const auto client = make_client();
   Refusing refusing;
   EXPECT_EQ(error_text([&] { client->send({.url = server.url() + "/"}, &refusing); }),
             "exhausted: the disk is full");
@@ -125,14 +173,14 @@ TEST(HttpClient, PassesOnWhatSinkAndOnHeadersThrow) {
   EXPECT_EQ(client->send({.url = server.url() + "/"}).body, "some bytes");
 }
 
-TEST(HttpClient, CallsABodyShorterThanSaidUnavailable) {
-  ScriptedServer server([](Peer& peer, size_t connection) {
+TEST_P(HttpClientEitherWay, CallsABodyShorterThanSaidUnavailable) {
+  Server server(GetParam(), [](Peer& peer, size_t connection) {
     peer.read_request();
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
     if (connection == 1) peer.reset();
   });
   StringSink sink;
-  const auto client = make_http_client();
+  const auto client = make_client();
   EXPECT_NE(error_text([&] { client->send({.url = server.url() + "/k?signature=s"}, &sink); })
                 .find("unavailable: the request to " + server.url() + "/k failed: "), std::string::npos);
   EXPECT_NE(error_text([&] { client->send({.url = server.url() + "/k"}, &sink); }).find("unavailable: "),
@@ -146,32 +194,91 @@ TEST(HttpClient, CallsAServerThatIsNotThereUnavailable) {
                 .find("unavailable: the request to http://127.0.0.1:"), std::string::npos);
 }
 
-TEST(HttpClient, SendsAgainOnANewConnectionWhenTheKeptOneIsDead) {
-  ScriptedServer server([](Peer& peer, size_t) {  // One answer a connection, and no word that it closes.
+TEST_P(HttpClientEitherWay, SendsAgainOnANewConnectionWhenTheKeptOneIsDead) {
+  Server server(GetParam(), [](Peer& peer, size_t) {  // One answer a connection, and no word that it closes.
     if (const auto request = peer.read_request()) peer.answer("200 OK", request->substr(request->find("\r\n\r\n") + 4));
   });
-  const auto client = make_http_client();
+  const auto client = make_client();
   for (int i = 0; i < 500; ++i)  // Often enough to meet the moment at which writing fails.
     EXPECT_EQ(client->send({.method = "PUT", .url = server.url() + "/", .body = "again"}).body, "again");
 }
 
-TEST(HttpClient, GivesUpOnAServerThatFallsSilent) {
-  ScriptedServer server([](Peer& peer, size_t) { peer.stay_silent(); });
-  EXPECT_NE(error_text([&] { make_http_client()->send({.url = server.url() + "/", .stall_seconds = 1}); })
+TEST_P(HttpClientEitherWay, GivesUpOnAServerThatFallsSilent) {
+  Server server(GetParam(), [](Peer& peer, size_t) { peer.stay_silent(); });
+  EXPECT_NE(error_text([&] { make_client()->send({.url = server.url() + "/", .stall_seconds = 1}); })
                 .find("does not answer, or nothing moved for 1 s"), std::string::npos);
 }
 
-TEST(HttpClient, StopsWhenAsked) {
+TEST_P(HttpClientEitherWay, StopsWhenAsked) {
   std::stop_source stop;
-  ScriptedServer server([&](Peer& peer, size_t) {
+  Server server(GetParam(), [&](Peer& peer, size_t) {
     peer.read_request();
     stop.request_stop();
     peer.stay_silent();
   });
   EXPECT_EQ(error_text([&] {
-              make_http_client()->send({.url = server.url() + "/x", .stall_seconds = 0, .stop = stop.get_token()});
+              make_client()->send({.url = server.url() + "/x", .stall_seconds = 0, .stop = stop.get_token()});
             }),
             "unavailable: the request to " + server.url() + "/x was stopped");
+}
+
+TEST_P(HttpClientEitherWay, TakesAnAnswerThatComesBeforeTheWholeBody) {
+  Server server(GetParam(), [](Peer& peer, size_t) {
+    peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much");
+    peer.stay_silent();
+  });
+  const std::string large(20'000'000, 'x');
+  StringSource source(large);
+  const HttpResponse response = make_client()->send(
+      {.method = "PUT", .url = server.url() + "/", .source = &source, .source_bytes = large.size()});
+  EXPECT_EQ(response.status, 413);
+  EXPECT_EQ(response.body, "too much");
+}
+
+TEST_P(HttpClientEitherWay, ReadsAnswersInPiecesInChunksAndToTheEndOfTheConnection) {
+  Server server(GetParam(), [](Peer& peer, size_t) {
+    for (const std::string how : {"pieces", "chunks", "close"}) {
+      peer.read_request();
+      peer.send("HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\n");
+      if (how == "pieces")
+        for (const char c : std::string("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npieces")) peer.send({&c, 1});
+      if (how == "chunks")
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nchu\r\n3;x=y\r\nnks\r\n0\r\n\r\n");
+      if (how == "close") peer.send("HTTP/1.1 200 OK\r\n\r\nclose");
+    }
+  });
+  const auto client = make_client();
+  for (const char* how : {"pieces", "chunks", "close"}) {
+    const HttpResponse response = client->send({.url = server.url() + "/"});
+    EXPECT_EQ(response.body, how);
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.header("x-interim"), std::nullopt);
+  }
+  EXPECT_EQ(server.connections(), 1u);
+}
+
+TEST_P(HttpClientEitherWay, AsksForHeadersAlone) {
+  Server server(GetParam(), [](Peer& peer, size_t) {
+    while (peer.read_request()) peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nEtag: x\r\n\r\n");
+  });
+  const auto client = make_client();
+  for (int i = 0; i < 2; ++i) {
+    const HttpResponse response = client->send({.method = "HEAD", .url = server.url() + "/"});
+    EXPECT_EQ(response.header("content-length"), "1000");
+    EXPECT_EQ(response.header("etag"), "x");
+  }
+  EXPECT_EQ(server.connections(), 1u);
+}
+
+TEST(HttpClient, SaysWhichUnixSocketNobodyListensOn) {
+  EXPECT_EQ(error_text([] { make_http_client()->send({.url = "http://x/y?z", .unix_socket = "/nowhere/socket"}); }),
+            "unavailable: the request to http://x/y failed: cannot connect to '/nowhere/socket': No such file or "
+            "directory");
+  EXPECT_NE(error_text([] {
+              make_http_client()->send({.url = "http://x/y", .unix_socket = "/" + std::string(200, 'x')});
+            }).find("File name too long"), std::string::npos);
+  EXPECT_EQ(error_text([] { make_http_client()->send({.url = "http://x/y z", .unix_socket = "/nowhere"}); }),
+            "invalid: 'http://x/y z' is not a URL that can be asked: expected http://HOST/…");
 }
 
 TEST(HttpClient, FollowsRedirectsOnlyIfAskedAndKeepsAuthorizationFromOtherHosts) {
@@ -271,25 +378,25 @@ TEST(HttpClient, RefusesWhatCannotBeSent) {
   EXPECT_NE(error_text([&] { client->send({.url = "http://user:pass@"}); }).find("invalid: "), std::string::npos);
 }
 
-TEST(HttpClient, LimitsABodyThatNobodyTakes) {
-  ScriptedServer server([](Peer& peer, size_t) {
+TEST_P(HttpClientEitherWay, LimitsABodyThatNobodyTakes) {
+  Server server(GetParam(), [](Peer& peer, size_t) {
     peer.read_request();
     peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     const std::string chunk = "100000\r\n" + std::string(1 << 20, 'x') + "\r\n";
     while (peer.send(chunk)) {
     }
   });
-  EXPECT_EQ(error_text([&] { make_http_client()->send({.url = server.url() + "/"}); }),
+  EXPECT_EQ(error_text([&] { make_client()->send({.url = server.url() + "/"}); }),
             "exhausted: " + server.url() + "/ answers with more than the 67108864 bytes that are taken of such a "
             "response");
 }
 
-TEST(HttpClient, ServesManyThreadsAtOnce) {
-  ScriptedServer server([](Peer& peer, size_t) {
+TEST_P(HttpClientEitherWay, ServesManyThreadsAtOnce) {
+  Server server(GetParam(), [](Peer& peer, size_t) {
     while (const auto request = peer.read_request())
       peer.answer("200 OK", request->substr(5, request->find(' ', 5) - 5));
   });
-  const auto client = make_http_client();
+  const auto client = make_client();
   std::atomic<int> right{0};
   {
     std::vector<std::jthread> threads;

@@ -1,10 +1,7 @@
 // remote/content_hash.cc: OpenSSL's hashes and BLAKE3 behind one name.
 #include "remote/content_hash.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 
 #include "core/error.h"
 #include "core/json.h"
@@ -25,16 +22,16 @@ size_t digits_of(HashKind kind) {
   return 0;
 }
 
-const EVP_MD* function_of(HashKind kind) {
+Hash::Kind function_of(HashKind kind) {
   switch (kind) {
-    case HashKind::md5: return EVP_md5();
+    case HashKind::md5: return Hash::Kind::md5;
     case HashKind::sha1:
-    case HashKind::git: return EVP_sha1();
-    case HashKind::sha256: return EVP_sha256();
-    case HashKind::sha512: return EVP_sha512();
+    case HashKind::git: return Hash::Kind::sha1;
+    case HashKind::sha512: return Hash::Kind::sha512;
+    case HashKind::sha256:
     case HashKind::blake3: break;
   }
-  return nullptr;
+  return Hash::Kind::sha256;
 }
 
 std::optional<HashKind> kind_by_length(size_t digits) {
@@ -59,31 +56,19 @@ ExpectedHash parse_expected_hash(std::string_view text) {
   return {*kind, std::move(hex)};
 }
 
-ContentHash::ContentHash(HashKind kind, uint64_t size) : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-  if (kind == HashKind::blake3) {
-    blake3_.emplace();
-    return;
-  }
-  if (!context_ || EVP_DigestInit_ex(context_.get(), function_of(kind), nullptr) != 1)
-    throw Error(Errc::internal, "OpenSSL has no {}", name_of_value(kind));
+ContentHash::ContentHash(HashKind kind, uint64_t size) {
+  if (kind != HashKind::blake3) hash_.emplace<Hash>(function_of(kind));
   const std::string head = fmt::format("blob {}", size);
   if (kind == HashKind::git) update({head.c_str(), head.size() + 1});
 }
 
 void ContentHash::update(std::string_view bytes) {
-  if (blake3_) return blake3_->update(bytes);
-  if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1)
-    throw Error(Errc::internal, "OpenSSL cannot hash");
+  std::visit([&](auto& hash) { hash.update(bytes); }, hash_);
 }
 
 std::string ContentHash::hex() {
-  if (blake3_) return blake3_->finish().hex();
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned int size = 0;
-  if (EVP_DigestFinal_ex(context_.get(), bytes.data(), &size) != 1) throw Error(Errc::internal, "OpenSSL cannot hash");
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", bytes[i]);
-  return hex;
+  if (Hash* const hash = std::get_if<Hash>(&hash_)) return hex_text(hash->finish());
+  return std::get<Hasher>(hash_).finish().hex();
 }
 
 }  // namespace volary

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <openssl/types.h>
+#include <variant>
 
 #include <boost/describe/enum.hpp>
 
 #include "core/stream.h"
+#include "remote/fingerprint.h"
 
 namespace volary {
 
@@ -45,8 +44,7 @@ class ContentHash {
   std::string hex();
 
  private:
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
-  std::optional<Hasher> blake3_;
+  std::variant<Hasher, Hash> hash_;
 };
 
 }  // namespace volary

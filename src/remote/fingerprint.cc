@@ -1,14 +1,14 @@
 // remote/fingerprint.cc: OpenSSL's hashes, fetched once, and CRC-32C by the processor's own instruction if it has one.
 #include "remote/fingerprint.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include <utility>
 
 #include "core/error.h"
+#include "remote/base64.h"
+#include "remote/crypto_library.h"
 
 namespace volary {
 namespace {
@@ -48,12 +48,18 @@ __attribute__((target("sse4.2"))) uint32_t crc_by_instruction(std::string_view b
 
 // Looking an algorithm up by name costs more than hashing a small object, so it is done once.
 const EVP_MD* algorithm(Hash::Kind kind) {
-  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  static const EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
-  static const EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
-  const EVP_MD* found = kind == Hash::Kind::sha256 ? sha256 : kind == Hash::Kind::sha1 ? sha1 : md5;
-  if (!found) throw Error(Errc::internal, "OpenSSL does not know SHA-256, SHA-1 or MD5");
-  return found;
+  struct Named {
+    const char* name;
+    const EVP_MD* found;
+  };
+  static const auto known = [] {
+    std::array<Named, 4> all{{{"SHA512", {}}, {"SHA256", {}}, {"SHA1", {}}, {"MD5", {}}}};  // As Kind has them.
+    for (Named& one : all) one.found = crypto().fetch(nullptr, one.name, nullptr);
+    return all;
+  }();
+  const Named& wanted = known[static_cast<size_t>(kind)];
+  if (!wanted.found) throw Error(Errc::internal, "OpenSSL does not know {}", wanted.name);
+  return wanted.found;
 }
 
 EVP_MD_CTX* as_context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
@@ -74,36 +80,33 @@ std::string crc32c_bytes(uint32_t checksum) {
   return bytes;
 }
 
-std::string crc32c_text(uint32_t checksum) {
-  const std::string bytes = crc32c_bytes(checksum);
-  std::array<unsigned char, 16> text{};
-  const int size = EVP_EncodeBlock(text.data(), reinterpret_cast<const unsigned char*>(bytes.data()), 4);
-  return {reinterpret_cast<const char*>(text.data()), static_cast<size_t>(size)};
-}
+std::string crc32c_text(uint32_t checksum) { return base64_of(crc32c_bytes(checksum)); }
 
-Hash::Hash(Kind kind) : context_(EVP_MD_CTX_new()) {
-  if (!context_ || !EVP_DigestInit_ex2(as_context(context_), algorithm(kind), nullptr))
+Hash::Hash(Kind kind) : context_(crypto().new_context()) {
+  if (!context_ || !crypto().digest_init(as_context(context_), algorithm(kind), nullptr))
     throw Error(Errc::internal, "OpenSSL does not begin a hash");
 }
 
 void Hash::restart() {
-  if (!EVP_DigestInit_ex2(as_context(context_), nullptr, nullptr))
+  if (!crypto().digest_init(as_context(context_), nullptr, nullptr))
     throw Error(Errc::internal, "OpenSSL does not begin a hash anew");
 }
 
 Hash::Hash(Hash&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
 
-Hash::~Hash() { EVP_MD_CTX_free(as_context(context_)); }
+Hash::~Hash() {
+  if (context_) crypto().free_context(as_context(context_));
+}
 
 void Hash::update(std::string_view bytes) {
-  if (!EVP_DigestUpdate(as_context(context_), bytes.data(), bytes.size()))
+  if (!crypto().digest_update(as_context(context_), bytes.data(), bytes.size()))
     throw Error(Errc::internal, "OpenSSL does not go on with a hash");
 }
 
 std::string Hash::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned size = 0;
-  if (!EVP_DigestFinal_ex(as_context(context_), out.data(), &size))
+  if (!crypto().digest_final(as_context(context_), out.data(), &size))
     throw Error(Errc::internal, "OpenSSL does not end a hash");
   return {reinterpret_cast<const char*>(out.data()), size};
 }

@@ -19,7 +19,7 @@ std::string crc32c_bytes(uint32_t checksum);
 // Of bytes that come in pieces.
 class Hash {
  public:
-  enum class Kind { sha256, sha1, md5 };
+  enum class Kind { sha512, sha256, sha1, md5 };
   explicit Hash(Kind kind);
   Hash(Hash&&) noexcept;
   ~Hash();

@@ -11,7 +11,6 @@
 // with "datasets" or "spaces" for "models", and "/datasets/ORG/NAME" in the last. The listing names a hash of every
 // file, which also serves as its etag: SHA-256 of those in large file storage, git's SHA-1 of the others. Bytes are
 // held against it as they pass. So a broken download goes on in here, where the hash of what came already is known.
-#include <openssl/evp.h>
 
 #include <map>
 
@@ -20,6 +19,7 @@
 #include "core/json.h"
 #include "core/synced.h"
 #include "core/tree_path.h"
+#include "remote/content_hash.h"
 #include "remote/key.h"
 #include "remote/remote.h"
 #include "remote/retry.h"
@@ -36,45 +36,29 @@ constexpr int64_t throttled_millis = 1000;
 class HashCheck final : public Sink {
  public:
   HashCheck(const RemoteObject& object, Sink& next)
-      : object_(object), next_(next), context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    const bool is_git = object.etag.starts_with(git_mark);
-    if (!context_ || EVP_DigestInit_ex(context_.get(), is_git ? EVP_sha1() : EVP_sha256(), nullptr) != 1)
-      throw Error(Errc::internal, "OpenSSL has no {}", is_git ? "SHA-1" : "SHA-256");
-    if (is_git) {  // A blob of git is hashed with its kind and size before it.
-      const std::string head = fmt::format("blob {}", object.size);
-      update({head.c_str(), head.size() + 1});
-    }
-  }
+      : object_(object), next_(next),
+        hash_(object.etag.starts_with(git_mark) ? HashKind::git : HashKind::sha256, object.size) {}
 
   void write(std::string_view bytes) override {
     if (bytes.size() > object_.size - bytes_)
       throw Error(Errc::corrupt, "'{}' is longer than the {} bytes that were listed", object_.key, object_.size);
-    update(bytes);
+    hash_.update(bytes);
     next_.write(bytes);
     bytes_ += bytes.size();
   }
   uint64_t bytes() const { return bytes_; }
 
   void finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
-    unsigned int size = 0;
-    if (EVP_DigestFinal_ex(context_.get(), bytes.data(), &size) != 1) throw Error(Errc::internal, "OpenSSL fails");
-    std::string found;
-    for (unsigned int i = 0; i < size; ++i) found += fmt::format("{:02x}", bytes[i]);
+    const std::string found = hash_.hex();
     const std::string expected = object_.etag.substr(object_.etag.find(':') + 1);
     if (found != expected)
       throw Error(Errc::corrupt, "the bytes of '{}' hash to {}: the hub says {}", object_.key, found, expected);
   }
 
  private:
-  void update(std::string_view bytes) {
-    if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1)
-      throw Error(Errc::internal, "OpenSSL fails");
-  }
-
   const RemoteObject& object_;
   Sink& next_;
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
+  ContentHash hash_;
   uint64_t bytes_ = 0;
 };
 

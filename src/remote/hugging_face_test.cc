@@ -1,10 +1,10 @@
 // remote/hugging_face_test.cc: what a hub may say, true and false, and what comes of it.
 #include <gtest/gtest.h>
-#include <openssl/sha.h>
 
 #include <map>
 
 #include "net/scripted_server.h"
+#include "remote/fingerprint.h"
 #include "remote/remote_words.h"
 #include "remote/sigv4.h"
 
@@ -15,11 +15,9 @@ using ::testing::Test;
 
 std::string git_hash(const std::string& bytes) {
   const std::string blob = "blob " + std::to_string(bytes.size()) + std::string(1, '\0') + bytes;
-  std::array<unsigned char, SHA_DIGEST_LENGTH> hash;
-  SHA1(reinterpret_cast<const unsigned char*>(blob.data()), blob.size(), hash.data());
-  std::string text;
-  for (const unsigned char byte : hash) text += fmt::format("{:02x}", byte);
-  return text;
+  Hash hash(Hash::Kind::sha1);
+  hash.update(blob);
+  return hex_text(hash.finish());
 }
 
 // A hub whose answers are by request target; a target that is not there is 404.

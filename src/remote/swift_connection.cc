@@ -1,8 +1,6 @@
 // remote/swift_connection.cc: URLs, tokens and errors of Swift.
 #include "remote/swift_connection.h"
 
-#include <openssl/evp.h>
-
 #include "core/json.h"
 #include "core/tree_path.h"
 #include "net/request_words.h"
@@ -206,27 +204,6 @@ Error SwiftConnection::refusal(const SwiftCall& call, const HttpResponse& respon
   Error error(code, "{} answers {} with {}{}{}", where, what, response.status, words.empty() ? "" : ": ", words);
   error.set_backoff_millis(asked_backoff_millis(response));
   return error;
-}
-
-Md5::Md5() : context_(EVP_MD_CTX_new()) {
-  if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_md5(), nullptr) != 1)
-    throw Error(Errc::internal, "OpenSSL has no MD5, which Swift checks bytes by");
-}
-Md5::~Md5() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
-
-void Md5::update(std::string_view bytes) {
-  if (EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes.data(), bytes.size()) != 1)
-    throw Error(Errc::internal, "OpenSSL fails");
-}
-
-std::string Md5::finish() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
-  unsigned int size = 0;
-  if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), bytes.data(), &size) != 1)
-    throw Error(Errc::internal, "OpenSSL fails");
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return text;
 }
 
 RemoteObject swift_object_of(const std::string& key, const HttpResponse& response) {

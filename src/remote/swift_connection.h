@@ -65,20 +65,6 @@ class SwiftConnection {
   Synced<Entrance> entrance_;
 };
 
-// Of the bytes' MD5, in hexadecimal digits.
-class Md5 {
- public:
-  Md5();
-  ~Md5();
-  Md5(const Md5&) = delete;
-  Md5& operator=(const Md5&) = delete;
-  void update(std::string_view bytes);
-  std::string finish();
-
- private:
-  void* context_;
-};
-
 // The object that a HEAD, GET or PUT answer describes; its size is 0.
 RemoteObject swift_object_of(const std::string& key, const HttpResponse& response);
 bool is_segmented(const HttpResponse& response);

@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/random.h"
 #include "core/tree_path.h"
+#include "remote/fingerprint.h"
 #include "remote/key.h"
 #include "remote/s3_connection.h"
 
@@ -52,21 +53,17 @@ class Md5Source final : public Source {
     left_ -= size;
     return size;
   }
-  std::string digest() { return md5_.finish(); }
+  std::string digest() { return hex_text(md5_.finish()); }
 
  private:
   Source& next_;
   uint64_t left_;
   const uint64_t size_;
   const std::string& key_;
-  Md5 md5_;
+  Hash md5_{Hash::Kind::md5};
 };
 
-std::string md5_of(std::string_view bytes) {
-  Md5 md5;
-  md5.update(bytes);
-  return md5.finish();
-}
+std::string md5_of(std::string_view bytes) { return hex_text(md5_raw(bytes)); }
 
 // One object or segment, held against its MD5.
 RemoteObject put_one(SwiftConnection& connection, Retries& retries, const std::string& container,

@@ -152,3 +152,20 @@ def test_objects_of_s3_are_fetched_by_the_environment(fetch):
     assert fetch.files() == {"x ü.bin": BIG, "g": BIG}
     assert "AccessDenied" in fetch(f"s3://{bucket}/d/x", "--endpoint", client.endpoint, code=3)
     assert "names no object" in fetch(f"s3://{bucket}/d/", code=2)
+
+
+def test_a_library_that_is_missing_is_named_and_all_else_works(volary, tmp_path, nginx):
+    """libcurl is loaded when it is needed, and with it libcrypto: here they are no libraries."""
+    nginx.put("x", BIG)
+    for library in ("libcurl.so.4", "libcrypto.so.3"):
+        directory = tmp_path / library.split(".")[0]
+        directory.mkdir()
+        (directory / library).write_text("no library")
+        env = {**volary.env, "LD_LIBRARY_PATH": str(directory)}
+        asked = [str(volary.program), "fetch", nginx.url + "/x", "-o", str(tmp_path / "x"), "-c", SHA, "--allow-private"]
+        failed = subprocess.run(asked, env=env, capture_output=True, text=True)
+        assert failed.returncode == 8, failed
+        assert "unavailable: the library libcurl.so.4 cannot be loaded: " in failed.stderr
+        assert f"{library}: file too short; expected the package libcurl4 to be installed" in failed.stderr
+        assert not (tmp_path / "x").exists()
+        assert subprocess.run([str(volary.program), "volume", "ls"], env=env, capture_output=True).returncode == 0

@@ -1,0 +1,327 @@
+// net/unix_client.cc: one request after the other over a kept connection, with Beast's parser; for net/unix_client.h.
+//
+// Sending and receiving go on beside each other, because a server may answer before it has all of the body: then the
+// rest is not sent. The caller's stop_token shuts the socket down, which ends each wait at once.
+#include "net/unix_client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+
+#include <boost/beast/http/basic_parser.hpp>
+
+#include "core/error.h"
+#include "net/request_words.h"
+
+namespace volary {
+namespace {
+
+namespace http = boost::beast::http;
+using boost::beast::error_code;
+using BeastText = boost::beast::string_view;
+
+constexpr size_t received_bytes_max = 256 << 10;  // At a time; also the most that a head may have.
+constexpr size_t sent_bytes_max = 256 << 10;
+constexpr size_t idle_connections_max = 64;  // To one socket.
+constexpr uint64_t connect_seconds_max = 30;
+
+// "/a?b" of "http://host/a?b#c". Throws `invalid` if it cannot stand in a request's first line.
+std::string target_of(const std::string& url) {
+  const size_t scheme = url.find("://");
+  const bool is_sayable = std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7f; });
+  if (!url.starts_with("http") || scheme == std::string::npos || !is_sayable)
+    throw Error(Errc::invalid, "'{}' is not a URL that can be asked: expected http://HOST/…", speakable(url));
+  const std::string rest = url.substr(0, url.find('#')).substr(scheme + 3);
+  const size_t start = rest.find_first_of("/?");
+  if (start == std::string::npos) return "/";
+  return (rest[start] == '?' ? "/" : "") + rest.substr(start);
+}
+
+std::string host_and_port_of(const std::string& url) {
+  const std::string rest = url.substr(url.find("://") + 3);
+  return rest.substr(0, rest.find_first_of("/?#"));
+}
+
+bool has_body(const HttpRequest& request) {
+  return request.source || !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
+         request.method == "PATCH";
+}
+
+std::string head_of(const HttpRequest& request) {
+  std::string head = request.method + " " + target_of(request.url) + " HTTP/1.1\r\nHost: " +
+                     host_and_port_of(request.url) + "\r\n";
+  if (has_body(request))
+    head += fmt::format("Content-Length: {}\r\n", request.source ? request.source_bytes : request.body.size());
+  for (const auto& [name, value] : request.headers) {
+    check_header(name, value);
+    head += name + (value.empty() ? ":" : ": ") + value + "\r\n";
+  }
+  return head + "\r\n";
+}
+
+Fd connect_to(const std::string& socket, const HttpRequest& request) {
+  const auto fail = [&](int number) {
+    return Error(Errc::unavailable, "the request to {} failed: cannot connect to '{}': {}", speakable(request.url),
+                 socket, std::generic_category().message(number));
+  };
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket.size() >= sizeof address.sun_path) throw fail(ENAMETOOLONG);
+  socket.copy(static_cast<char*>(address.sun_path), socket.size());
+  Fd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!connection) throw fail(errno);
+  const uint64_t stall = request.stall_seconds > 0 ? request.stall_seconds : connect_seconds_max;
+  const timeval patience{static_cast<time_t>(std::min(stall, connect_seconds_max)), 0};  // While too many wait there.
+  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) throw fail(errno);
+  return connection;
+}
+
+// What the parser finds becomes the response, or goes to the sink.
+class Answer final : public http::basic_parser<false> {
+ public:
+  Answer(const HttpRequest& request, Sink* sink, HttpResponse& response)
+      : request_(request), sink_(sink), response_(response) {
+    eager(true);
+    skip(request.method == "HEAD");
+    header_limit(received_bytes_max);
+    body_limit(boost::none);
+  }
+  bool is_interim() const { return response_.status / 100 == 1; }  // Another one follows.
+
+ private:
+  void on_request_impl(http::verb, BeastText, BeastText, int, error_code&) override {}
+  void on_response_impl(int status, BeastText, int, error_code&) override {
+    response_.status = status;
+    response_.headers.clear();
+  }
+  void on_field_impl(http::field, BeastText name, BeastText value, error_code&) override {
+    std::string key(name);
+    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
+    response_.headers.emplace(std::move(key), value);
+  }
+  void on_header_impl(error_code&) override {
+    if (!is_interim() && request_.on_headers) request_.on_headers(response_);
+  }
+  void on_body_init_impl(const boost::optional<uint64_t>&, error_code&) override {}
+  size_t on_body_impl(BeastText bytes, error_code&) override {
+    take(bytes);
+    return bytes.size();
+  }
+  void on_chunk_header_impl(uint64_t, BeastText, error_code&) override {}
+  size_t on_chunk_body_impl(uint64_t, BeastText bytes, error_code&) override {
+    take(bytes);
+    return bytes.size();
+  }
+  void on_finish_impl(error_code&) override {}
+
+  void take(BeastText bytes) {
+    if (sink_ && response_.status / 100 == 2) return sink_->write({bytes.data(), bytes.size()});
+    if (response_.body.size() + bytes.size() > response_body_bytes_max)
+      throw Error(Errc::exhausted, "{} answers with more than the {} bytes that are taken of such a response",
+                  speakable(request_.url), response_body_bytes_max);
+    response_.body.append(bytes.data(), bytes.size());
+  }
+
+  const HttpRequest& request_;
+  Sink* sink_;
+  HttpResponse& response_;
+};
+
+// One request on its way over one connection.
+class UnixExchange {
+ public:
+  UnixExchange(const HttpRequest& request, const std::string& head, Sink* sink, int fd)
+      : request_(request), sink_(sink), fd_(fd), unsent_(head) {}
+
+  // Nothing if the connection was dead before anything of an answer came.
+  std::optional<HttpResponse> run() {
+    const std::stop_callback wake(request_.stop, [this] { ::shutdown(fd_, SHUT_RDWR); });
+    answer_.emplace(request_, sink_, response_);
+    while (!is_over_) {
+      check_stop();
+      const short ready = wait();
+      if (ready & (POLLIN | POLLHUP | POLLERR)) receive();
+      else if (ready & POLLOUT) send_some();
+      if (is_dead_) return std::nullopt;
+    }
+    check_stop();
+    return std::move(response_);
+  }
+
+  bool may_be_kept() const { return is_all_sent() && begin_ == end_ && !has_ended_ && answer_->keep_alive(); }
+  bool may_begin_again() const { return !request_.source || given_ == 0; }
+
+ private:
+  void check_stop() const {
+    if (request_.stop.stop_requested())
+      throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request_.url));
+  }
+
+  Error failure(std::string_view what) const {
+    return Error(Errc::unavailable, "the request to {} failed: {}", speakable(request_.url), what);
+  }
+
+  uint64_t body_bytes() const { return request_.source ? request_.source_bytes : request_.body.size(); }
+  bool is_all_sent() const { return unsent_.empty() && given_ == body_bytes(); }
+
+  // How long nothing may move: poll's -1 is for ever.
+  int patience_millis() const {
+    const auto stall = static_cast<int64_t>(std::min<uint64_t>(request_.stall_seconds, 1'000'000) * 1000);
+    int64_t millis = stall == 0 ? INT32_MAX : stall;
+    if (request_.seconds_max == 0) return request_.stall_seconds == 0 ? -1 : static_cast<int>(millis);
+    const auto end = begun_at_ + std::chrono::seconds(std::min<uint64_t>(request_.seconds_max, 1'000'000));
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+    millis = std::min<int64_t>(millis, std::max<int64_t>(left, 0));
+    return static_cast<int>(millis);
+  }
+
+  // What the socket is ready for.
+  short wait() const {
+    pollfd waiting{fd_, static_cast<short>(is_all_sent() || cannot_send_ ? POLLIN : POLLIN | POLLOUT), 0};
+    const int found = ::poll(&waiting, 1, patience_millis());
+    if (found < 0 && errno != EINTR) throw failure(std::generic_category().message(errno));
+    if (request_.seconds_max > 0 && Clock::now() >= begun_at_ + std::chrono::seconds(std::min<uint64_t>(request_.seconds_max, 1'000'000)))
+      throw Error(Errc::unavailable, "{} has not answered within {} s", speakable(request_.url), request_.seconds_max);
+    if (found == 0)
+      throw Error(Errc::unavailable, "{} does not answer, or nothing moved for {} s", speakable(request_.url),
+                  request_.stall_seconds);
+    return found < 0 ? short{0} : waiting.revents;
+  }
+
+  void send_some() {
+    if (unsent_.empty()) unsent_ = next_of_body();
+    const ssize_t sent = ::send(fd_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return unsent_.remove_prefix(static_cast<size_t>(sent));
+    if (errno == EAGAIN || errno == EINTR) return;
+    cannot_send_ = true;  // It may have answered before it closed: what it said comes first.
+  }
+
+  std::string_view next_of_body() {
+    const size_t left = std::min<uint64_t>(sent_bytes_max, body_bytes() - given_);
+    if (!request_.source) {
+      const std::string_view part = std::string_view(request_.body).substr(given_, left);
+      given_ += part.size();
+      return part;
+    }
+    if (!body_part_) body_part_ = std::make_unique_for_overwrite<char[]>(sent_bytes_max);
+    const size_t size = request_.source->read({body_part_.get(), left});
+    if (size == 0)
+      throw Error(Errc::corrupt, "the body to send to {} ended after {} of {} bytes", speakable(request_.url), given_,
+                  body_bytes());
+    given_ += size;
+    return {body_part_.get(), size};
+  }
+
+  void receive() {
+    const ssize_t size = ::recv(fd_, received_.get() + end_, received_bytes_max - end_, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (size <= 0) return end_of_stream(size < 0 ? std::generic_category().message(errno) : "it closed the connection");
+    end_ += static_cast<size_t>(size);
+    parse();
+  }
+
+  void parse() {
+    error_code error;
+    while (begin_ < end_ && !error && !is_over_) {
+      begin_ += answer_->put({received_.get() + begin_, end_ - begin_}, error);
+      if (!error && answer_->is_done()) finish();
+    }
+    if (error && error != http::error::need_more) throw failure(error.message());
+    std::memmove(received_.get(), received_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    if (end_ == received_bytes_max) throw failure("the head of its answer is too long");
+  }
+
+  void end_of_stream(const std::string& why) {
+    check_stop();
+    has_ended_ = true;
+    is_dead_ = !answer_->got_some() && end_ == 0 && response_.status == 0;
+    if (is_dead_) return;
+    error_code error;
+    answer_->put_eof(error);
+    if (error || !answer_->is_done()) throw failure("its answer broke off: " + why);
+    finish();
+  }
+
+  void finish() {
+    is_over_ = !answer_->is_interim();
+    if (!is_over_) answer_.emplace(request_, sink_, response_);
+  }
+
+  using Clock = std::chrono::steady_clock;
+
+  const HttpRequest& request_;
+  Sink* sink_;
+  const int fd_;
+  const Clock::time_point begun_at_ = Clock::now();
+  std::string_view unsent_;  // Of the head, then of the part of the body that was given last.
+  uint64_t given_ = 0;       // Of the body.
+  std::unique_ptr<char[]> body_part_;
+  std::unique_ptr<char[]> received_ = std::make_unique_for_overwrite<char[]>(received_bytes_max);
+  size_t begin_ = 0;  // Of what was received and not parsed.
+  size_t end_ = 0;
+  HttpResponse response_;
+  std::optional<Answer> answer_;
+  bool cannot_send_ = false;
+  bool has_ended_ = false;
+  bool is_dead_ = false;
+  bool is_over_ = false;
+};
+
+// Whether a kept connection is still open and has nothing to say, as it should.
+bool is_quiet(int fd) {
+  pollfd now{fd, POLLIN, 0};
+  return ::poll(&now, 1, 0) == 0;
+}
+
+}  // namespace
+
+std::optional<Fd> UnixClient::take_kept(const std::string& socket) {
+  auto idle = idle_.lock();
+  std::vector<Fd>& stock = (*idle)[socket];
+  while (!stock.empty()) {
+    Fd connection = std::move(stock.back());
+    stock.pop_back();
+    if (is_quiet(connection.get())) return connection;
+  }
+  return std::nullopt;
+}
+
+void UnixClient::keep(const std::string& socket, Fd connection) {
+  auto idle = idle_.lock();
+  std::vector<Fd>& stock = (*idle)[socket];
+  if (stock.size() < idle_connections_max) stock.push_back(std::move(connection));
+}
+
+HttpResponse UnixClient::send(const HttpRequest& request, Sink* sink) {
+  if (request.stop.stop_requested())
+    throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request.url));
+  const std::string head = head_of(request);
+  auto kept = take_kept(request.unix_socket);
+  while (true) {
+    const bool was_kept = kept.has_value();
+    Fd connection = was_kept ? *std::exchange(kept, std::nullopt) : connect_to(request.unix_socket, request);
+    UnixExchange exchange(request, head, sink, connection.get());
+    auto response = exchange.run();
+    if (response) {
+      if (exchange.may_be_kept()) keep(request.unix_socket, std::move(connection));
+      return *std::move(response);
+    }
+    // A server may close a kept connection just as the next request goes out: nothing of that can have been answered.
+    if (!was_kept || !exchange.may_begin_again())
+      throw Error(Errc::unavailable, "the request to {} failed: it closed the connection without an answer",
+                  speakable(request.url));
+  }
+}
+
+}  // namespace volary
