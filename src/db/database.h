@@ -29,7 +29,12 @@
 
 namespace volary {
 
-using SqlValue = std::variant<std::monostate, int64_t, double, std::string_view>;
+// Bytes that are no text: the value of a BLOB column, and how it is given; Row::text() reads it.
+struct SqlBytes {
+  std::string_view bytes;
+};
+
+using SqlValue = std::variant<std::monostate, int64_t, double, std::string_view, SqlBytes>;
 
 class Row {
  public:
@@ -62,6 +67,8 @@ void bind(Bound& to, const T& value) {
     to.value = static_cast<double>(value);
   } else if constexpr (std::is_same_v<T, Time>) {
     to.value = value.micros;
+  } else if constexpr (std::is_same_v<T, SqlBytes>) {
+    to.value = value;
   } else if constexpr (std::is_same_v<T, Digest>) {
     to.kept = value.hex();
     to.value = std::string_view(to.kept);

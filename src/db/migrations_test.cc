@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <regex>
 #include <set>
@@ -94,6 +95,30 @@ TEST_F(Migrations, OfThisProgramAreNumberedFromOneAndMakeADatabaseThatIsWhole) {
   bring_to({known.begin(), known.end()});
   EXPECT_EQ(ask("PRAGMA integrity_check"), "ok;");
   EXPECT_EQ(ask("PRAGMA foreign_key_check"), "");
+}
+
+TEST_F(Migrations, KeepWhatEarlierServersSawOfObjects) {
+  const auto known = known_migrations();
+  bring_to({known.begin(), known.begin() + 3});
+  const std::string digest = Digest::of("bytes").hex();
+  SqliteConnection(scratch_.file(), SqliteConnection::Use::write)
+      .script("PRAGMA foreign_keys = OFF; INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, "
+              "region, bucket, url_style, secret, created_at, created_by) VALUES ('ds-1', 't', 'p', 'd', 'directory', "
+              "'/', '', '', '', 'path', '', 0, ''); INSERT INTO seen_object (datastore, key, etag, size, digest) "
+              "VALUES ('ds-1', 'b', 'e1', 5, '" + digest + "'), ('ds-1', 'a', 'e2', 6, '" + digest +
+              "'), ('ds-1', 'c', 'e3', 7, 'no')");
+  bring_to({known.begin(), known.end()});
+  EXPECT_EQ(ask("SELECT key || etag || size FROM seen_object"), "ae26;be15;");  // 'c' was nothing to go by.
+  EXPECT_EQ(ask("SELECT DISTINCT lower(hex(digest)) FROM seen_object"), digest + ";");
+  EXPECT_EQ(ask("SELECT typeof(digest) FROM seen_object WHERE key = 'a'"), "blob;");
+  EXPECT_EQ(ask("PRAGMA integrity_check"), "ok;");
+  SqliteConnection connection(scratch_.file(), SqliteConnection::Use::read);
+  const Digest wanted = Digest::of("bytes");
+  const std::array<SqlValue, 1> values = {SqlBytes{wanted.raw()}};
+  std::string keys;
+  connection.execute("SELECT key FROM seen_object WHERE digest = $1 ORDER BY key", values.data(), values.size(),
+                     [&](const Row& row) { keys += row.text(0); });
+  EXPECT_EQ(keys, "ab");
 }
 
 // docs/format-database.md: "### `table`", then "| `column` | type | …" lines.

@@ -26,9 +26,10 @@ class SqliteRow final : public Row {
   int64_t integer(int column) const override { return sqlite3_column_int64(statement_, column); }
   double number(int column) const override { return sqlite3_column_double(statement_, column); }
   std::string_view text(int column) const override {
-    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    // Not sqlite3_column_text, which copies each to put a zero behind it.
+    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
     if (!bytes) return {};
-    return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};  // After the text, not before.
+    return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};  // After the bytes, not before.
   }
 
  private:
@@ -65,6 +66,23 @@ Meaning meaning_of(int code) {
     case SQLITE_AUTH: return {Errc::denied, "the database's file may not be used"};
     default: return {Errc::internal, "the database refuses a statement"};
   }
+}
+
+// unhex(X) of migrations, for SQLite before 3.41: the bytes of hexadecimal digits, NULL for what is none.
+void unhex(sqlite3_context* context, int, sqlite3_value** values) {
+  const auto* digits = reinterpret_cast<const char*>(sqlite3_value_text(values[0]));
+  const auto size = static_cast<size_t>(sqlite3_value_bytes(values[0]));
+  const auto value_of = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  std::string bytes;
+  for (size_t i = 0; i + 1 < size; i += 2) {
+    const int high = value_of(digits[i]), low = value_of(digits[i + 1]);
+    if (high < 0 || low < 0) return sqlite3_result_null(context);
+    bytes += static_cast<char>(high << 4 | low);
+  }
+  if (size % 2 != 0) return sqlite3_result_null(context);
+  sqlite3_result_blob64(context, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
 }
 
 // Parameters are no part of the text, so it holds no secret.
@@ -128,6 +146,7 @@ SqliteConnection::SqliteConnection(const std::string& file, Use use) : file_(fil
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);  // "text" is a name, as the standard says.
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  if (use == Use::write) sqlite3_create_function(opened, "unhex", 1, SQLITE_UTF8, nullptr, unhex, nullptr, nullptr);
   // Of the writer's cache: what a transaction changes beyond it goes to the disk more than once.
   if (use == Use::write) script("PRAGMA cache_size = -16384");
   script("PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;"
@@ -207,6 +226,9 @@ void SqliteConnection::bind(const Statement& statement, const SqlValue* values, 
       code = sqlite3_bind_int64(handle, position, *integer);
     } else if (const auto* number = std::get_if<double>(&values[i])) {
       code = sqlite3_bind_double(handle, position, *number);
+    } else if (const auto* raw = std::get_if<SqlBytes>(&values[i])) {
+      const char* bytes = raw->bytes.data() ? raw->bytes.data() : "";
+      code = sqlite3_bind_blob64(handle, position, bytes, raw->bytes.size(), SQLITE_STATIC);
     } else if (const auto* text = std::get_if<std::string_view>(&values[i])) {
       const char* bytes = text->data() ? text->data() : "";  // A null pointer would become NULL.
       code = sqlite3_bind_text64(handle, position, bytes, text->size(), SQLITE_STATIC, SQLITE_UTF8);

@@ -50,6 +50,13 @@ std::string host_and_port_of(const std::string& url) {
   return rest.substr(0, rest.find_first_of("/?#"));
 }
 
+using Clock = std::chrono::steady_clock;
+
+std::optional<Clock::time_point> end_of(const HttpRequest& request) {
+  if (request.seconds_max == 0) return std::nullopt;
+  return Clock::now() + std::chrono::seconds(std::min<uint64_t>(request.seconds_max, 1'000'000));
+}
+
 bool has_body(const HttpRequest& request) {
   return request.source || !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
          request.method == "PATCH";
@@ -173,15 +180,13 @@ class UnixExchange {
   uint64_t body_bytes() const { return request_.source ? request_.source_bytes : request_.body.size(); }
   bool is_all_sent() const { return unsent_.empty() && given_ == body_bytes(); }
 
-  // How long nothing may move: poll's -1 is for ever.
+  // How long to wait, for poll: -1 is for ever.
   int patience_millis() const {
-    const auto stall = static_cast<int64_t>(std::min<uint64_t>(request_.stall_seconds, 1'000'000) * 1000);
-    int64_t millis = stall == 0 ? INT32_MAX : stall;
-    if (request_.seconds_max == 0) return request_.stall_seconds == 0 ? -1 : static_cast<int>(millis);
-    const auto end = begun_at_ + std::chrono::seconds(std::min<uint64_t>(request_.seconds_max, 1'000'000));
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
-    millis = std::min<int64_t>(millis, std::max<int64_t>(left, 0));
-    return static_cast<int>(millis);
+    const uint64_t stall = request_.stall_seconds == 0 ? INT32_MAX : request_.stall_seconds * 1000;
+    if (request_.stall_seconds == 0 && !end_at_) return -1;
+    int64_t left = INT32_MAX;
+    if (end_at_) left = std::chrono::ceil<std::chrono::milliseconds>(*end_at_ - Clock::now()).count();
+    return static_cast<int>(std::clamp<int64_t>(left, 0, std::min<uint64_t>(stall, INT32_MAX)));
   }
 
   // What the socket is ready for.
@@ -189,7 +194,7 @@ class UnixExchange {
     pollfd waiting{fd_, static_cast<short>(is_all_sent() || cannot_send_ ? POLLIN : POLLIN | POLLOUT), 0};
     const int found = ::poll(&waiting, 1, patience_millis());
     if (found < 0 && errno != EINTR) throw failure(std::generic_category().message(errno));
-    if (request_.seconds_max > 0 && Clock::now() >= begun_at_ + std::chrono::seconds(std::min<uint64_t>(request_.seconds_max, 1'000'000)))
+    if (end_at_ && Clock::now() >= *end_at_)
       throw Error(Errc::unavailable, "{} has not answered within {} s", speakable(request_.url), request_.seconds_max);
     if (found == 0)
       throw Error(Errc::unavailable, "{} does not answer, or nothing moved for {} s", speakable(request_.url),
@@ -258,12 +263,10 @@ class UnixExchange {
     if (!is_over_) answer_.emplace(request_, sink_, response_);
   }
 
-  using Clock = std::chrono::steady_clock;
-
   const HttpRequest& request_;
   Sink* sink_;
   const int fd_;
-  const Clock::time_point begun_at_ = Clock::now();
+  const std::optional<Clock::time_point> end_at_ = end_of(request_);
   std::string_view unsent_;  // Of the head, then of the part of the body that was given last.
   uint64_t given_ = 0;       // Of the body.
   std::unique_ptr<char[]> body_part_;

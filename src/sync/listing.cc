@@ -48,7 +48,7 @@ class Group {
           while (at < count_ && files_[at].path.text() < path) ++at;
           if (at == count_ || files_[at].path.text() != path || files_[at].etag.empty()) return;
           if (files_[at].etag == row.text(1) && files_[at].size == static_cast<uint64_t>(row.integer(2)))
-            files_[at].digest = Digest::parse(row.text(3));
+            files_[at].digest = Digest::from_raw(row.text(3));
         },
         datastore_id_, key_of(directory_, files_[0].path), key_of(directory_, files_[count_ - 1].path));
   }
@@ -147,7 +147,7 @@ void remember_objects(Transaction& transaction, const std::string& datastore_id,
         "INSERT INTO seen_object (datastore, key, etag, size, digest) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (datastore, key) DO UPDATE SET etag = excluded.etag, size = excluded.size, digest = "
         "excluded.digest",
-        datastore_id, object.key, object.etag, object.size, object.digest);
+        datastore_id, object.key, object.etag, object.size, SqlBytes{object.digest.raw()});
 }
 
 void forget_object(Transaction& transaction, const std::string& datastore_id, const std::string& key) {

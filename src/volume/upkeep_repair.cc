@@ -162,7 +162,8 @@ class Repair {
 
   std::string restore_from_where_it_was_seen(const Digest& digest) {
     const auto places = parts_.database.read([&](Transaction& t) {
-      return t.all<SeenAt>("SELECT datastore, key, etag FROM seen_object WHERE digest = $1", digest);
+      return t.all<SeenAt>("SELECT datastore, key, etag FROM seen_object WHERE digest = $1",
+                           SqlBytes{digest.raw()});
     });
     for (const SeenAt& place : places) {
       const auto datastore = parts_.database.read(

@@ -200,7 +200,8 @@ class Sweep {
     }
     forget_candidate(t, object);
     note_quarantine(t, object);
-    if (object.kind == ObjectKind::blob) t.run("DELETE FROM seen_object WHERE digest = $1", object.digest);
+    if (object.kind == ObjectKind::blob)
+      t.run("DELETE FROM seen_object WHERE digest = $1", SqlBytes{object.digest.raw()});
     forget_damage(t, object.kind, object.digest);
     moved_.insert(object.digest);
     report_.quarantined.add(object.bytes);

@@ -178,7 +178,7 @@ TEST(Sweep, forgets_what_a_datastore_said_of_a_blob_that_goes) {
           "'path', '', 0, '')");
     for (const char* content : {"kept", "gone"})
       t.run("INSERT INTO seen_object (datastore, key, etag, size, digest) VALUES ('ds-1', $1, 'e', 4, $2)", content,
-            Digest::of(content));
+            SqlBytes{Digest::of(content).raw()});
   });
   for (int day = 0; day < 3; ++day) {
     world.pass(26 * world.hour);
