@@ -3,11 +3,11 @@
 // Nothing a server says is taken on trust where it can be checked: a listing's order and end, the range and etag of
 // what comes, its length. The checks stand before the first byte reaches the caller's sink.
 #include <charconv>
-#include <future>
 
 #include "core/error.h"
 #include "core/fault.h"
 #include "remote/key.h"
+#include "remote/pages_ahead.h"
 #include "remote/s3_checksum.h"
 #include "remote/s3_connection.h"
 #include "remote/s3_copy.h"
@@ -67,8 +67,8 @@ class S3Remote final : public Remote, public PartedRemote {
   S3Remote(const S3Options& options, HttpClient& http, Clock& clock, const RetryOptions& retries)
       : connection_(options, http, clock), retries_(retries) {}
 
-  // While the objects of one page are visited the next one is under way: where it is asked for stands in the page's
-  // text, so that not even this has to be read first. It is believed only if the page, when it is read, says the same.
+  // While the objects of one page are visited the next ones are under way. They are believed only if the page before,
+  // when it is read, says that it goes on there.
   void list(const std::string& prefix, const std::function<void(const RemoteObject&)>& visit) override {
     S3Order order(prefix, description());
     // The first page can be asked for again by those outside; behind it objects have been visited.
@@ -77,15 +77,17 @@ class S3Remote final : public Remote, public PartedRemote {
       retries_.run([&] { text = ask_page(prefix, token); });
       return text;
     };
+    std::optional<PagesAhead> ahead;
     for (std::string text = ask_page(prefix, "");;) {
-      const std::string expected = likely_next(text);
-      std::future<std::string> ahead;
-      if (!expected.empty()) ahead = std::async(std::launch::async, ask_again, expected);
+      if (const std::string next = ahead ? "" : likely_next(text); !next.empty()) ahead.emplace(ask_again, next);
       const S3Page page = read_page(text);
       order.check(page);
       for (const RemoteObject& object : page.objects) visit(object);
       if (page.next.empty()) return;
-      text = page.next == expected ? ahead.get() : ask_again(page.next);
+      std::optional<std::string> next;
+      if (ahead) next = ahead->take(page.next);
+      if (!next) ahead.reset();
+      text = next ? *std::move(next) : ask_again(page.next);
     }
   }
 
