@@ -205,9 +205,9 @@ int serve(const ServerConfig& config) {
   Uploads uploads(database, store, datastores, clock);
   Bookkeeping bookkeeping(database, volumes, clock, log);
   Billing billing(database, config.prices, clock);
-  Jobs jobs(database, *ground.runner, root / "jobs", clock, config.engine);
+  Jobs jobs(database, datastores, transfers, *ground.runner, root / "jobs", clock, config.engine);
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock, secrets, config.engine);
-  Reconciler reconciler(database, *ground.runner, workplace, clock, {}, log);
+  Reconciler reconciler(database, *ground.runner, workplace, transfers, clock, {}, log);
   Explain explain(database, jobs, transfers, volumes, clock, ReconcilerOptions().running_max);
   Mounts mounts(database, store, *ground.mounter, mount_places(config), clock, log);
   Cache cache(database, ground.mounter->images(), config.cache_bytes_max, clock, log);

@@ -57,7 +57,10 @@ void add_job_routes(std::vector<Route>& routes, Services& services) {
   routes.push_back({Method::post, "/api/v1/jobs", Permission::job_create,
                     {.name = "create_job", .summary = "Submits a job", .status = 202},
                     [&services](const Call& call, const NewJob& wanted) {
-                      Job job = services.jobs.submit(call.caller(), wanted);
+                      const Submitter by{call.asker(), [&] {
+                        services.access.require(call.caller(), Permission::transfer_create);
+                      }};
+                      Job job = services.jobs.submit(call.caller(), wanted, by);
                       const std::string location = "/api/v1/jobs/" + job.id;
                       return Reply<Job>{std::move(job), 0, {{"location", location}}};
                     }});
@@ -79,6 +82,14 @@ void add_job_routes(std::vector<Route>& routes, Services& services) {
   routes.push_back({Method::post, "/api/v1/jobs/{job}/stop", Permission::job_stop,
                     {.name = "stop_job", .summary = "Asks a job to end: SIGTERM, then SIGKILL; its output is kept"},
                     [&services](const Call& call) { services.jobs.stop(call.caller(), call.path("job")); }});
+  routes.push_back({Method::post, "/api/v1/jobs/{job}/datasync", Permission::job_create,
+                    {.name = "sync_job_data",
+                     .summary = "Pushes what a job has changed so far, while it runs, or again after that failed",
+                     .status = 202},
+                    [&services](const Call& call, const NewDataSync& wanted) {
+                      services.access.require(call.caller(), Permission::transfer_create);
+                      return Page<DataSync>{services.jobs.sync(call.caller(), call.path("job"), wanted), std::nullopt};
+                    }});
   routes.push_back({Method::delete_, "/api/v1/jobs/{job}", Permission::job_stop,
                     {.name = "delete_job", .summary = "Forgets an ended job and its log"},
                     [&services](const Call& call) { services.jobs.remove(call.caller(), call.path("job")); }});

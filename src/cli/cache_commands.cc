@@ -9,7 +9,7 @@ namespace {
 
 const std::vector<Column<CachedImage>>& cache_columns() {
   static const std::vector<Column<CachedImage>> columns = {
-      {"TREE", [](const CachedImage& c) { return c.tree.empty() ? c.name : short_digest(c.tree); }},
+      {"TREE", [](const CachedImage& c) { return c.tree.empty() || c.kind == "data" ? c.name : short_digest(c.tree); }},
       {"KIND", [](const CachedImage& c) { return c.kind; }},
       {"VERSIONS", [](const CachedImage& c) { return or_dash(joined(c.versions, ",")); }},
       {"SIZE", [](const CachedImage& c) { return bytes_text(c.bytes); }},

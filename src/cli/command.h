@@ -112,6 +112,7 @@ std::vector<Command> datastore_add_commands();   // datastore_add_commands.cc; p
 std::vector<Command> secret_commands();      // secret_commands.cc
 std::vector<Command> job_run_commands();     // job_run_command.cc
 std::vector<Command> job_commands();         // job_commands.cc
+std::vector<Command> job_sync_commands();    // job_sync_commands.cc
 std::vector<Command> billing_commands();     // billing_commands.cc
 std::vector<Command> explain_commands();     // explain_commands.cc
 std::vector<Command> cache_commands();       // cache_commands.cc

@@ -7,6 +7,7 @@
 namespace volary {
 
 const std::vector<Column<Job>>& job_columns();
+const std::vector<Column<DataSync>>& data_sync_columns();
 // One job: its sheet, what is attached, and its history.
 void print_job(Session& session, const json::value& job);
 

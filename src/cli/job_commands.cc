@@ -12,7 +12,9 @@ namespace {
 std::string attachments_text(const Job& job) {
   std::vector<std::string> words;
   for (const Attachment& a : job.attachments)
-    words.push_back(fmt::format("{}@{}:{}:{}", a.volume, a.version, a.path, name_of_value(a.access)));
+    words.push_back(fmt::format("{}{}:{}:{}", a.volume,
+                                a.volume.find_first_of("@/:") == a.volume.npos ? fmt::format("@{}", a.version) : "",
+                                a.path, name_of_value(a.access)));
   return or_dash(joined(words, " "));
 }
 
@@ -57,6 +59,10 @@ void print_job(Session& session, const json::value& answer) {
   if (!rows.empty()) {
     output.text("\n");
     output.table({"VOLUME", "PATH", "ACCESS", "VERSION", "MADE"}, rows);
+  }
+  if (!job.data_sync.empty()) {
+    output.text("\n");
+    output.list<DataSync>(to_json(job.data_sync).as_array(), data_sync_columns());
   }
   rows.clear();
   for (const JobEvent& event : job.history)

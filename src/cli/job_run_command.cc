@@ -85,8 +85,12 @@ std::vector<Command> job_run_commands() {
       {.path = {"job", "run"}, .aliases = {"submit"}, .summary = "run a program on volumes",
        .example = "volary job run -f config.yaml --wait --logs\n"
                   "volary job run -v digits:/in -v model:/out:rw -e EPOCHS=5 --timeout 1h -- python3 /in/train.py\n"
-                  "volary job run -v digits:/in --gpu 1 --logs pytorch/pytorch:latest -- python3 /in/train.py",
+                  "volary job run -v digits:/in --gpu 1 --logs pytorch/pytorch:latest -- python3 /in/train.py\n"
+                  "volary job run -v corpora@GRA/wiki:/in:ro:cache -v results@GRA/run-1:/out:rw -- python3 train.py\n"
+                  "volary job run -v https://git.example/code.git:/code -v standalone:/fast -- sh /code/run.sh",
        .more =
+           "A container's objects are there before the job begins; what the job changed is back before it ends: rw\n"
+           "brings additions and changes, rwd deletions too. With 'cache' the jobs of the project share them.\n"
            "With --wait the exit code is the job's: 0 when DONE, its own when FAILED, 130 when INTERRUPTED, 70 on an\n"
            "ERROR of the server. Ctrl-C ends the waiting, not the job."},
       run_fields, run)};

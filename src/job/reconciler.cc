@@ -25,10 +25,10 @@ bool takes_room(JobState state) { return state != JobState::QUEUED && !is_termin
 
 }  // namespace
 
-Reconciler::Reconciler(Database& database, Runner& runner, Workplace& workplace, Clock& clock,
+Reconciler::Reconciler(Database& database, Runner& runner, Workplace& workplace, Transfers& transfers, Clock& clock,
                        ReconcilerOptions options, Log log)
-    : database_(database), runner_(runner), workplace_(workplace), clock_(clock), options_(options),
-      log_(std::move(log)), owner_(new_id("srv")) {}
+    : database_(database), runner_(runner), workplace_(workplace), syncs_(database, transfers, clock), clock_(clock),
+      options_(options), log_(std::move(log)), owner_(new_id("srv")) {}
 
 void Reconciler::start() {
   const auto ended = database_.write([&](Transaction& transaction) {
@@ -138,6 +138,7 @@ bool Reconciler::step_once(const std::string& id) {
   if (takes_room(job->state) && job->state != JobState::INITIALIZING) run = runner_.poll(workplace_.places(*job).run);
   JobFacts facts = facts_of(*job);
   if (job->state == JobState::QUEUED) end_wait(database_, *job, clock_.now(), facts);
+  look_at_data(*job, facts);
   const bool may_begin = job->state == JobState::QUEUED && facts.wait == Wait::none;
   const Step step = next_step(facts, run, may_begin ? take_room() : Room::none, clock_.now());
   if (run.phase == RunPhase::starting && !step.next && !run.note.empty() && run.note != job->reason)
@@ -152,6 +153,27 @@ void Reconciler::tell(const JobRow& job, const std::string& note) {
     transaction.run("UPDATE job SET reason = $3 WHERE id = $1 AND state = $2", job.id, job.state, note);
     transaction.announce(job.id);
   });
+}
+
+void Reconciler::look_at_data(const JobRow& job, JobFacts& facts) {
+  switch (job.state) {
+    case JobState::INITIALIZING:
+      if (!job.stop_requested) syncs_.pull(job, facts);
+      break;
+    case JobState::RUNNING:
+      syncs_.look_at_pushes(job, facts);
+      for (const SyncRow& sync : syncs_.wanted_pushes(job)) workplace_.publish(job, sync);
+      break;
+    case JobState::FINALIZING: syncs_.look_at_pushes(job, facts); break;
+    default: break;
+  }
+}
+
+// What it changed is there, but not yet where it is pushed to.
+bool Reconciler::pushes_remain(const JobRow& job) {
+  JobFacts facts = facts_of(job);
+  syncs_.look_at_pushes(job, facts);
+  return facts.wait != Wait::none;
 }
 
 // Counts the place at once; the next survey counts anew.
@@ -188,12 +210,15 @@ bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
       database_.write([&](Transaction& transaction) { note_failure(transaction, job.id, error.what(), clock_.now()); });
   }
   fault::point(fmt::format("job.acted.{}", name_of_value(job.state)));
-  if (!step.next) return false;
+  if (!step.next || (step.act == Act::finalise && pushes_remain(job))) return false;
   std::optional<JobRow> moved = database_.write([&](Transaction& transaction) -> std::optional<JobRow> {
     if (!move_job(transaction, job, step, clock_.now())) return std::nullopt;
     return find_job(transaction, job.id);
   });
-  if (moved && is_terminal(moved->state)) workplace_.clean(*moved);
+  if (moved && is_terminal(moved->state)) {
+    if (job.state == JobState::INITIALIZING) syncs_.abandon(*moved);
+    workplace_.clean(*moved);
+  }
   return moved.has_value();
 }
 

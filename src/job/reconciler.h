@@ -32,8 +32,8 @@ class Reconciler {
  public:
   using Log = std::function<void(std::string_view line)>;  // For the operator: what failed and is tried again.
 
-  Reconciler(Database& database, Runner& runner, Workplace& workplace, Clock& clock, ReconcilerOptions options,
-             Log log);
+  Reconciler(Database& database, Runner& runner, Workplace& workplace, Transfers& transfers, Clock& clock,
+             ReconcilerOptions options, Log log);
   ~Reconciler() { stop(); }
 
   // Frees the rows of a process that died, cleans up after ended jobs, starts the threads.
@@ -56,12 +56,15 @@ class Reconciler {
   void look(const std::string& id);
   bool step_once(const std::string& id);  // Whether the job moved and should be looked at again at once.
   void tell(const JobRow& job, const std::string& note);
+  void look_at_data(const JobRow& job, JobFacts& facts);
+  bool pushes_remain(const JobRow& job);
   Room take_room();
   bool act_and_move(const JobRow& job, const Step& step);
 
   Database& database_;
   Runner& runner_;
   Workplace& workplace_;
+  DataSyncs syncs_;
   Clock& clock_;
   ReconcilerOptions options_;
   Log log_;

@@ -8,6 +8,7 @@
 #include "core/fault.h"
 #include "core/quantity.h"
 #include "event/events.h"
+#include "job/synchronisations.h"
 #include "record/transfer.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
@@ -24,8 +25,10 @@ std::optional<JobRow> find_job(Transaction& transaction, const std::string& id) 
 std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::string& job_id) {
   return transaction.all<AttachmentRow>(
       "SELECT job_attachment.number, job_attachment.volume, volume.name, job_attachment.path, job_attachment.access, "
-      "job_attachment.version, job_attachment.result, COALESCE(version.tree, '') FROM job_attachment "
-      "JOIN volume ON volume.id = job_attachment.volume "
+      "job_attachment.version, job_attachment.result, COALESCE(version.tree, ''), "
+      "CASE WHEN staged.volume IS NULL THEN 0 ELSE 1 END, job_attachment.datastore, job_attachment.directory, "
+      "push_datastore, push_directory, pushed FROM job_attachment "
+      "JOIN volume ON volume.id = job_attachment.volume LEFT JOIN staged ON staged.volume = job_attachment.volume "
       "LEFT JOIN version ON version.volume = job_attachment.volume AND version.number = job_attachment.version "
       "WHERE job_attachment.job = $1 ORDER BY job_attachment.number",
       job_id);
@@ -124,8 +127,12 @@ Job view_of(Transaction& transaction, const JobRow& row) {
   job.created_at = row.created_at;
   job.started_at = row.started_at;
   job.ended_at = row.ended_at;
-  for (const AttachmentRow& one : attachments_of(transaction, row.id))
-    job.attachments.push_back({one.volume, one.path, one.access, one.version, one.result});
+  for (const AttachmentRow& one : attachments_of(transaction, row.id)) {
+    const bool is_known = one.is_staged && one.number < row.spec.attachments.size();
+    job.attachments.push_back({is_known ? row.spec.attachments[one.number].volume : one.volume, one.path, one.access,
+                               one.version, one.result});
+  }
+  job.data_sync = syncs_shown(transaction, row);
   if (row.state == JobState::QUEUED)
     if (const auto waiting = find_waiting(transaction, {"job", row.id}); waiting && !waiting->reason.empty())
       job.reason = "waits: " + waiting->reason;

@@ -43,8 +43,19 @@ struct AttachmentRow {
   uint64_t version = 0;
   uint64_t result = 0;
   std::string tree;  // Of the version; "" for an empty volume.
+  bool is_staged = false;         // A staged volume (volume/staged_volumes.h), not one of the project's.
+  std::string datastore;          // That it is filled from, and below which directory; "": none.
+  std::string directory;
+  std::string push_datastore;     // That its changes go to; "": none.
+  std::string push_directory;
+  uint64_t pushed = 0;            // The version that is there.
 };
-BOOST_DESCRIBE_STRUCT(AttachmentRow, (), (number, volume_id, volume, path, access, version, result, tree))
+BOOST_DESCRIBE_STRUCT(AttachmentRow, (), (number, volume_id, volume, path, access, version, result, tree, is_staged,
+                                          datastore, directory, push_datastore, push_directory, pushed))
+// Begins empty and is not kept.
+inline bool is_standalone(const AttachmentRow& one) {
+  return one.is_staged && one.datastore.empty() && one.push_datastore.empty();
+}
 
 // What is announced when a job was submitted or asked to stop.
 constexpr const char* jobs_announcement = "jobs";

@@ -105,6 +105,8 @@ Step next_step(const JobFacts& job, const RunStatus& run, Room room, Time now) {
       return room == Room::free ? move_to(INITIALIZING, "its data is being made ready") : step;
     case INITIALIZING:
       if (job.stop_requested) return move_to(INTERRUPTED, "stopped before it started");
+      if (job.wait == Wait::given_up) return move_to(ERROR, job.wait_reason);
+      if (job.wait == Wait::waiting) return step;
       step = move_to(PENDING, "its data is ready; the process is being started");
       step.act = Act::prepare;
       return step;
@@ -113,6 +115,8 @@ Step next_step(const JobFacts& job, const RunStatus& run, Room room, Time now) {
     case INTERRUPTING:
     case TIMEOUT: return from_stopping(job, run);
     case FINALIZING:
+      if (job.wait == Wait::given_up) return move_to(ERROR, job.wait_reason);
+      if (job.wait == Wait::waiting) return step;
       step = move_to(job.ending.value_or(ERROR), job.ending_reason);
       step.act = Act::finalise;
       return step;

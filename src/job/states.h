@@ -21,7 +21,7 @@
 
 namespace volary {
 
-// Whether a job still waits to write its volumes.
+// Whether a job still waits: to write its volumes, or for its data to be brought or taken away.
 enum class Wait { none, waiting, given_up };
 
 // What a decision needs of the row.
@@ -32,7 +32,7 @@ struct JobFacts {
   bool stop_requested = false;
   int64_t timeout_seconds = 0;
   std::optional<Time> started_at;  // Of RUNNING.
-  Wait wait = Wait::none;          // Of QUEUED.
+  Wait wait = Wait::none;          // Of QUEUED, INITIALIZING and FINALIZING.
   std::string wait_reason;         // Of Wait::given_up.
 };
 

@@ -50,6 +50,21 @@ TEST(a_job, that_is_lost_says_why) {
             "the process vanished without an exit code: the engine's container is gone: somebody removed it");
 }
 
+TEST(a_job, begins_when_its_data_is_there_and_ends_when_its_data_has_arrived) {
+  for (const auto& [state, next] : {std::pair(INITIALIZING, PENDING), std::pair(FINALIZING, DONE)}) {
+    JobFacts job = facts(state);
+    job.wait = Wait::waiting;
+    EXPECT_FALSE(next_step(job, {}, Room::free, soon).next);
+    EXPECT_EQ(next_step(job, {}, Room::free, soon).act, Act::none);
+    job.wait = Wait::given_up;
+    job.wait_reason = "DATASYNC_FAILED: because";
+    EXPECT_EQ(next_step(job, {}, Room::free, soon).next, ERROR);
+    EXPECT_EQ(next_step(job, {}, Room::free, soon).reason, "DATASYNC_FAILED: because");
+    job.wait = Wait::none;
+    EXPECT_EQ(next_step(job, {}, Room::free, soon).next, next);
+  }
+}
+
 TEST(a_job, is_prepared_then_started_once_nothing_runs) {
   const Step prepare = next_step(facts(INITIALIZING), {}, Room::free, soon);
   EXPECT_EQ(prepare.act, Act::prepare);

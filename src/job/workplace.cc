@@ -5,13 +5,14 @@
 
 #include <cctype>
 
-#include "core/error.h"
+#include "core/error_of.h"
 #include "core/fault.h"
 #include "engine/engine_client.h"
 #include "job/container_request.h"
 #include "job/request.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
+#include "volume/staged_volumes.h"
 
 namespace volary {
 namespace {
@@ -23,12 +24,40 @@ Digest tree_of(const AttachmentRow& attachment) {
   return attachment.tree.empty() ? empty_tree().tree : Digest::parse(attachment.tree);
 }
 
+// What the job knows an attachment by: its volume or container; of a URL, its last part.
+std::string name_of(const JobRow& job, const AttachmentRow& attachment) {
+  if (!attachment.is_staged) return attachment.volume;
+  const AttachSource source = parse_attach_source(job.spec.attachments.at(attachment.number).volume);
+  if (source.kind == SourceKind::standalone) return "standalone";
+  if (source.url.empty()) return source.name;
+  return source.url.substr(source.url.rfind('/') + 1);
+}
+
 // "VOLARY_VOLUME_DIGITS_MODEL_PATH" for volume "digits-model".
 std::string path_variable(std::string_view volume) {
   std::string name = "VOLARY_VOLUME_";
   for (const char c : volume)
     name += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::toupper(c)) : '_';
   return name + "_PATH";
+}
+
+// Which part of its volume is attached.
+TreePath part_of(const JobRow& job, const AttachmentRow& attachment) {
+  if (attachment.is_staged) return {};
+  const AttachSource source = parse_attach_source(job.spec.attachments.at(attachment.number).volume);
+  return TreePath::parse_directory(source.path);
+}
+
+struct Head {
+  uint64_t head = 0;
+  std::string tree;
+};
+BOOST_DESCRIBE_STRUCT(Head, (), (head, tree))
+
+bool final_push_begun(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment) {
+  for (const SyncRow& sync : syncs_of(transaction, job.id))
+    if (sync.number == attachment.number && sync.direction == SyncDirection::push && !sync.manual) return true;
+  return false;
 }
 
 void give_to_job(const Path& path) {
@@ -108,10 +137,11 @@ RunSpec Workplace::prepare(const JobRow& job) {
   const auto attachments = database_.read([&](Transaction& t) { return attachments_of(t, job.id); });
   for (const AttachmentRow& one : attachments) {
     const std::string name = "volume-" + std::to_string(one.number);
-    MountPlan plan = one.access == AttachAccess::ro ? mounter_.prepare_read_only(tree_of(one), name)
-                                              : mounter_.prepare_writable(tree_of(one), name, at.scratch(one.number));
+    const Digest tree = mounted_tree(job, one);
+    MountPlan plan = one.access == AttachAccess::ro ? mounter_.prepare_read_only(tree, name)
+                                                    : mounter_.prepare_writable(tree, name, at.scratch(one.number));
     spec.binds.push_back({plan.root, one.path, plan.writable});
-    spec.env[path_variable(one.volume)] = one.path;
+    spec.env[path_variable(name_of(job, one))] = one.path;
     plans.push_back(std::move(plan));
   }
   for (const auto& [name, value] : job.spec.env) spec.env[name] = value;
@@ -120,32 +150,97 @@ RunSpec Workplace::prepare(const JobRow& job) {
   return spec;
 }
 
-void Workplace::finalise_attachment(const JobRow& job, const AttachmentRow& attachment) {
+// The tree that the job's directory is of: of a volume's subdirectory, that one's.
+Digest Workplace::mounted_tree(const JobRow& job, const AttachmentRow& attachment) const {
+  const Digest whole = tree_of(attachment);
+  const TreePath below = part_of(job, attachment);
+  if (below.is_root()) return whole;
+  const auto entry = find_entry(store_, whole, below);
+  if (entry && entry->kind == EntryKind::directory) return entry->digest;
+  if (!entry && attachment.access != AttachAccess::ro) return empty_tree().tree;
+  throw Error(Errc::not_found, "version {} of volume '{}' has no directory '{}'", attachment.version, attachment.volume,
+              below.text());
+}
+
+// What the volume holds with the job's changes; published. `told`: what was left out, for the version's message.
+Workplace::Harvested Workplace::harvest_attachment(const JobRow& job, const AttachmentRow& attachment, Commit& commit,
+                                                   Writers writers) {
   const Path scratch = places(job).scratch(attachment.number);
-  if (attachment.result != 0 || !is_present(scratch)) return;
   const Time began = clock_.now();
-  const Digest base = tree_of(attachment);
-  const auto commit = store_.begin_commit();
   Progress progress;
-  const Harvest harvested =
-      harvest(store_, *commit, base, scratch,
-              attachment.access == AttachAccess::rwd ? Deletions::keep : Deletions::drop, progress);
+  Harvest harvested =
+      harvest(store_, commit, mounted_tree(job, attachment), scratch,
+              attachment.access == AttachAccess::rwd ? Deletions::keep : Deletions::drop, progress, writers);
   fault::point("job.harvested");
-  const TreeSummary tree = apply_changes(store_, *commit, base, harvested.changes);
-  if (tree.tree == base) return;
-  commit->publish();
+  if (const TreePath below = part_of(job, attachment); !below.is_root())
+    for (TreeChange& change : harvested.changes) change.path = below / change.path;
+  Harvested made;
+  made.began = began;
+  if (!harvested.left_out.empty())
+    made.told = fmt::format(" ({} left out: {}{})", harvested.left_out.size(), harvested.left_out.front(),
+                            harvested.left_out.size() > 1 ? ", …" : "");
+  made.tree = apply_changes(store_, commit, tree_of(attachment), harvested.changes);
+  made.changes = std::move(harvested.changes);
+  if (made.tree.tree != tree_of(attachment)) commit.publish();
   fault::point("job.published");
+  return made;
+}
+
+// The number of the version with that tree: the newest one, if it has it already.
+uint64_t Workplace::commit_tree(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment,
+                                const TreeSummary& tree, const std::string& message, const std::string& act) {
+  const auto head = transaction.find<Head>(
+      "SELECT head, COALESCE(tree, '') FROM volume LEFT JOIN version ON version.volume = volume.id AND number = head "
+      "WHERE id = $1",
+      attachment.volume_id);
+  if (head->tree == tree.tree.hex() || (head->tree.empty() && tree.tree == empty_tree().tree)) return head->head;
+  return commit_version(transaction,
+                        {.volume_id = attachment.volume_id, .tree = tree, .author = job.subject, .message = message,
+                         .origin = Origin::job, .holder = {"job", job.id}, .origin_id = act},
+                        clock_.now());
+}
+
+void Workplace::finalise_attachment(const JobRow& job, const AttachmentRow& attachment) {
+  const bool is_pushed = !attachment.push_datastore.empty();
+  if (attachment.result != 0 || !is_present(places(job).scratch(attachment.number)) || is_standalone(attachment))
+    return;
+  const auto is_begun = database_.read([&](Transaction& t) { return final_push_begun(t, job, attachment); });
+  if (is_begun) return;
+  const auto commit = store_.begin_commit();
+  const Harvested harvested = harvest_attachment(job, attachment, *commit, Writers::gone);
   database_.write([&](Transaction& transaction) {
-    std::string message = "job " + job.name;
-    if (!harvested.left_out.empty()) message += fmt::format(" ({} special files left out)", harvested.left_out.size());
-    const uint64_t number = commit_version(
-        transaction, {attachment.volume_id, tree, job.subject, message, Origin::job, {"job", job.id}, 0}, clock_.now());
-    transaction.run("UPDATE job_attachment SET result = $3 WHERE job = $1 AND number = $2", job.id, attachment.number,
-                    number);
-    note_made(transaction, job.id, fmt::format("{}@{}", attachment.volume, number), harvested.changes, began,
-              clock_.now());
+    const uint64_t number = commit_tree(transaction, job, attachment, harvested.tree,
+                                        "job " + job.name + harvested.told, job.id);
+    if (number != attachment.version) {
+      transaction.run("UPDATE job_attachment SET result = $3 WHERE job = $1 AND number = $2", job.id, attachment.number,
+                      number);
+      note_made(transaction, job.id, fmt::format("{}@{}", attachment.volume, number), harvested.changes,
+                harvested.began, clock_.now());
+    }
+    if (is_pushed) begin_push(transaction, job, attachment, number, "", clock_.now());
   });
   fault::point("job.committed");
+}
+
+void Workplace::publish(const JobRow& job, const SyncRow& sync) {
+  const auto error = error_of([&] {
+    const auto attachments = database_.read([&](Transaction& t) { return attachments_of(t, job.id); });
+    const AttachmentRow& attachment = attachments.at(sync.number);
+    const auto commit = store_.begin_commit();
+    const Harvested harvested = harvest_attachment(job, attachment, *commit, Writers::there);
+    database_.write([&](Transaction& transaction) {
+      const auto now_job = find_job(transaction, job.id);
+      if (!now_job || now_job->state != JobState::RUNNING) return;  // Its end does it.
+      const uint64_t number =
+          commit_tree(transaction, job, attachment, harvested.tree,
+                      "job " + job.name + " while it runs" + harvested.told, sync.id);
+      begin_push(transaction, job, attachment, number, sync.id, clock_.now());
+      if (!harvested.told.empty())
+        transaction.run("UPDATE data_sync SET reason = $2 WHERE id = $1", sync.id, harvested.told.substr(1));
+    });
+  });
+  if (error)
+    database_.write([&](Transaction& t) { end_sync(t, sync.id, SyncState::ERROR, error->what(), clock_.now()); });
 }
 
 void Workplace::finalise(const JobRow& job) {
@@ -160,6 +255,12 @@ void Workplace::finalise(const JobRow& job) {
 
 void Workplace::clean(const JobRow& job) {
   if (job.state == JobState::ERROR) return;
+  database_.write([&](Transaction& transaction) {
+    for (const std::string& volume : find_left_staged(transaction)) empty_staged(transaction, volume);
+    transaction.run("UPDATE staged SET used_at = $2 WHERE job = '' AND volume IN (SELECT volume FROM data_sync "
+                    "WHERE job = $1)",
+                    job.id, clock_.now());
+  });
   const JobPlaces at = places(job);
   if (!is_present(at.directory)) return;
   for (const DirectoryEntry& entry : list_directory(at.directory))

@@ -8,6 +8,7 @@
 #include "access/secrets.h"
 #include "core/file.h"
 #include "engine/runner.h"
+#include "job/synchronisations.h"
 #include "job/jobs.h"
 #include "job/rows.h"
 #include "mount/mount.h"
@@ -31,17 +32,32 @@ class Workplace {
   // Writes the job's own files and makes its mounts ready; the run to start.
   RunSpec prepare(const JobRow& job);
 
-  // Makes a version of each volume that the job wrote to, if it changed anything, and notes it with the attachment.
-  // The job's process is gone. Not done for a job that ends in ERROR: what it left may be half written and stays
-  // where it is, for people to look at.
+  // Makes a version of each volume that the job wrote to, if it changed anything, notes it with the attachment, and
+  // begins to push what is to be pushed. The job's process is gone. Not done for a job that ends in ERROR: what it left
+  // may be half written and stays where it is, for people to look at.
   void finalise(const JobRow& job);
+
+  // The same of one attachment of a job that runs, for the waiting row `sync` of table data_sync. What is wrong with it
+  // is written there.
+  void publish(const JobRow& job, const SyncRow& sync);
 
   // Removes what an ended job needs no more: all but its log and outcome, and what ERROR left.
   void clean(const JobRow& job);
 
  private:
   void write_files(const JobRow& job);
+  Digest mounted_tree(const JobRow& job, const AttachmentRow& attachment) const;
   void finalise_attachment(const JobRow& job, const AttachmentRow& attachment);
+  // What the volume holds with the job's changes.
+  struct Harvested {
+    TreeSummary tree = {};
+    std::vector<TreeChange> changes = {};
+    std::string told = {};  // What was left out, for the version's message.
+    Time began;
+  };
+  Harvested harvest_attachment(const JobRow& job, const AttachmentRow& attachment, Commit& commit, Writers writers);
+  uint64_t commit_tree(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment,
+                       const TreeSummary& tree, const std::string& message, const std::string& act);
 
   Database& database_;
   Store& store_;

@@ -14,7 +14,8 @@ class ChangedFiles {
   // The entry of changes[`change`] gets size and digest of the file at `path`. Hard links to one file are read once.
   void add(const TreePath& path, const struct stat& status, size_t change);
   // Reads them all, on all cores, into `commit`, and completes `harvest`.
-  void read(const Upper& upper, const Store& store, Commit& commit, Harvest& harvest, Progress& progress) const;
+  void read(const Upper& upper, const Store& store, Commit& commit, Harvest& harvest, Progress& progress,
+            Writers writers) const;
 
  private:
   struct File {

@@ -18,7 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/error.h"
+#include "core/error_of.h"
 #include "core/fault.h"
 #include "mount/changed_files.h"
 #include "mount/scratch.h"
@@ -26,6 +26,8 @@
 
 namespace volary {
 namespace {
+
+constexpr int walks_max = 10;
 
 // One upper directory to be walked.
 struct Place {
@@ -202,13 +204,21 @@ class Walk {
 }  // namespace
 
 Harvest harvest(const Store& store, Commit& commit, const Digest& tree, const Path& scratch, Deletions deletions,
-                Progress& progress) {
+                Progress& progress, Writers writers) {
   const Scratch opened = open_scratch(scratch, tree);
   const Upper upper(opened.upper, opened.xattrs);
-  Walk walk(store, upper, tree, deletions);
-  walk.run();
-  walk.files.read(upper, store, commit, walk.harvest, progress);
-  return std::move(walk.harvest);
+  for (int attempt = 1;; ++attempt) {
+    Walk walk(store, upper, tree, deletions);
+    const auto gone = error_of([&] { walk.run(); });
+    // A directory that others took away while it was walked through is not there when it is looked for again.
+    if (gone && (writers == Writers::gone || gone->code() != Errc::not_found)) throw Error(*gone);
+    if (gone && attempt < walks_max) continue;
+    if (gone)
+      throw Error(Errc::conflict, "directories came and went whenever they were looked at, {} times: {}", walks_max,
+                  gone->message());
+    walk.files.read(upper, store, commit, walk.harvest, progress, writers);
+    return std::move(walk.harvest);
+  }
 }
 
 }  // namespace volary

@@ -111,11 +111,17 @@ struct Harvest {
 enum class Deletions { keep, drop };
 
 // Reads what a writable mount of `tree` left in `scratch` and adds the changed files to `commit`. Only the upper
-// directory is walked: the cost follows the change. The directory is hostile: nothing may run in it any more,
-// symbolic links are kept and never followed, special files are left out, names that are no tree paths (control
+// directory is walked: the cost follows the change. The directory is hostile: symbolic links are kept and never
+// followed, special files are left out, names that are no tree paths (control
 // characters, not UTF-8) throw `invalid` naming them. Can be repeated.
+//
+// Writers::gone: nothing runs in it any more. Writers::there: others go on writing. Then each file is as it was at one
+// moment: what is closed before this is called is there whole. A file that is written meanwhile is there as far as two
+// readings of it were the same; one that never holds still, three times, or goes meanwhile, is left out, with what was
+// there before it, and named. Throws `conflict` if directories come and go whenever they are looked at.
+enum class Writers { gone, there };
 Harvest harvest(const Store& store, Commit& commit, const Digest& tree, const Path& scratch, Deletions deletions,
-                Progress& progress);
+                Progress& progress, Writers writers = Writers::gone);
 
 // The EROFS image of `tree` (mount/erofs_image.cc has the format), written to `file`. Content of files is not in it:
 // each one is an overlayfs redirect to its object. For open_mounter, tests and bench.

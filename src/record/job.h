@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "record/attach.h"
 #include "record/container.h"
+#include "record/synchronisation.h"
 
 namespace volary {
 
@@ -108,9 +109,10 @@ struct Job {
   std::optional<Time> ended_at;
   std::optional<std::string> image = {};
   std::optional<NewContainer> container = {};
+  std::vector<DataSync> data_sync = {};  // Its data on their way from and to datastores, oldest first.
 };
 BOOST_DESCRIBE_STRUCT(Job, (), (id, project, name, user, state, reason, exit_code, command, env, labels, attachments,
                                 timeout_seconds, cpus, memory_bytes, history, created_at, started_at, ended_at, image,
-                                container))
+                                container, data_sync))
 
 }  // namespace volary

@@ -9,21 +9,10 @@
 #include <atomic>
 #include <optional>
 
-#include "core/error.h"
+#include "core/error_of.h"
 #include "remote/remote.h"
 
 namespace volary {
-
-// The Error that `work` ends with, if it does. The one place of this folder that catches.
-template <class Work>
-std::optional<Error> error_of(Work&& work) {
-  try {
-    work();
-    return std::nullopt;
-  } catch (const Error& error) {
-    return error;
-  }
-}
 
 // Each retry takes from it, each success gives back a little. Where it is empty nothing is tried again. Any thread may
 // use one.

@@ -213,7 +213,8 @@ Filter::Filter(const std::vector<std::string>& include, const std::vector<std::s
 }
 
 bool Filter::takes(std::string_view path) const {
-  if (takes_all()) return true;
+  if (only_ && !only_->contains(std::string(path))) return false;
+  if (include_.empty() && exclude_.empty()) return true;
   const std::vector<std::string_view> components = components_of(path);
   const auto matches = [&](const Pattern& pattern) { return pattern.matches(components); };
   return (include_.empty() || std::any_of(include_.begin(), include_.end(), matches)) &&

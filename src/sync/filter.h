@@ -14,8 +14,10 @@
 // have no other meaning than themselves.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace volary {
@@ -49,11 +51,15 @@ class Filter {
 
   // `path` need not be a path that a tree could have.
   bool takes(std::string_view path) const;
-  bool takes_all() const { return include_.empty() && exclude_.empty(); }
+  bool takes_all() const { return include_.empty() && exclude_.empty() && !only_; }
+  // From now on only these paths, as far as it took them.
+  using Paths = std::unordered_set<std::string>;
+  void keep_only(std::shared_ptr<const Paths> paths) { only_ = std::move(paths); }
 
  private:
   std::vector<Pattern> include_;
   std::vector<Pattern> exclude_;
+  std::shared_ptr<const Paths> only_;  // Shared by the copies of a filter, which may be many paths.
 };
 
 }  // namespace volary

@@ -2,9 +2,11 @@
 #include "view/cache.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/quantity.h"
 #include "store/store.h"
+#include "volume/staged_volumes.h"
 
 namespace volary {
 namespace {
@@ -33,6 +35,13 @@ template <class Map>
 std::vector<std::string> words_of(const Map& words, const std::string& tree) {
   const auto found = words.find(tree);
   return found == words.end() ? std::vector<std::string>() : found->second;
+}
+
+CachedImage shown(const KeptStaged& kept) {
+  CachedImage shown{.name = kept.name, .kind = "data", .tree = kept.tree, .versions = {}, .bytes = kept.bytes,
+                    .last_used = kept.used_at, .users = {}};
+  if (kept.users > 0) shown.users.push_back(fmt::format("{} jobs", kept.users));
+  return shown;
 }
 
 std::string text_of(const CachedTree& cached) { return cached.tree ? cached.tree->hex() : ""; }
@@ -78,8 +87,31 @@ std::vector<CachedImage> Cache::list() {
   const auto versions = this->versions();
   std::vector<CachedImage> images;
   for (const CachedTree& cached : images_.list()) images.push_back(view_of(cached, users, versions));
-  std::reverse(images.begin(), images.end());
+  for (const KeptStaged& kept : kept_now()) images.push_back(shown(kept));
+  std::sort(images.begin(), images.end(), [](const CachedImage& a, const CachedImage& b) {
+    return std::tie(b.last_used, b.name) < std::tie(a.last_used, a.name);
+  });
   return images;
+}
+
+std::vector<KeptStaged> Cache::kept_now() const {
+  return database_.read([](Transaction& transaction) { return all_kept(transaction); });
+}
+
+void Cache::prune_data(const PruneRequest& request, Time oldest, PrunedCache& pruned) {
+  const std::vector<KeptStaged> all = kept_now();
+  for (const KeptStaged& kept : all) pruned.kept_bytes += kept.bytes;
+  for (const KeptStaged& kept : all) {
+    const bool is_too_much = request.to_bytes && pruned.kept_bytes > *request.to_bytes;
+    if (kept.users > 0 || !(kept.used_at < oldest || is_too_much)) continue;
+    const bool is_gone = request.dry_run.value_or(false) || database_.write([&](Transaction& transaction) {
+      return drop_kept(transaction, kept.volume_id);
+    });
+    if (!is_gone) continue;
+    pruned.removed.push_back(shown(kept));
+    pruned.bytes += kept.bytes;
+    pruned.kept_bytes -= kept.bytes;
+  }
 }
 
 PrunedCache Cache::prune(const PruneRequest& request) {
@@ -100,6 +132,7 @@ PrunedCache Cache::prune(const PruneRequest& request) {
     pruned.bytes += cached.bytes;
     pruned.kept_bytes -= cached.bytes;
   }
+  prune_data(request, oldest, pruned);
   return pruned;
 }
 

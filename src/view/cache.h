@@ -1,5 +1,7 @@
 // view/cache.h: what people see of the images and link farms that mounts are made of, and when one of them goes.
 //
+// Beside them is what jobs attached with `cache`: data of datastores that all jobs of a project share.
+//
 // One goes when it was not used for three days, or, the least recently used first, when all of them take more than the
 // limit. What a lease needs, a job's or a mount's, stays; it counts as used as long as it is held. What goes is made
 // again by the next mount that needs it.
@@ -15,6 +17,7 @@
 #include "db/database.h"
 #include "mount/image_cache.h"
 #include "record/mount.h"
+#include "volume/staged_volumes.h"
 
 namespace volary {
 
@@ -34,6 +37,8 @@ class Cache {
   void tidy();
 
  private:
+  std::vector<KeptStaged> kept_now() const;
+  void prune_data(const PruneRequest& request, Time oldest, PrunedCache& pruned);
   using WordsByTree = std::map<std::string, std::vector<std::string>>;  // By digest.
   WordsByTree users() const;
   WordsByTree versions() const;

@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "volume/ledger.h"
+#include "volume/staged_volumes.h"
 
 namespace volary {
 namespace {
@@ -20,6 +21,9 @@ void Bookkeeping::look() {
   for (const std::string& line :
        database_.write([](Transaction& transaction) { return end_dead_leases(transaction); }))
     log_(line);
+  database_.write([](Transaction& transaction) {
+    for (const std::string& volume : find_left_staged(transaction)) empty_staged(transaction, volume);
+  });
   prune_if_due();
 }
 

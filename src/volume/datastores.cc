@@ -159,12 +159,39 @@ void check_place(const std::string& place, const std::vector<Path>& open) {
 
 }  // namespace
 
-Datastore Datastores::create(const Caller& caller, const NewDatastore& request, Asker asker) {
-  const Name name = Name::parse(request.name, "datastore");
+Datastore Datastores::checked_place(const NewDatastore& request, Asker asker) {
   if (asker == Asker::other)
     for (const std::string& place : local_places(request)) check_place(place, options_.open_to_others);
   Datastore store = checked(request, http_);
   store.reach = reach_of(store);
+  return store;
+}
+
+void Datastores::insert(Transaction& transaction, const Caller& caller, const std::string& name,
+                        const Datastore& store) {
+  transaction.run(
+      "INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, region, bucket, url_style, "
+      "repository, repository_type, revision, secret, proxy, no_proxy, reach, created_at, created_by) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+      new_id("ds"), caller.tenant, caller.project, name, store.kind, store.path, store.endpoint, store.region,
+      store.bucket, store.url_style, store.repository, store.repository_type, store.revision, store.secret,
+      store.proxy, store.no_proxy, store.reach, clock_.now(), caller.name);
+}
+
+Datastore Datastores::of_url(const Caller& caller, NewDatastore request, Asker asker) {
+  const Datastore store = checked_place(request, asker);  // Also where it is known: of who asks now.
+  return database_.write([&](Transaction& transaction) {
+    const std::string query = std::string(select_datastore) + "AND name = $2";
+    if (auto known = transaction.find<Datastore>(query, caller.project, request.name)) return *known;
+    insert(transaction, caller, request.name, store);
+    transaction.run("UPDATE datastore SET hidden = 1 WHERE project = $1 AND name = $2", caller.project, request.name);
+    return *transaction.find<Datastore>(query, caller.project, request.name);
+  });
+}
+
+Datastore Datastores::create(const Caller& caller, const NewDatastore& request, Asker asker) {
+  const Name name = Name::parse(request.name, "datastore");
+  const Datastore store = checked_place(request, asker);
   return database_.write([&](Transaction& transaction) {
     if (transaction.find<std::string>("SELECT id FROM datastore WHERE project = $1 AND name = $2", caller.project,
                                       name.text()))
@@ -173,20 +200,14 @@ Datastore Datastores::create(const Caller& caller, const NewDatastore& request, 
         !transaction.find<std::string>("SELECT id FROM secret WHERE project = $1 AND name = $2", caller.project,
                                        store.secret))
       throw Error(Errc::not_found, "there is no secret '{}' in this project", printable(store.secret));
-    transaction.run(
-        "INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, region, bucket, url_style, "
-        "repository, repository_type, revision, secret, proxy, no_proxy, reach, created_at, created_by) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-        new_id("ds"), caller.tenant, caller.project, name.text(), store.kind, store.path, store.endpoint, store.region,
-        store.bucket, store.url_style, store.repository, store.repository_type, store.revision, store.secret,
-        store.proxy, store.no_proxy, store.reach, clock_.now(), caller.name);
+    insert(transaction, caller, name.text(), store);
     return *transaction.find<Datastore>(std::string(select_datastore) + "AND name = $2", caller.project, name.text());
   });
 }
 
 std::vector<Datastore> Datastores::list(const Caller& caller) {
   return database_.read([&](Transaction& transaction) {
-    return transaction.all<Datastore>(std::string(select_datastore) + "ORDER BY name", caller.project);
+    return transaction.all<Datastore>(std::string(select_datastore) + "AND hidden = 0 ORDER BY name", caller.project);
   });
 }
 

@@ -45,6 +45,8 @@ class Datastores {
   // Throws `exists`, `invalid` for options that do not belong to the kind, `not_found` for a secret or directory that
   // is not there, `denied` for a place on the server's machine that is not open to `asker`.
   Datastore create(const Caller& caller, const NewDatastore& request, Asker asker);
+  // The one for a URL of a git repository or a file, that is its name; made if it is not there. In no list.
+  Datastore of_url(const Caller& caller, NewDatastore request, Asker asker);
   std::vector<Datastore> list(const Caller& caller);
   Datastore get(const Caller& caller, const std::string& name);
   // Throws `conflict` while a transfer uses it. What lies in the store stays.
@@ -64,6 +66,8 @@ class Datastores {
   RetryOptions retries_of(const Datastore& datastore);
 
  private:
+  Datastore checked_place(const NewDatastore& request, Asker asker);
+  void insert(Transaction& transaction, const Caller& caller, const std::string& name, const Datastore& store);
   std::unique_ptr<Remote> open_by(HttpClient& http, const Datastore& datastore, std::stop_token stop);
   std::unique_ptr<Account> open_account_by(HttpClient& http, const Datastore& datastore);
   S3Options s3_options(const Datastore& datastore);

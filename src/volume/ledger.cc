@@ -86,8 +86,10 @@ void release_bytes(Transaction& transaction, const std::string& volume_id, uint6
 }
 
 uint64_t commit_version(Transaction& transaction, const NewVersion& version, Time now) {
+  const bool is_copy = version.origin == Origin::clone || version.origin == Origin::restore;
+  const std::string& act = version.origin_id.empty() || is_copy ? version.holder.id : version.origin_id;
   const auto made = transaction.find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND origin_id = $2",
-                                               version.volume_id, version.holder.id);
+                                               version.volume_id, act);
   if (made) return *made;
   Books books = books_of(transaction, version.volume_id);
   const auto lease = transaction.find<HeldLease>(

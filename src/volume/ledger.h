@@ -87,10 +87,12 @@ struct NewVersion {
   Origin origin{};
   Holder holder;                // Whose writer's lease this commits under; its id becomes the version's origin_id.
   uint64_t reserved_bytes = 0;  // Of the volume's reservation, given back by the commit.
-  std::string origin_id = {};   // Another origin_id than the holder: what a clone or restore came from.
+  // Another origin_id than the holder: what a clone or restore came from, or one act of several of the holder's.
+  std::string origin_id = {};
 };
 
-// Makes `tree` the newest version; its number. If the holder made one already, that number, and nothing changes.
+// Makes `tree` the newest version; its number. If the holder, or that act of it, made one already, that number, and
+// nothing changes.
 // Throws `conflict` if the holder's lease is gone or not the newest, `exhausted` if the new size does not fit the
 // quota.
 uint64_t commit_version(Transaction& transaction, const NewVersion& version, Time now);

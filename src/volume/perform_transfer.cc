@@ -13,6 +13,7 @@
 #include "sync/absence.h"
 #include "sync/fetch.h"
 #include "sync/send.h"
+#include "sync/touched.h"
 #include "sync/trash.h"
 #include "volume/bucket_volumes.h"
 #include "volume/imported_tree.h"
@@ -143,10 +144,28 @@ void Transfers::fail(const Transfer& transfer, const Error& error, const Live& l
   if (transfer.kind == TransferKind::import) purge_left_staged();
 }
 
+// The bucket that a job's data come from or go to is made if it is not there.
+Planned Transfers::compare_staged(const Comparison& wanted, const Kept& kept, Remote& remote) {
+  std::optional<Planned> planned;
+  const auto missing = error_of([&] { planned = compare(wanted, remote, store_, database_, kept); });
+  if (!missing) return std::move(*planned);
+  const TreePath& place = wanted.kind == TransferKind::import ? wanted.source : wanted.target;
+  if (missing->code() != Errc::not_found || !wanted.datastore.bucket.empty() || place.is_root() ||
+      !(wanted.datastore.kind == DatastoreKind::s3 || wanted.datastore.kind == DatastoreKind::swift))
+    throw Error(*missing);
+  const auto made = error_of([&] {
+    datastores_.open_account(wanted.datastore)->create_bucket(std::string(place.components().front()));
+  });
+  if (made && made->code() != Errc::exists) throw Error(*made);
+  return compare(wanted, remote, store_, database_, kept);
+}
+
 // What is to be done, if it is what was agreed to; what is in its way is written down file by file either way.
 Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, const Kept& kept, Remote& remote,
                            Live& live) {
-  Planned planned = compare(wanted, remote, store_, database_, kept);
+  const bool is_staged = database_.read([&](Transaction& t) { return inside_of(t, transfer.id).staged; });
+  Planned planned =
+      is_staged ? compare_staged(wanted, kept, remote) : compare(wanted, remote, store_, database_, kept);
   const FileOutcome outcome = transfer.skip_conflicts ? FileOutcome::skipped : FileOutcome::failed;
   const auto left_out = left_out_of(planned, wanted.kind, outcome);
   planned.counts = counts_of(planned, wanted.kind, outcome);
@@ -175,9 +194,10 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
     return get_version(t, volume, "");
   });
   const Digest base = volume.head == 0 ? empty_tree().tree : Digest::parse(version.tree);
+  const TransferInside inside = database_.read([&](Transaction& t) { return inside_of(t, transfer.id); });
   const Comparison wanted{transfer.kind, datastore, version, base,
                           TreePath::parse_directory(transfer.source_directory), into, transfer.strategy,
-                          Filter(transfer.include, transfer.exclude), is_in_bucket(volume)};
+                          Filter(transfer.include, transfer.exclude), is_in_bucket(volume) || inside.staged};
   const Planned sides = planned(transfer, wanted, {.acts_in_order = true}, *remote, live);
   const Plan& plan = sides.plan;
   check_absence(*remote, wanted.source, *sides.acts, plan.delete_files);
@@ -201,16 +221,16 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
     const auto made = made_of(tree, *commit, brought, plan);
     fault::point("import.published");
     database_.write([&](Transaction& transaction) {
-      const TransferInside inside = inside_of(transaction, transfer.id);
-      if (inside.cancel_requested) throw Error(Errc::unavailable, "the transfer was asked to stop");
+      const TransferInside now = inside_of(transaction, transfer.id);
+      if (now.cancel_requested) throw Error(Errc::unavailable, "the transfer was asked to stop");
       uint64_t number = volume.head;
       if (made && made->tree != base) {
         number = commit_version(transaction,
-                                {inside.volume_id, *made, transfer.created_by, inside.message, Origin::import,
-                                 {"transfer", transfer.id}, inside.reserved_bytes},
+                                {now.volume_id, *made, transfer.created_by, now.message, Origin::import,
+                                 {"transfer", transfer.id}, now.reserved_bytes},
                                 clock_.now());
       } else {
-        release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+        release_bytes(transaction, now.volume_id, now.reserved_bytes);
       }
       remember_rest(transaction, order, brought);
       end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
@@ -225,6 +245,23 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   purge_left_staged();
 }
 
+// In all versions between, so that what an earlier push brought and the job then took away goes too.
+std::shared_ptr<const Filter::Paths> Transfers::touched_since(const std::string& volume_id, uint64_t since,
+                                                              uint64_t version) {
+  const auto trees = database_.read([&](Transaction& transaction) {
+    return transaction.all<Digest>(
+        "SELECT tree FROM version WHERE volume = $1 AND number >= $2 AND number <= $3 ORDER BY number", volume_id,
+        since, version);
+  });
+  auto paths = std::make_shared<Filter::Paths>();
+  Digest before = since == 0 ? empty_tree().tree : trees.front();
+  for (const Digest& after : trees) {
+    add_touched(store_, before, after, *paths);
+    before = after;
+  }
+  return paths;
+}
+
 void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
   const Datastore datastore = datastores_.get(caller, transfer.datastore);
@@ -233,9 +270,13 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Version version = database_.read([&](Transaction& t) {
     return get_version(t, get_volume(t, caller, transfer.volume), std::to_string(transfer.version));
   });
-  const Comparison wanted{transfer.kind, datastore, version, Digest::parse(version.tree),
-                          TreePath::parse_directory(transfer.source_directory), to, transfer.strategy,
-                          Filter(transfer.include, transfer.exclude)};
+  Comparison wanted{transfer.kind, datastore, version, Digest::parse(version.tree),
+                    TreePath::parse_directory(transfer.source_directory), to, transfer.strategy,
+                    Filter(transfer.include, transfer.exclude)};
+  if (const auto inside = database_.read([&](Transaction& t) { return inside_of(t, transfer.id); }); inside.staged) {
+    wanted.may_be_empty = true;
+    wanted.filter.keep_only(touched_since(inside.volume_id, inside.since, version.number));
+  }
   const Planned sides = planned(transfer, wanted, {}, *remote, live);
   const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {

@@ -44,6 +44,21 @@ TransferCounts given_up(TransferCounts counts) {
   return counts;
 }
 
+void insert_transfer(Transaction& transaction, const Caller& caller, const std::string& id, const NewRow& row,
+                     Time now) {
+  transaction.run(
+      "INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
+      "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, created_at, "
+      "created_by, include, exclude, trash, confirmed, skip_conflicts, expected, retry_of) VALUES ($1, $2, $3, $4, $5, "
+      "$6, $7, $8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+      id, caller.tenant, caller.project, row.kind, row.volume_id, row.version, row.datastore, row.source_directory,
+      row.destination_directory, row.strategy, row.message, TransferCounts{}, now, caller.name, row.asked.include,
+      row.asked.exclude, row.asked.trash.value_or(""), row.asked.confirmed, row.asked.skip_conflicts,
+      row.asked.expected, row.retry_of);
+  note_transfer(transaction, id, now);
+  transaction.announce(transfers_announcement);
+}
+
 void note_failures(Transaction& transaction, const std::string& transfer_id,
                    const std::vector<TransferFailure>& failures) {
   uint64_t number = *transaction.find<uint64_t>("SELECT COUNT(*) FROM transfer_failure WHERE transfer = $1",
@@ -83,7 +98,8 @@ std::vector<TransferFailure> failures_of(Transaction& transaction, const std::st
 
 TransferInside inside_of(Transaction& transaction, const std::string& id) {
   return *transaction.find<TransferInside>(
-      "SELECT volume, tenant, message, reserved_bytes, cancel_requested, agreed FROM transfer WHERE id = $1", id);
+      "SELECT volume, tenant, message, reserved_bytes, cancel_requested, agreed, staged, since FROM transfer "
+      "WHERE id = $1", id);
 }
 
 void begin_phase(Transaction& transaction, const std::string& id, const std::string& what, Time now) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/caller.h"
 #include "core/clock.h"
 #include "db/database.h"
 #include "record/transfer.h"
@@ -19,6 +20,25 @@ constexpr std::string_view select_transfer =
     "transfer.left_out, '', transfer.include, transfer.exclude, transfer.trash, transfer.confirmed, "
     "transfer.skip_conflicts, transfer.expected, transfer.revision, transfer.verified, transfer.retry_of, '[]' "
     "FROM transfer JOIN volume ON volume.id = transfer.volume ";
+
+// A queued transfer as it is written down first.
+struct NewRow {
+  TransferKind kind{};
+  std::string volume_id;
+  uint64_t version = 0;
+  std::string datastore;
+  std::string source_directory;
+  std::string destination_directory;
+  Strategy strategy{};
+  std::string message;
+  NewTransfer asked = {};  // What is kept as it was asked for.
+  std::string retry_of = {};
+};
+// What is announced when a transfer was accepted by who does not know the workers.
+constexpr const char* transfers_announcement = "transfers";
+// Announces it.
+void insert_transfer(Transaction& transaction, const Caller& caller, const std::string& id, const NewRow& row,
+                     Time now);
 
 std::optional<Transfer> find_transfer(Transaction& transaction, const std::string& id);
 // Notes the event that it is in another state now.
@@ -48,8 +68,11 @@ struct TransferInside {
   uint64_t reserved_bytes = 0;
   bool cancel_requested = false;
   bool agreed = false;  // export: it began once, so that the target may differ from what was expected by its own work.
+  bool staged = false;  // Of a job that writes (volume/staged_volumes.h).
+  uint64_t since = 0;   // staged export: what is in the target already.
 };
-BOOST_DESCRIBE_STRUCT(TransferInside, (), (volume_id, tenant, message, reserved_bytes, cancel_requested, agreed))
+BOOST_DESCRIBE_STRUCT(TransferInside, (), (volume_id, tenant, message, reserved_bytes, cancel_requested, agreed,
+                                           staged, since))
 
 TransferInside inside_of(Transaction& transaction, const std::string& id);
 

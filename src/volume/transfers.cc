@@ -25,36 +25,6 @@ constexpr size_t transfer_workers = 4;
 // due and in another's hand.
 constexpr std::chrono::milliseconds pause_max{2000};
 constexpr std::chrono::milliseconds pause_min{20};
-// What is announced when a transfer was accepted by who does not know the workers.
-constexpr const char* transfers_announcement = "transfers";
-
-struct NewRow {
-  TransferKind kind{};
-  std::string volume_id;
-  uint64_t version = 0;
-  std::string datastore;
-  std::string source_directory;
-  std::string destination_directory;
-  Strategy strategy{};
-  std::string message;
-  NewTransfer asked = {};  // What is kept as it was asked for.
-  std::string retry_of = {};
-};
-
-void insert_transfer(Transaction& transaction, const Caller& caller, const std::string& id, const NewRow& row,
-                     Time now) {
-  transaction.run(
-      "INSERT INTO transfer (id, tenant, project, kind, volume, version, datastore, source_directory, "
-      "destination_directory, strategy, message, state, counts, error, reserved_bytes, cancel_requested, created_at, "
-      "created_by, include, exclude, trash, confirmed, skip_conflicts, expected, retry_of) VALUES ($1, $2, $3, $4, $5, "
-      "$6, $7, $8, $9, $10, $11, 'queued', $12, '', 0, 0, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
-      id, caller.tenant, caller.project, row.kind, row.volume_id, row.version, row.datastore, row.source_directory,
-      row.destination_directory, row.strategy, row.message, TransferCounts{}, now, caller.name, row.asked.include,
-      row.asked.exclude, row.asked.trash.value_or(""), row.asked.confirmed, row.asked.skip_conflicts,
-      row.asked.expected, row.retry_of);
-  note_transfer(transaction, id, now);
-}
-
 // What a transfer keeps must not lie where the next one would take it for files of the target.
 void check_trash(const std::string& trash, const TreePath& target, const Filter& filter) {
   const TreePath directory = TreePath::parse(trash);
@@ -114,7 +84,6 @@ std::string stage_bucket(Transaction& transaction, const Caller& caller, const V
                   {TransferKind::import, volume.id, volume.head, volume.datastore, volume.directory, "",
                    Strategy::mirror, "staged from " + bucket_place(volume), asked},
                   now);
-  transaction.announce(transfers_announcement);
   return id;
 }
 

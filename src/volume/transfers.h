@@ -108,6 +108,8 @@ class Transfers {
   Planned compare_now(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request,
                       const Kept& kept);
   Planned planned(const Transfer& transfer, const Comparison& wanted, const Kept& kept, Remote& remote, Live& live);
+  Planned compare_staged(const Comparison& wanted, const Kept& kept, Remote& remote);
+  std::shared_ptr<const Filter::Paths> touched_since(const std::string& volume_id, uint64_t since, uint64_t version);
   void perform_import(const Transfer& transfer, Live& live);
   void perform_export(const Transfer& transfer, Live& live);
   void abandon_left_uploads(const std::stop_token& stop);

@@ -135,7 +135,8 @@ std::vector<Volume> Volumes::list(const Caller& caller, const VolumeFilter& filt
   std::vector<Volume> volumes;
   database_.read([&](Transaction& transaction) {
     transaction.each(
-        std::string(select_volume) + "WHERE volume.project = $1 AND volume.name > $2 ORDER BY volume.name",
+        std::string(select_volume) + "WHERE volume.project = $1 AND volume.name > $2 "
+                                     "AND volume.id NOT IN (SELECT volume FROM staged) ORDER BY volume.name",
         [&](const Row& row) {
           if (volumes.size() >= limit) return;
           Volume volume;
@@ -184,18 +185,21 @@ void Volumes::remove(const Caller& caller, const std::string& name) {
     if (job)
       throw Error(Errc::conflict, "volume '{}' is waited for by job {}, until it is staged from its bucket: expected "
                   "nobody to wait for it", name, *job);
-    for (const char* table : {"transfer_item", "transfer_failure", "transfer_upload"})
-      transaction.run(
-          fmt::format("DELETE FROM {} WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", table),
-          volume.id);
-    transaction.run("DELETE FROM happening WHERE subject IN (SELECT id FROM transfer WHERE volume = $1)", volume.id);
-    transaction.run("DELETE FROM upload_file WHERE upload IN (SELECT id FROM upload WHERE volume = $1)", volume.id);
-    for (const char* table : {"transfer", "upload", "job_attachment", "version_tag", "share", "version"})
-      transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), volume.id);
-    transaction.run("DELETE FROM volume WHERE id = $1", volume.id);
+    delete_volume(transaction, volume.id);
     note_event(transaction, caller.project, "volume.deleted", volume.id,
                {.volume = VolumeChanged{volume.name, caller.name}}, clock_.now());
   });
+}
+
+void delete_volume(Transaction& transaction, const std::string& id) {
+  for (const char* table : {"transfer_item", "transfer_failure", "transfer_upload"})
+    transaction.run(fmt::format("DELETE FROM {} WHERE transfer IN (SELECT id FROM transfer WHERE volume = $1)", table),
+                    id);
+  transaction.run("DELETE FROM happening WHERE subject IN (SELECT id FROM transfer WHERE volume = $1)", id);
+  transaction.run("DELETE FROM upload_file WHERE upload IN (SELECT id FROM upload WHERE volume = $1)", id);
+  for (const char* table : {"transfer", "upload", "job_attachment", "version_tag", "share", "version", "staged"})
+    transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), id);
+  transaction.run("DELETE FROM volume WHERE id = $1", id);
 }
 
 std::vector<Lease> Volumes::leases(const Caller& caller, const std::string& name) {

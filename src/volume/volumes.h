@@ -113,5 +113,7 @@ Volume get_volume(Transaction& transaction, const Caller& caller, const std::str
 // The new volume's id. Throws as Volumes::create.
 std::string create_volume(Transaction& transaction, const Caller& caller, const NewVolume& request, Time now);
 Version get_version(Transaction& transaction, const Volume& volume, const std::string& reference);
+// With all that refers to it; nobody holds it.
+void delete_volume(Transaction& transaction, const std::string& id);
 
 }  // namespace volary

@@ -55,6 +55,38 @@ def test_a_server_killed_at(volary, point):
     nothing_is_left(volary, job["id"])
 
 
+DATA_POINTS = [
+    "job.pulling", "import.planned", "import.published", "import.done", "job.pulled", "job.pushing", "job.committed",
+    "export.planned", "export.sent", "job.pushed", "job.acted.FINALIZING", "job.moving.DONE",
+]
+
+
+@pytest.mark.parametrize("point", DATA_POINTS)
+def test_a_server_killed_while_a_jobs_data_travel(volary, directory_bucket, point):
+    """What it attached is there when it begins, and what it changed is in the bucket when it has ended, nothing more."""
+    directory_bucket.add(volary, "gra")
+    for name in ("a", "b", "gone"):
+        directory_bucket.put(f"corpora/in/{name}", name.encode())
+    volary.end()
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+    volary.run("job", "run", "-n", "one", "-v", "corpora@GRA/in:/in:rwd", "--", "sh", "-c",
+               "cat /in/a /in/b >/in/both && rm /in/gone")  # The first points are passed before it is answered.
+    volary.wait_for(fired.exists, f"the fail point {point} to be passed")
+    server.wait(timeout=30)
+    assert server.returncode == -9
+
+    volary.start()
+    job = volary.job_ended("one")
+    assert job["state"] == "DONE", job["reason"]
+    assert [event["state"] for event in job["history"]] == \
+        ["QUEUED", "INITIALIZING", "PENDING", "RUNNING", "FINALIZING", "DONE"]
+    assert directory_bucket.objects() == {"corpora/in/a": b"a", "corpora/in/b": b"b", "corpora/in/both": b"ab"}
+    assert [(one["direction"], one["state"]) for one in job["dataSync"]] == [("pull", "DONE"), ("push", "DONE")]
+    assert volary.json("volume", "ls") == []
+    volary.wait_for(lambda: not [one for one in volary.json("transfer", "ls") if one["state"] != "done"], "all to end")
+
+
 def test_a_job_runs_on_while_the_server_is_dead(volary):
     volary("volume", "create", "out")
     volary("job", "run", "-n", "long", "-v", "out:/out:rw", "--", "sh", "-c",

@@ -35,6 +35,7 @@ PLANTED = [
     ("upload.any_digest", "volume_test", "an_upload.refuses_bytes*"),  # Other bytes than the client sent are kept.
     ("transfer.lease_kept", "plain", "import"),         # An import that is done goes on holding its volume.
     ("harvest.drops_whiteouts", "plain", "harvest"),    # What a job deleted comes back.
+    ("harvest.torn", "mount_test", "HarvestOfALiveDirectory.HasWhat*"),  # A file that is being written is read once.
     ("harvest.follows_links", "plain", "harvest"),      # A job's link into the host is read as the file it leads to.
     ("sweep.forgets_transfers", "volume_test", "Sweep.keeps*"),  # What an import has fetched already is nobody's.
     ("sweep.ignores_age", "volume_test", "Sweep.spares*"),       # What is just being written is as good as old.

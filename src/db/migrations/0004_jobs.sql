@@ -78,3 +78,43 @@ INSERT INTO seen_by_key (datastore, key, etag, size, digest)
 DROP TABLE seen_object;
 ALTER TABLE seen_by_key RENAME TO seen_object;
 CREATE INDEX seen_object_digest ON seen_object (digest);  -- As before: for repairs and sweeps.
+
+-- == Data that jobs attach from datastores
+
+-- A volume that holds what a job attached from a datastore. People do not see it among theirs.
+CREATE TABLE staged (
+  volume TEXT PRIMARY KEY REFERENCES volume (id),
+  datastore TEXT NOT NULL,                     -- Id of the datastore that it was filled from; '': it began empty.
+  directory TEXT NOT NULL,
+  job TEXT NOT NULL,                           -- Whose it is; '': kept for all jobs of the project.
+  used_at BIGINT NOT NULL                      -- When a job last began or ended to use it.
+);
+CREATE UNIQUE INDEX staged_kept ON staged (datastore, directory) WHERE job = '';
+CREATE INDEX staged_job ON staged (job);
+
+-- One attachment's data on their way between a datastore and a job.
+CREATE TABLE data_sync (
+  id TEXT PRIMARY KEY,
+  job TEXT NOT NULL REFERENCES job (id),
+  number BIGINT NOT NULL,                      -- Of the attachment.
+  direction TEXT NOT NULL,                     -- pull, push
+  manual BIGINT NOT NULL,                      -- 1: somebody asked for it.
+  state TEXT NOT NULL,                         -- QUEUED, RUNNING, DONE, FAILED, ERROR
+  volume TEXT NOT NULL,                        -- Id of the one that is filled, or read.
+  version BIGINT NOT NULL,                     -- push: what is pushed, once it is known.
+  transfer TEXT NOT NULL,                      -- That moves it; '': none yet, or nothing was to be moved.
+  reason TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  started_at BIGINT,
+  ended_at BIGINT
+);
+CREATE INDEX data_sync_job ON data_sync (job);
+
+ALTER TABLE job_attachment ADD COLUMN datastore TEXT NOT NULL DEFAULT '';       -- Name of the one that it is pulled from.
+ALTER TABLE job_attachment ADD COLUMN directory TEXT NOT NULL DEFAULT '';
+ALTER TABLE job_attachment ADD COLUMN push_datastore TEXT NOT NULL DEFAULT '';  -- Name of the one that it is pushed to.
+ALTER TABLE job_attachment ADD COLUMN push_directory TEXT NOT NULL DEFAULT '';
+ALTER TABLE job_attachment ADD COLUMN pushed BIGINT NOT NULL DEFAULT 0;         -- The version that is there already.
+ALTER TABLE transfer ADD COLUMN staged BIGINT NOT NULL DEFAULT 0;  -- For a job that writes: see format-database.md.
+ALTER TABLE transfer ADD COLUMN since BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE datastore ADD COLUMN hidden BIGINT NOT NULL DEFAULT 0;  -- Made for a URL that a job attached.

@@ -1,0 +1,250 @@
+// job/synchronisations.cc: the rows behind job/synchronisations.h, moved from state to state.
+#include "job/synchronisations.h"
+
+#include <algorithm>
+
+#include "core/error_of.h"
+#include "core/fault.h"
+#include "core/random.h"
+#include "volume/ledger.h"
+#include "volume/staged_volumes.h"
+
+namespace volary {
+namespace {
+
+Caller caller_of(const JobRow& job) { return {"", job.subject, job.tenant, job.project}; }
+
+// Of a transfer that has ended, or is gone.
+bool has_ended(const SyncRow& sync) {
+  return sync.transfer_state.empty() ||
+         is_terminal(value_named<TransferState>(sync.transfer_state, "transfer state"));
+}
+
+bool is_done(const SyncRow& sync) { return sync.transfer_state == name_of_value(TransferState::done); }
+
+std::string failure_of(const SyncRow& sync) {
+  return fmt::format("transfer {}: {}", sync.transfer,
+                     sync.transfer_error.empty() ? "it was cancelled" : sync.transfer_error);
+}
+
+const NewAttachment& asked_of(const JobRow& job, uint64_t number) { return job.spec.attachments.at(number); }
+
+AttachmentRow attachment_at(Transaction& transaction, const std::string& job_id, uint64_t number) {
+  for (AttachmentRow& one : attachments_of(transaction, job_id))
+    if (one.number == number) return std::move(one);
+  throw Error(Errc::internal, "job {} has no attachment {}", job_id, number);
+}
+
+void give_up(JobFacts& facts, std::string_view act, const std::string& what, const std::string& reason) {
+  facts.wait = Wait::given_up;
+  facts.wait_reason = fmt::format("{}: {} '{}': {}", sync_failed, act, what, reason);
+}
+
+}  // namespace
+
+std::vector<SyncRow> syncs_of(Transaction& transaction, const std::string& job_id) {
+  return transaction.all<SyncRow>(
+      "SELECT data_sync.id, number, direction, manual, data_sync.state, data_sync.volume, data_sync.version, "
+      "data_sync.transfer, data_sync.reason, data_sync.created_at, data_sync.started_at, data_sync.ended_at, "
+      "COALESCE(transfer.state, ''), COALESCE(transfer.error, ''), COALESCE(transfer.version, 0), transfer.counts "
+      "FROM data_sync LEFT JOIN transfer ON transfer.id = data_sync.transfer WHERE data_sync.job = $1 "
+      "ORDER BY data_sync.created_at, number, data_sync.id",
+      job_id);
+}
+
+std::vector<DataSync> syncs_shown(Transaction& transaction, const JobRow& job) {
+  std::vector<DataSync> shown;
+  for (const SyncRow& row : syncs_of(transaction, job.id)) {
+    const NewAttachment& asked = asked_of(job, row.number);
+    DataSync one{.id = row.id, .job = job.id, .volume = asked.volume, .path = asked.path, .direction = row.direction,
+                 .manual = row.manual, .state = row.state, .progress = row.counts.value_or(TransferCounts()),
+                 .version = row.version, .transfer = row.transfer, .reason = row.reason, .created_at = row.created_at,
+                 .started_at = row.started_at, .ended_at = row.ended_at};
+    TransferCounts& counts = one.progress;
+    counts.processed = counts.completed + counts.skipped + counts.failed;
+    if (!is_ended(row.state) && !row.transfer.empty() && has_ended(row)) {  // Nobody has written it down yet.
+      one.state = is_done(row) ? SyncState::DONE : SyncState::FAILED;
+      if (!is_done(row)) one.reason = failure_of(row);
+    }
+    shown.push_back(std::move(one));
+  }
+  return shown;
+}
+
+void end_sync(Transaction& transaction, const std::string& id, SyncState state, const std::string& reason, Time now) {
+  transaction.run("UPDATE data_sync SET state = $2, reason = $3, ended_at = $4 WHERE id = $1", id, state, reason, now);
+}
+
+StorePlace push_place(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment) {
+  const auto store = find_datastore(transaction, job.project, attachment.push_datastore);
+  if (!store)
+    throw Error(Errc::not_found, "datastore '{}', to which '{}' is pushed, has been removed", attachment.push_datastore,
+                attachment.path);
+  return {*store, attachment.push_directory};
+}
+
+void begin_push(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment, uint64_t version,
+                const std::string& sync_id, Time now) {
+  const bool is_there = version == attachment.pushed || attachment.push_datastore.empty();
+  std::string transfer;
+  if (!is_there)
+    transfer = push_staged(transaction, caller_of(job),
+                           {.volume_id = attachment.volume_id, .version = version, .since = attachment.pushed,
+                            .removals = attachment.access == AttachAccess::rwd ? Removals::go : Removals::stay},
+                           push_place(transaction, job, attachment), now);
+  const std::string id = sync_id.empty() ? new_id("sync") : sync_id;
+  if (sync_id.empty())
+    transaction.run(
+        "INSERT INTO data_sync (id, job, number, direction, manual, state, volume, version, transfer, reason, "
+        "created_at) VALUES ($1, $2, $3, 'push', 0, 'QUEUED', $4, 0, '', '', $5)",
+        id, job.id, attachment.number, attachment.volume_id, now);
+  transaction.run(
+      "UPDATE data_sync SET state = $2, version = $3, transfer = $4, started_at = $5, ended_at = $6 WHERE id = $1", id,
+      is_there ? SyncState::DONE : SyncState::RUNNING, version, transfer, now,
+      is_there ? std::optional<Time>(now) : std::nullopt);
+  fault::point("job.pushing");
+}
+
+void DataSyncs::begin_pulls(const JobRow& job) {
+  database_.write([&](Transaction& transaction) {
+    const auto now_job = find_job(transaction, job.id);
+    if (!now_job || now_job->state != JobState::INITIALIZING) return;
+    const Time now = clock_.now();
+    for (const SyncRow& sync : syncs_of(transaction, job.id)) {
+      if (sync.direction != SyncDirection::pull || sync.state != SyncState::QUEUED) continue;
+      const AttachmentRow attachment = attachment_at(transaction, job.id, sync.number);
+      const auto store = find_datastore(transaction, job.project, attachment.datastore);
+      if (!store) {
+        end_sync(transaction, sync.id, SyncState::FAILED,
+                 fmt::format("datastore '{}' has been removed", attachment.datastore), now);
+        continue;
+      }
+      const bool writes = attachment.access != AttachAccess::ro && attachment.datastore == attachment.push_datastore &&
+                          attachment.directory == attachment.push_directory;
+      const std::string transfer =
+          pull_staged(transaction, caller_of(job), sync.volume_id, {*store, attachment.directory},
+                      writes ? Absent::made : Absent::refused, now);
+      transaction.run("UPDATE data_sync SET state = 'RUNNING', transfer = $2, started_at = $3 WHERE id = $1", sync.id,
+                      transfer, now);
+    }
+    fault::point("job.pulling");
+  });
+}
+
+// False if what was pulled has gone meanwhile: nothing holds it until the job does.
+bool DataSyncs::end_pull(const JobRow& job, const SyncRow& sync) {
+  return database_.write([&](Transaction& transaction) {
+    const auto now_job = find_job(transaction, job.id);
+    if (!now_job || now_job->state != JobState::INITIALIZING) return true;
+    const Time now = clock_.now();
+    const Holder holder{"job", job.id};
+    const AttachmentRow attachment = attachment_at(transaction, job.id, sync.number);
+    uint64_t version = sync.transfer_version;
+    if (version != 0 && !transaction.find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND number = $2",
+                                                    sync.volume_id, version)) {
+      transaction.run("UPDATE data_sync SET state = 'QUEUED', transfer = '' WHERE id = $1", sync.id);
+      return false;
+    }
+    if (attachment.access == AttachAccess::ro) {
+      take_reader(transaction, attachment.volume_id, version, holder, now);
+    } else {
+      take_writer(transaction, attachment.volume_id, attachment.volume, version, holder, now);
+      if (attachment.volume_id != sync.volume_id && version != 0) {
+        copy_version(transaction, sync.volume_id, version, attachment.volume_id, job.subject, holder, now);
+        version = 1;
+      }
+    }
+    transaction.run("UPDATE job_attachment SET version = $3, pushed = $3 WHERE job = $1 AND number = $2", job.id,
+                    sync.number, version);
+    end_sync(transaction, sync.id, SyncState::DONE, "", now);
+    fault::point("job.pulled");
+    return true;
+  });
+}
+
+void DataSyncs::pull(const JobRow& job, JobFacts& facts) {
+  auto syncs = database_.read([&](Transaction& transaction) { return syncs_of(transaction, job.id); });
+  std::erase_if(syncs, [](const SyncRow& sync) { return sync.direction != SyncDirection::pull; });
+  if (std::any_of(syncs.begin(), syncs.end(), [](const SyncRow& sync) { return sync.state == SyncState::QUEUED; })) {
+    begin_pulls(job);
+    facts.wait = Wait::waiting;
+    return;
+  }
+  for (const SyncRow& sync : syncs) {
+    const std::string& what = asked_of(job, sync.number).volume;
+    if (sync.state == SyncState::FAILED) return give_up(facts, "pulling", what, sync.reason);
+    if (sync.state != SyncState::RUNNING) continue;
+    if (!has_ended(sync)) {
+      facts.wait = Wait::waiting;
+    } else if (is_done(sync)) {
+      if (!end_pull(job, sync)) facts.wait = Wait::waiting;
+    } else {
+      const std::string reason = failure_of(sync);
+      database_.write([&](Transaction& t) { end_sync(t, sync.id, SyncState::FAILED, reason, clock_.now()); });
+      return give_up(facts, "pulling", what, reason);
+    }
+  }
+}
+
+void DataSyncs::look_at_pushes(const JobRow& job, JobFacts& facts) {
+  const bool ends = job.state == JobState::FINALIZING;
+  const auto syncs = database_.read([&](Transaction& transaction) { return syncs_of(transaction, job.id); });
+  for (const SyncRow& sync : syncs) {
+    if (sync.direction != SyncDirection::push) continue;
+    const std::string& what = asked_of(job, sync.number).volume;
+    if (ends && !sync.manual && is_ended(sync.state) && sync.state != SyncState::DONE)
+      return give_up(facts, "pushing", what, sync.reason);
+    if (sync.state == SyncState::QUEUED && ends) {
+      database_.write([&](Transaction& t) {
+        end_sync(t, sync.id, SyncState::FAILED, "the job ended first; what it changed is pushed at its end",
+                 clock_.now());
+      });
+    }
+    if (sync.state != SyncState::RUNNING) continue;
+    if (!has_ended(sync)) {
+      if (ends) facts.wait = Wait::waiting;
+      continue;
+    }
+    const bool arrived = is_done(sync);
+    database_.write([&](Transaction& transaction) {
+      end_sync(transaction, sync.id, arrived ? SyncState::DONE : SyncState::FAILED, arrived ? "" : failure_of(sync),
+               clock_.now());
+      if (arrived)
+        transaction.run("UPDATE job_attachment SET pushed = $3 WHERE job = $1 AND number = $2", job.id, sync.number,
+                        sync.version);
+      fault::point("job.pushed");
+    });
+    if (!arrived && ends && !sync.manual) return give_up(facts, "pushing", what, failure_of(sync));
+  }
+}
+
+std::vector<SyncRow> DataSyncs::wanted_pushes(const JobRow& job) {
+  auto syncs = database_.read([&](Transaction& transaction) { return syncs_of(transaction, job.id); });
+  std::vector<SyncRow> wanted;
+  for (const SyncRow& sync : syncs) {
+    if (sync.direction != SyncDirection::push || sync.state != SyncState::QUEUED) continue;
+    const bool is_free = std::none_of(syncs.begin(), syncs.end(), [&](const SyncRow& other) {
+      return other.number == sync.number && other.state == SyncState::RUNNING;
+    });
+    if (is_free) wanted.push_back(sync);
+  }
+  return wanted;
+}
+
+void DataSyncs::abandon(const JobRow& job) {
+  const auto syncs = database_.read([&](Transaction& transaction) { return syncs_of(transaction, job.id); });
+  for (const SyncRow& sync : syncs) {
+    if (is_ended(sync.state)) continue;
+    const bool is_own = database_.read([&](Transaction& transaction) {
+      return transaction.find<std::string>("SELECT volume FROM staged WHERE volume = $1 AND job = $2", sync.volume_id,
+                                           job.id).has_value();
+    });
+    if (is_own && !sync.transfer.empty() && !has_ended(sync))
+      (void)error_of([&] { transfers_.cancel(caller_of(job), sync.transfer); });
+    database_.write([&](Transaction& t) {
+      end_sync(t, sync.id, SyncState::FAILED, "the job was stopped before it began", clock_.now());
+    });
+  }
+}
+
+}  // namespace volary

@@ -1,0 +1,87 @@
+// job/synchronisations.h: the data of jobs on their way from and to datastores: table data_sync. For this folder only.
+//
+// A pull fills a staged volume before the job begins; a push brings what the job changed to its place, while it runs
+// (somebody asked) or when its process has ended. Both are transfers (volume/transfers.h), which are resumed after a
+// crash and tried again as all of them; here stands only what they mean for the job. Every step is one transaction that
+// can be asked for again.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "access/caller.h"
+#include "core/clock.h"
+#include "db/database.h"
+#include "job/rows.h"
+#include "job/states.h"
+#include "record/synchronisation.h"
+#include "volume/staged_volumes.h"
+#include "volume/transfers.h"
+
+namespace volary {
+
+// What a job that ends so tells first.
+constexpr const char* sync_failed = "DATASYNC_FAILED";
+
+// A row with what its transfer says.
+struct SyncRow {
+  std::string id;
+  uint64_t number = 0;
+  SyncDirection direction{};
+  bool manual = false;
+  SyncState state{};
+  std::string volume_id;
+  uint64_t version = 0;
+  std::string transfer;
+  std::string reason;
+  Time created_at;
+  std::optional<Time> started_at;
+  std::optional<Time> ended_at;
+  std::string transfer_state;  // "" without one.
+  std::string transfer_error;
+  uint64_t transfer_version = 0;
+  std::optional<TransferCounts> counts;
+};
+BOOST_DESCRIBE_STRUCT(SyncRow, (), (id, number, direction, manual, state, volume_id, version, transfer, reason,
+                                    created_at, started_at, ended_at, transfer_state, transfer_error, transfer_version,
+                                    counts))
+
+std::vector<SyncRow> syncs_of(Transaction& transaction, const std::string& job_id);
+// As people see them.
+std::vector<DataSync> syncs_shown(Transaction& transaction, const JobRow& job);
+
+// The place of what an attachment's changes are pushed to. Throws `not_found` if its datastore has been removed.
+StorePlace push_place(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment);
+// Begins to push `version` of the attachment's volume; if the target has it already, the row is DONE at once. With the
+// id of a row that waits, for that; otherwise a new one.
+void begin_push(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment, uint64_t version,
+                const std::string& sync_id, Time now);
+void end_sync(Transaction& transaction, const std::string& id, SyncState state, const std::string& reason, Time now);
+
+// Any thread may call.
+class DataSyncs {
+ public:
+  DataSyncs(Database& database, Transfers& transfers, Clock& clock)
+      : database_(database), transfers_(transfers), clock_(clock) {}
+
+  // Of a job in INITIALIZING: begins its pulls and gives its attachments what they brought. The facts' wait says what
+  // is still missing.
+  void pull(const JobRow& job, JobFacts& facts);
+  // Of a job that runs or is finalised: writes down which pushes have ended. In FINALIZING, the facts' wait says
+  // whether all have arrived.
+  void look_at_pushes(const JobRow& job, JobFacts& facts);
+  // Those that somebody asked for and that wait for the job's changes to be harvested.
+  std::vector<SyncRow> wanted_pushes(const JobRow& job);
+  // Breaks off what was begun for a job that ends before it has begun.
+  void abandon(const JobRow& job);
+
+ private:
+  void begin_pulls(const JobRow& job);
+  bool end_pull(const JobRow& job, const SyncRow& sync);
+
+  Database& database_;
+  Transfers& transfers_;
+  Clock& clock_;
+};
+
+}  // namespace volary
