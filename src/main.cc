@@ -33,6 +33,8 @@
 #include "job/billing.h"
 #include "job/explain.h"
 #include "job/jobs.h"
+#include "job/lineage.h"
+#include "job/receipts.h"
 #include "job/reconciler.h"
 #include "job/supervisor.h"
 #include "job/workplace.h"
@@ -186,6 +188,13 @@ MountPlaces mount_places(const ServerConfig& config) {
   return {root / "mounts", std::filesystem::canonical(root), config.mount_below};
 }
 
+// `router` outlives it.
+std::unique_ptr<HttpServer> listen(const ServerConfig& config, const Router& router) {
+  ServerOptions listening{.unix_socket = config.socket, .host = config.host, .port = config.port};
+  listening.streams = [&](const Request& request) { return router.streams(request); };
+  return start_http_server(listening, [&](const Request& request) { return router.answer(request); });
+}
+
 int serve(const ServerConfig& config) {
   const EndSignals end;
   Ground ground(config.data_directory);
@@ -209,6 +218,8 @@ int serve(const ServerConfig& config) {
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock, secrets, config.engine);
   Reconciler reconciler(database, *ground.runner, workplace, transfers, clock, {}, log);
   Explain explain(database, jobs, transfers, volumes, clock, ReconcilerOptions().running_max);
+  Lineages lineages(database, access);
+  Receipts receipts(database, jobs, root / "receipt.key");
   Mounts mounts(database, store, *ground.mounter, mount_places(config), clock, log);
   Cache cache(database, ground.mounter->images(), config.cache_bytes_max, clock, log);
   EventLog events(database, clock);
@@ -218,7 +229,7 @@ int serve(const ServerConfig& config) {
   keep_admin_token(access, root / "admin.token");
 
   Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, billing,
-                    explain, upkeep, mounts, cache, events, webhooks, status_of(ground),
+                    explain, lineages, receipts, upkeep, mounts, cache, events, webhooks, status_of(ground),
                     findings_of(ground, config.engine)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
@@ -232,9 +243,7 @@ int serve(const ServerConfig& config) {
   upkeep.start({config.upkeep.sweep_seconds, config.upkeep.check_seconds, config.upkeep.scrub_seconds});
   Timetable timetable(log);
   look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache, workplace, events);
-  ServerOptions listening{.unix_socket = config.socket, .host = config.host, .port = config.port};
-  listening.streams = [&](const Request& request) { return router.streams(request); };
-  const auto server = start_http_server(listening, [&](const Request& request) { return router.answer(request); });
+  const auto server = listen(config, router);
   log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
   end.wait();
   uploads.stop();

@@ -1,4 +1,4 @@
-// api/explain_routes.cc: why something is where it is.
+// api/explain_routes.cc: why something is where it is, and where it came from.
 #include "api/routes.h"
 
 namespace volary {
@@ -20,6 +20,25 @@ void add_explain_routes(std::vector<Route>& routes, Services& services) {
                     [&services](const Call& call) {
                       return services.explain.volume(call.caller(), call.path("volume"));
                     }});
+  routes.push_back(
+      {Method::get, "/api/v1/volumes/{volume}/lineage", Permission::volume_read,
+       {.name = "get_lineage",
+        .summary = "What a version was made of and what was made of it",
+        .description = "Through jobs, imports, exports, clones and restores. What the caller may not see is a node of "
+                       "kind 'hidden', and nothing behind it is shown.",
+        .query = {{.name = "version", .description = "The head unless told"},
+                  {.name = "direction", .description = "Both unless told",
+                   .choices = {"upstream", "downstream", "both"}},
+                  {.name = "depth", .description = "Steps at most, 1 to 100; 20 unless told",
+                   .kind = ParameterKind::number}}},
+       [&services](const Call& call) {
+         LineageRequest request;
+         request.version = call.query("version").value_or("");
+         if (const auto direction = call.query("direction"))
+           request.direction = value_named<LineageDirection>(*direction, "direction");
+         request.depth = call.number("depth").value_or(lineage_depth_default);
+         return services.lineages.of(call.caller(), call.path("volume"), request);
+       }});
 }
 
 }  // namespace volary

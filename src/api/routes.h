@@ -11,6 +11,8 @@
 #include "job/billing.h"
 #include "job/explain.h"
 #include "job/jobs.h"
+#include "job/lineage.h"
+#include "job/receipts.h"
 #include "record/problem.h"
 #include "view/cache.h"
 #include "view/mounts.h"
@@ -38,6 +40,8 @@ struct Services {
   Jobs& jobs;
   Billing& billing;
   Explain& explain;
+  Lineages& lineages;
+  Receipts& receipts;
   Upkeep& upkeep;
   Mounts& mounts;
   Cache& cache;
@@ -62,6 +66,7 @@ void add_upload_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
 void add_billing_routes(std::vector<Route>& routes, Services& services);
 void add_explain_routes(std::vector<Route>& routes, Services& services);
+void add_receipt_routes(std::vector<Route>& routes, Services& services);
 void add_store_routes(std::vector<Route>& routes, Services& services);
 void add_mount_routes(std::vector<Route>& routes, Services& services);
 void add_cache_routes(std::vector<Route>& routes, Services& services);

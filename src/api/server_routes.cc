@@ -19,6 +19,7 @@ std::vector<Route> all_routes(Services& services) {
   add_job_routes(routes, services);
   add_billing_routes(routes, services);
   add_explain_routes(routes, services);
+  add_receipt_routes(routes, services);
   add_store_routes(routes, services);
   add_mount_routes(routes, services);
   add_cache_routes(routes, services);

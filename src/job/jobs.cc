@@ -111,7 +111,8 @@ void Jobs::remove(const Caller& caller, const std::string& id) {
     if (!is_terminal(row.state))
       throw Error(Errc::conflict, "job {} is {}: expected an ended one; stop it first", row.id,
                   name_of_value(row.state));
-    transaction.run("UPDATE job SET removed_at = $2, spec = $3 WHERE id = $1", row.id, clock_.now(), NewJob());
+    transaction.run("UPDATE job SET removed_at = $2, spec = $3, receipt = '' WHERE id = $1", row.id, clock_.now(),
+                    NewJob());
     forget_happenings(transaction, row.id);
     for (const std::string& volume : find_left_staged(transaction)) empty_staged(transaction, volume);
     return row.id;

@@ -8,6 +8,7 @@
 #include "core/fault.h"
 #include "core/quantity.h"
 #include "event/events.h"
+#include "job/receipts.h"
 #include "job/synchronisations.h"
 #include "record/transfer.h"
 #include "volume/happenings.h"
@@ -216,6 +217,7 @@ bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Tim
     transaction.run("UPDATE job SET ended_at = $2 WHERE id = $1", row.id, now);
     release_leases(transaction, {"job", row.id});
     end_happenings(transaction, row.id, now);
+    keep_receipt(transaction, row.id);
   }
   transaction.run(
       "INSERT INTO job_event (job, number, state, date, reason) "

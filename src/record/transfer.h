@@ -102,12 +102,13 @@ struct Transfer {
   std::string revision;  // import of a repository: the commit that was read
   std::string verified;  // export: how what arrived was held against what was sent; "" if it was not.
   std::string retry_of;  // The id of a transfer that ended before all was done, which this one repeats; "": none.
+  std::optional<PlanSides> found = {};  // What both sides were when it began: of an import, what exactly it read.
   std::vector<TransferFailure> failures;  // The first 10, of one transfer that was asked for by its id.
 };
 BOOST_DESCRIBE_STRUCT(Transfer, (), (id, project, kind, volume, version, datastore, source_directory,
                                      destination_directory, strategy, state, counts, error, created_at, started_at,
                                      ended_at, created_by, left_out, waits_for, include, exclude, trash, confirmed,
-                                     skip_conflicts, expected, revision, verified, retry_of, failures))
+                                     skip_conflicts, expected, revision, verified, retry_of, found, failures))
 
 // POST /volumes/{name}/imports and …/exports
 struct NewTransfer {

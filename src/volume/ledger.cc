@@ -105,10 +105,10 @@ uint64_t commit_version(Transaction& transaction, const NewVersion& version, Tim
   const uint64_t number = books.head + 1;
   transaction.run(
       "INSERT INTO version (volume, number, tree, checksum, files, bytes, author, created_at, message, origin, "
-      "origin_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+      "origin_id, source_volume) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
       version.volume_id, number, version.tree.tree, version.tree.checksum, version.tree.files, version.tree.bytes,
       version.author, now, version.message, version.origin,
-      version.origin_id.empty() ? version.holder.id : version.origin_id);
+      version.origin_id.empty() ? version.holder.id : version.origin_id, version.source_volume);
   if (!fault::planted("ledger.head_stays"))
     transaction.run("UPDATE volume SET head = $2, used_bytes = $3 WHERE id = $1", version.volume_id, number,
                     version.tree.bytes);

@@ -89,6 +89,7 @@ struct NewVersion {
   uint64_t reserved_bytes = 0;  // Of the volume's reservation, given back by the commit.
   // Another origin_id than the holder: what a clone or restore came from, or one act of several of the holder's.
   std::string origin_id = {};
+  std::string source_volume = {};  // Of a clone or restore: the id of its source's volume.
 };
 
 // Makes `tree` the newest version; its number. If the holder, or that act of it, made one already, that number, and

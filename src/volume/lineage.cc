@@ -41,7 +41,7 @@ Volume Volumes::clone(const Caller& caller, const std::string& name, const Calle
     commit_at_once(transaction, get_volume(transaction, target, request.name),
                    {.volume_id = {}, .tree = tree_of(version), .author = target.name,
                     .message = request.message.value_or("clone of " + from), .origin = Origin::clone, .holder = {},
-                    .origin_id = from},
+                    .origin_id = from, .source_volume = source.id},
                    now);
     fault::point("volume.cloning");
     return get_volume(transaction, target, request.name);
@@ -61,7 +61,8 @@ Version Volumes::restore(const Caller& caller, const std::string& name, const Ne
         transaction, volume,
         {.volume_id = {}, .tree = tree_of(old), .author = caller.name,
          .message = request.message.value_or(fmt::format("restore of version {}", old.number)),
-         .origin = Origin::restore, .holder = {}, .origin_id = fmt::format("{}@{}", name, old.number)},
+         .origin = Origin::restore, .holder = {}, .origin_id = fmt::format("{}@{}", name, old.number),
+         .source_volume = volume.id},
         clock_.now());
     fault::point("volume.restoring");
     return get_version(transaction, get_volume(transaction, caller, name), std::to_string(number));

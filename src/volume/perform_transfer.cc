@@ -172,8 +172,8 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, c
   database_.write([&](Transaction& transaction) {
     forget_failures(transaction, transfer.id);  // Of a run before this one.
     note_failures(transaction, transfer.id, left_out);
-    transaction.run("UPDATE transfer SET counts = $2, revision = $3 WHERE id = $1", transfer.id, planned.counts,
-                    remote.commit());
+    transaction.run("UPDATE transfer SET counts = $2, revision = $3, found = $4 WHERE id = $1", transfer.id,
+                    planned.counts, remote.commit(), planned.sides);
   });
   Transfer agreed = transfer;  // What it copied and deleted itself makes no deletions more than half of the target.
   if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; }))

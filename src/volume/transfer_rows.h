@@ -18,7 +18,8 @@ constexpr std::string_view select_transfer =
     "transfer.source_directory, transfer.destination_directory, transfer.strategy, transfer.state, transfer.counts, "
     "transfer.error, transfer.created_at, transfer.started_at, transfer.ended_at, transfer.created_by, "
     "transfer.left_out, '', transfer.include, transfer.exclude, transfer.trash, transfer.confirmed, "
-    "transfer.skip_conflicts, transfer.expected, transfer.revision, transfer.verified, transfer.retry_of, '[]' "
+    "transfer.skip_conflicts, transfer.expected, transfer.revision, transfer.verified, transfer.retry_of, "
+    "transfer.found, '[]' "
     "FROM transfer JOIN volume ON volume.id = transfer.volume ";
 
 // A queued transfer as it is written down first.

@@ -118,3 +118,20 @@ ALTER TABLE job_attachment ADD COLUMN pushed BIGINT NOT NULL DEFAULT 0;         
 ALTER TABLE transfer ADD COLUMN staged BIGINT NOT NULL DEFAULT 0;  -- For a job that writes: see format-database.md.
 ALTER TABLE transfer ADD COLUMN since BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE datastore ADD COLUMN hidden BIGINT NOT NULL DEFAULT 0;  -- Made for a URL that a job attached.
+
+-- == Lineage
+
+ALTER TABLE transfer ADD COLUMN found TEXT;                               -- JSON PlanSides, when its last run began.
+ALTER TABLE version ADD COLUMN source_volume TEXT NOT NULL DEFAULT '';    -- Of a clone or restore: id of its source's volume.
+UPDATE version SET source_volume = volume WHERE origin = 'restore';
+UPDATE version SET source_volume = COALESCE((
+  SELECT source.volume FROM version AS source JOIN volume ON volume.id = source.volume
+  WHERE volume.name || '@' || source.number = version.origin_id AND source.tree = version.tree
+  AND volume.tenant = (SELECT made.tenant FROM volume AS made WHERE made.id = version.volume)
+  ORDER BY source.volume LIMIT 1), '') WHERE origin = 'clone';
+CREATE INDEX version_source ON version (source_volume) WHERE source_volume <> '';
+CREATE INDEX transfer_volume ON transfer (volume);
+
+-- == Receipts
+
+ALTER TABLE job ADD COLUMN receipt TEXT NOT NULL DEFAULT '';              -- JSON Receipt, written when it ended.
