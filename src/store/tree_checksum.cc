@@ -11,6 +11,8 @@
 namespace volary {
 namespace {
 
+constexpr size_t block_bytes = 64 << 10;
+
 std::string line_of(const TreeEntry& entry) {
   switch (entry.kind) {
     case EntryKind::file: return "f:" + entry.name + ":" + entry.digest.hex();
@@ -34,13 +36,17 @@ Digest checksum_of(const Tree& tree) {
   const auto at = [&](const auto& place) { return std::string_view(lines).substr(place.first, place.second); };
   std::sort(places.begin(), places.end(), [&](const auto& a, const auto& b) { return at(a) < at(b); });
 
-  std::string text;
-  text.reserve(lines.size() + places.size());
+  Hasher hasher;
+  std::string block;
   for (const auto& place : places) {
-    if (!text.empty()) text += '\0';
-    text += at(place);
+    if (&place != &places.front()) block += '\0';
+    block += at(place);
+    if (block.size() < block_bytes) continue;
+    hasher.update(block);
+    block.clear();
   }
-  return Digest::of(text);
+  hasher.update(block);
+  return hasher.finish();
 }
 
 // As Python's PurePosixPath(target).as_posix(): empty and "." components go, ".." stays, and exactly two leading

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <future>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
@@ -116,10 +117,9 @@ void remember(Transaction& transaction, const FetchOrder& order, const std::vect
   remember_objects(transaction, order.datastore_id, seen);
 }
 
-// Publishes `files`, and then writes them down: the journal never has what the store may lose.
-void write_down(const FetchOrder& order, const std::vector<Fetched>& files, Commit& commit, Database& database,
+// What is published: the journal never has what the store may lose.
+void write_down(const FetchOrder& order, const std::vector<Fetched>& files, Database& database,
                 const std::string& transfer_id) {
-  commit.publish();
   fault::point("fetch.published");
   database.write([&](Transaction& transaction) {
     for (const Fetched& one : files) {
@@ -150,6 +150,7 @@ class Fetch {
       if (brought_.failed == 0) take(group_);
       keep_new();
     }
+    end_writing();
     return std::move(brought_);
   }
 
@@ -228,12 +229,20 @@ class Fetch {
       if (one.is_taken) taken_.push_back(one.path);
   }
 
+  // Publishes the group, and writes it down while the next one is fetched.
   void end_checkpoint() {
     if (brought_.rest.empty()) return;
-    write_down(order_, brought_.rest, commit_, database_, transfer_id_);
-    brought_.rest.clear();
-    for (const Path& path : taken_) StagedFile::remove(path);
-    taken_.clear();
+    end_writing();
+    commit_.publish();
+    const auto write = [this](const std::vector<Fetched>& files, const std::vector<Path>& taken) {
+      write_down(order_, files, database_, transfer_id_);
+      for (const Path& path : taken) StagedFile::remove(path);
+    };
+    writing_ = std::async(std::launch::async, write, std::exchange(brought_.rest, {}), std::exchange(taken_, {}));
+  }
+
+  void end_writing() {
+    if (writing_.valid()) writing_.get();
   }
 
   const Listed& file_of(size_t index) const { return group_[index].act.file; }
@@ -413,6 +422,7 @@ class Fetch {
   std::vector<Path> taken_;    // Staged objects that the journal does not have yet.
   Synced<std::unordered_set<size_t>> failed_;  // Indices into the group.
   FileFailures failures_;
+  std::future<void> writing_;  // Of the group before; waits for it when the fetch ends early.
 };
 
 }  // namespace
@@ -425,7 +435,8 @@ Brought fetch(const FetchOrder& order, Commit& commit, Database& database, const
 // Staged objects stay until the transfer's journal goes: they share the blobs' bytes.
 void journal_rest(const FetchOrder& order, const Brought& brought, Commit& commit, Database& database,
                   const std::string& transfer_id) {
-  write_down(order, brought.rest, commit, database, transfer_id);
+  commit.publish();
+  write_down(order, brought.rest, database, transfer_id);
 }
 
 void remember_rest(Transaction& transaction, const FetchOrder& order, const Brought& brought) {

@@ -49,11 +49,11 @@ using TakeGroup = std::function<void(const std::vector<Fetched>& group)>;
 // etag and size, from an earlier run that was cut off) or the store holds already under a known digest is not
 // fetched. Objects from 64 MiB on come in parallel parts, which stay when the server ends (sync/staging.h).
 //
-// This goes group by group, of which one is in memory. When the next one begins, the commit is published with what
-// `take` added to it, and what came is written down: in the journal, and in the table seen_object. So a crash repeats
-// at most the parts that were on their way and the small objects of one group. What is remembered of an object holds
-// whether a version comes of it or not: its bytes were hashed and are durable, and who believes it asks the store for
-// them.
+// This goes group by group, of which two are in memory. When the next one begins, the commit is published with what
+// `take` added to it, and what came is written down while the next one comes: in the journal, and in the table
+// seen_object. So a crash repeats at most the parts that were on their way and the small objects of two groups. What is
+// remembered of an object holds whether a version comes of it or not: its bytes were hashed and are durable, and who
+// believes it asks the store for them.
 //
 // An object that cannot be had, or that changed since it was listed (`conflict`), is a failure of its own, and the
 // others come all the same. A requested stop throws `unavailable`; what would happen to all files is thrown too.
