@@ -130,6 +130,7 @@ class LyingS3:
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 128  # Clients come in crowds: who finds a queue of 5 full waits for a second.
 
             def handle_error(self, *_):
                 if not isinstance(sys.exc_info()[1], ConnectionError):  # Clients are killed, too.

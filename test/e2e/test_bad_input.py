@@ -34,7 +34,7 @@ def unchanged(volary) -> None:
     ("name: x\ncolour: red\ncommand: [a]\n", "colour", 2),
     ("name: x\nname: y\n", "name", 2),
     ("replicas: 3\n", "replicas", 1),
-    ("resources:\n  gpu:\n    accelerator: H100\n", "gpu", 2),
+    ("resources:\n  gpu:\n    accelerator: H100\n", "gpu", 3),
     ("input_model_data_volume: digits\n", "input_model_data_volume", 1),
     ("command: [a\n", "", 2),
 ])
