@@ -33,14 +33,17 @@ TEST(Timetable, RunsAnEntryAgainAlsoAfterAnErrorWhichItLogs) {
 }
 
 TEST(Timetable, LetsALongEntryKeepNoOtherWaitingAndEndsItWhenStopped) {
+  std::latch long_began(1);
   std::latch other_ran(1);
   std::atomic<bool> ended = false;
   Timetable timetable([](std::string_view) {});
   timetable.add("long", milliseconds(0), hours(1), [&](const std::stop_token& stop) {
+    long_began.count_down();
     while (!stop.stop_requested()) std::this_thread::yield();
     ended = true;
   });
   timetable.add("other", milliseconds(1), hours(1), [&](const std::stop_token&) { other_ran.count_down(); });
+  long_began.wait();
   other_ran.wait();
   timetable.stop();
   EXPECT_TRUE(ended);

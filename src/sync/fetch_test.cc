@@ -58,7 +58,8 @@ class Fetching : public testing::Test {
             "'overwrite', '', 'running', '{}', '', 0, 0, 0, 'a')");
     });
     for (char c = 'a'; c <= 'j'; ++c) {
-      StringSource bytes(std::string(1, c));
+      const std::string text(1, c);
+      StringSource bytes(text);
       remote.put(fmt::format("{}/file", c), bytes, 1);
     }
   }
