@@ -25,6 +25,7 @@ def test_a_job_that_waited_for_a_writer_says_for_whom_and_how_long(volary):
     holders = whats(volary.json("explain", "volume", "model"))
     assert any(one.startswith(f"job {first} (holder) of admin writes on top of version 0") for one in holders)
     assert any(one.startswith(f"job {second} (waiter) of admin waits to be the next writer") for one in holders)
+    volary.wait_for(lambda: volary.json("explain", "job", second)["millis"]["writers"] >= 200, "a wait that is worth a word")
     volary.kill()  # What was written down outlives the server.
     volary("job", "stop", first)
     done = volary.job_ended(second)
