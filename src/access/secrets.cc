@@ -45,6 +45,11 @@ std::optional<std::string> from_base64(std::string_view text) {
   return bytes;
 }
 
+Error not_opening(const std::string& what, const Path& key_file) {
+  return Error(Errc::corrupt, "{} does not open with the key in {}: that is another key, or its row was altered", what,
+               key_file.native());
+}
+
 std::string bound_text(const std::string& id, const std::string& project) { return id + '\0' + project; }
 
 void check_wanted(const NewSecret& wanted) {
@@ -118,7 +123,8 @@ Secrets::Key Secrets::make_key() {
   const std::lock_guard guard(making_key_);
   if (!is_present(key_file_)) {
     const auto sealed = database_.read([](Transaction& transaction) {
-      return *transaction.find<int64_t>("SELECT count(*) FROM secret");
+      return *transaction.find<int64_t>(
+          "SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM webhook WHERE sealed <> '')");
     });
     if (sealed > 0)
       throw Error(Errc::unavailable, "the key file {} is not there, and {} secrets are sealed with it: put it back "
@@ -135,7 +141,7 @@ Secret Secrets::create(const Caller& caller, const NewSecret& wanted) {
   for (const auto& [key, value] : wanted.values) keys.push_back(key);
   const std::string id = new_id("sec", random_);
   const Wiped values{print_json(to_json(wanted.values))};
-  const std::string sealed = make_key().seal(values.text, bound_text(id, caller.project), random_);
+  const std::string sealed = seal(id, caller.project, values.text);
   return database_.write([&](Transaction& transaction) {
     if (transaction.find<std::string>(std::string(select_secret) + "AND name = $2", caller.project, wanted.name))
       throw Error(Errc::exists, "there is a secret '{}' already in this project", wanted.name);
@@ -169,6 +175,16 @@ void Secrets::remove(const Caller& caller, const std::string& name) {
   });
 }
 
+std::string Secrets::seal(const std::string& id, const std::string& project, std::string_view text) {
+  return make_key().seal(text, bound_text(id, project), random_);
+}
+
+std::string Secrets::unseal(const std::string& id, const std::string& project, std::string_view sealed) {
+  auto text = read_key().open(sealed, bound_text(id, project));
+  if (!text) throw not_opening("what " + id + " keeps sealed", key_file_);
+  return *std::move(text);
+}
+
 std::map<std::string, std::string> Secrets::open(const std::string& project, const std::string& name) {
   using Sealed = std::pair<std::string, std::string>;
   std::optional<Sealed> found;
@@ -178,9 +194,7 @@ std::map<std::string, std::string> Secrets::open(const std::string& project, con
   });
   if (!found) throw Error(Errc::not_found, "there is no secret '{}' in this project", printable(name));
   auto values = read_key().open(found->second, bound_text(found->first, project));
-  if (!values)
-    throw Error(Errc::corrupt, "secret '{}' does not open with the key in {}: that is another key, or its row was "
-                "altered", printable(name), key_file_.native());
+  if (!values) throw not_opening(fmt::format("secret '{}'", printable(name)), key_file_);
   const Wiped text{std::move(*values)};
   return from_json<std::map<std::string, std::string>>(parse_json(text.text, "a secret"), "values");
 }

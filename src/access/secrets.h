@@ -43,6 +43,10 @@ class Secrets {
   // was altered; `unavailable` if the key file is gone; `denied` if others may read it.
   std::map<std::string, std::string> open(const std::string& project, const std::string& name);
 
+  // The same for one text that a row of another table keeps: sealed for that row's id and project only.
+  std::string seal(const std::string& id, const std::string& project, std::string_view text);
+  std::string unseal(const std::string& id, const std::string& project, std::string_view sealed);
+
  private:
   class Key;
   Key make_key();

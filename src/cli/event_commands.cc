@@ -91,7 +91,7 @@ const std::vector<Column<Webhook>>& webhook_columns() {
       {"LAST", [](const Webhook& w) { return time_text(w.last_delivery_at.value_or(Time{})); }},
       {"RETRY", [](const Webhook& w) { return time_text(w.retry_at.value_or(Time{})); }},
       {"ERROR", [](const Webhook& w) { return or_dash(w.last_error); }},
-      {"SECRET", [](const Webhook& w) { return w.secret; }, Show::wide},
+      {"SECRET", [](const Webhook& w) { return or_dash(w.secret); }, Show::wide},
       {"ID", [](const Webhook& w) { return w.id; }, Show::wide}};
   return columns;
 }

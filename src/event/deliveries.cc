@@ -51,9 +51,6 @@ Time retry_after(Time now, uint64_t failures) {
 WebhookAnswer Webhooks::post(const WebhookRow& row, const ProjectEvent& event, const std::stop_token& stop) {
   WebhookAnswer answer;
   const auto error = error_of([&] {
-    const auto values = secrets_.open(row.webhook.project, row.webhook.secret);
-    const auto key = values.find("key");
-    if (key == values.end()) throw Error(Errc::invalid, "secret '{}' has no value 'key'", row.webhook.secret);
     HttpRequest request;
     request.method = "POST";
     request.url = row.webhook.url;
@@ -67,7 +64,7 @@ WebhookAnswer Webhooks::post(const WebhookRow& row, const ProjectEvent& event, c
                        {"user-agent", "volary"},
                        {"webhook-id", id},
                        {"webhook-timestamp", std::to_string(seconds)},
-                       {"webhook-signature", webhook_signature(key->second, id, seconds, request.body)}};
+                       {"webhook-signature", webhook_signature(key_of(row), id, seconds, request.body)}};
     Unread unread;
     answer.status = http_of(row.reach).send(request, &unread).status;
   });

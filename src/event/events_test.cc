@@ -135,10 +135,32 @@ TEST_F(EventsTest, AWebhooksUrlLeadsToANetworkAndNotToThisMachine) {
             "invalid: the webhook's host 'name.invalid' has no address: expected a name that is found now");
   EXPECT_EQ(made("http://192.0.2.1/"), "nothing was thrown");
   EXPECT_EQ(made("http://192.0.2.1/"), "exists: webhook 'hook' exists already in this project");
-  EXPECT_EQ(error_of([&] { secrets_.remove(caller_, "webhook-hook"); }),
-            "conflict: secret 'webhook-hook' signs what webhook 'hook' sends: expected none");
-  webhooks.remove(caller_, "hook");
-  EXPECT_TRUE(secrets_.list(caller_).empty()) << "its own key goes with it";
+  EXPECT_EQ(made("http://ann:word@192.0.2.1/"),
+            "invalid: the URL of a webhook at '192.0.2.1' has a name or password before '@', which lists would show: "
+            "expected none; what is sent is signed");
+}
+
+TEST_F(EventsTest, AWebhookSignsWithItsOwnKeyOrWithThatOfASecretWhichStays) {
+  Webhooks webhooks(*database_, secrets_, clock_, [](std::string_view) {});
+  const auto make = [&](const std::string& name, std::optional<std::string> secret) {
+    return webhooks.create(caller_, {name, "http://192.0.2.1/", {}, secret}, Asker::other).key;
+  };
+  EXPECT_EQ(make("own", {}).substr(0, 6), "whsec_");
+  EXPECT_TRUE(secrets_.list(caller_).empty());
+  secrets_.create(caller_, {"webhook-ci", {{"key", "a word"}}});
+  EXPECT_EQ(make("ci", "webhook-ci"), "");
+  EXPECT_EQ(error_of([&] { secrets_.remove(caller_, "webhook-ci"); }),
+            "conflict: secret 'webhook-ci' signs what webhook 'ci' sends: expected none");
+  webhooks.remove(caller_, "ci");
+  EXPECT_EQ(secrets_.list(caller_).size(), 1u);
+  secrets_.create(caller_, {"other", {{"word", "a word"}}});
+  EXPECT_EQ(error_of([&] { make("ci", "other"); }),
+            "invalid: secret 'other' has no value 'key', which a webhook signs with");
+  // What is sealed for one row opens in no other, and with no other key.
+  const std::string sealed = secrets_.seal("hook-1", "prj-default", "a word");
+  EXPECT_EQ(secrets_.unseal("hook-1", "prj-default", sealed), "a word");
+  EXPECT_THAT(error_of([&] { secrets_.unseal("hook-2", "prj-default", sealed); }),
+              testing::StartsWith("corrupt: what hook-2 keeps sealed does not open with the key in "));
 }
 
 }  // namespace

@@ -12,8 +12,9 @@ namespace volary {
 // A webhook with what people are not shown of it.
 struct WebhookRow {
   Webhook webhook;
-  std::string reach;  // The kind of address that its URL led to when it was made.
-  uint64_t sent = 0;  // Number of the last event that is dealt with.
+  std::string sealed;  // Its own key; "" if a secret signs.
+  std::string reach;   // The kind of address that its URL led to when it was made.
+  uint64_t sent = 0;   // Number of the last event that is dealt with.
 };
 
 std::vector<Webhook> webhooks_of(Transaction& transaction, const std::string& project);  // By name.

@@ -15,10 +15,10 @@ namespace volary {
 namespace {
 
 constexpr std::string_view key_prefix = "whsec_";
-constexpr std::string_view key_value = "key";  // Of a secret: what signs.
+const std::string key_value = "key";  // Of a secret: what signs.
 constexpr size_t key_bytes = 32;
 
-std::string key_of(std::string_view text) {
+std::string bytes_of_key(std::string_view text) {
   if (!text.starts_with(key_prefix)) return std::string(text);
   const auto bytes = bytes_of_base64(text.substr(key_prefix.size()));
   if (!bytes) throw Error(Errc::invalid, "the key of a webhook begins with whsec_, but is no base64 behind that");
@@ -31,6 +31,10 @@ std::string reach_of(const std::string& url, Asker asker) {
     throw Error(Errc::invalid, "'{}' is no URL of a webhook: expected one that begins with https:// or http://",
                 printable(url));
   const std::string host = host_of_url(url);
+  const size_t begin = url.find("://") + 3;
+  if (url.substr(begin, url.find_first_of("/?#", begin) - begin).find('@') != std::string::npos)
+    throw Error(Errc::invalid, "the URL of a webhook at '{}' has a name or password before '@', which lists would "
+                "show: expected none; what is sent is signed", printable(host));
   const auto kind = kind_of_name(host);
   if (!kind)
     throw Error(Errc::invalid, "the webhook's host '{}' has no address: expected a name that is found now",
@@ -62,7 +66,7 @@ std::string cloud_event(const std::string& project, const ProjectEvent& event) {
 }
 
 std::string webhook_signature(std::string_view key, std::string_view id, int64_t seconds, std::string_view body) {
-  const std::string secret = key_of(key);
+  const std::string secret = bytes_of_key(key);
   const std::string signed_text = fmt::format("{}.{}.{}", id, seconds, body);
   const auto bytes_of = [](const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); };
   crypto_auth_hmacsha256_state state;
@@ -77,26 +81,28 @@ CreatedWebhook Webhooks::create(const Caller& caller, const NewWebhook& wanted, 
   const Name name = Name::parse(wanted.name, "webhook");
   check_patterns(wanted.types);
   const std::string reach = reach_of(wanted.url, asker);
-  for (const Webhook& one : list(caller))
-    if (one.name == name.text())
-      throw Error(Errc::exists, "webhook '{}' exists already in this project", name.text());
+  const std::string id = new_id("hook");
   CreatedWebhook made;
-  std::string secret = wanted.secret.value_or("");
-  if (wanted.secret) {
-    if (!secrets_.open(caller.project, secret).contains(std::string(key_value)))
-      throw Error(Errc::invalid, "secret '{}' has no value '{}', which a webhook signs with", secret, key_value);
-  } else {
+  std::string sealed;
+  if (!wanted.secret) {
     made.key = std::string(key_prefix) + base64_of(system_random().bytes(key_bytes));
-    secret = "webhook-" + name.text();
-    secrets_.create(caller, {.name = secret, .values = {{std::string(key_value), made.key}}});
+    sealed = secrets_.seal(id, caller.project, made.key);
+  } else if (!secrets_.open(caller.project, *wanted.secret).contains(key_value)) {
+    throw Error(Errc::invalid, "secret '{}' has no value '{}', which a webhook signs with", *wanted.secret, key_value);
   }
   made.webhook = database_.write([&](Transaction& transaction) {
+    if (wanted.secret && !transaction.find<std::string>("SELECT id FROM secret WHERE project = $1 AND name = $2",
+                                                        caller.project, *wanted.secret))
+      throw Error(Errc::not_found, "there is no secret '{}' in this project any more", printable(*wanted.secret));
+    if (transaction.find<std::string>("SELECT id FROM webhook WHERE project = $1 AND name = $2", caller.project,
+                                      name.text()))
+      throw Error(Errc::exists, "webhook '{}' exists already in this project", name.text());
     transaction.run(
-        "INSERT INTO webhook (id, tenant, project, name, url, types, secret, reach, active, sent, delivered, dropped, "
-        "failures, last_error, created_at, created_by) SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1, "
-        "COALESCE(MAX(number), 0), 0, 0, 0, '', $9, $10 FROM event",
-        new_id("hook"), caller.tenant, caller.project, name.text(), wanted.url, wanted.types, secret, reach,
-        clock_.now(), caller.name);
+        "INSERT INTO webhook (id, tenant, project, name, url, types, secret, sealed, reach, active, sent, delivered, "
+        "dropped, failures, last_error, created_at, created_by) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, 1, "
+        "COALESCE(MAX(number), 0), 0, 0, 0, '', $10, $11 FROM event",
+        id, caller.tenant, caller.project, name.text(), wanted.url, wanted.types, wanted.secret.value_or(""), sealed,
+        reach, clock_.now(), caller.name);
     return webhook_named(transaction, caller.project, name.text());
   });
   return made;
@@ -115,8 +121,15 @@ void Webhooks::remove(const Caller& caller, const std::string& name) {
   database_.write([&](Transaction& transaction) {
     transaction.run("DELETE FROM webhook WHERE id = $1", webhook.id);
   });
-  // Its own key means nothing without it; another's secret stays.
-  if (webhook.secret == "webhook-" + webhook.name) (void)error_of([&] { secrets_.remove(caller, webhook.secret); });
+  shared_.lock()->passed.erase(webhook.id);
+}
+
+std::string Webhooks::key_of(const WebhookRow& row) {
+  if (!row.sealed.empty()) return secrets_.unseal(row.webhook.id, row.webhook.project, row.sealed);
+  const auto values = secrets_.open(row.webhook.project, row.webhook.secret);
+  const auto key = values.find(key_value);
+  if (key == values.end()) throw Error(Errc::invalid, "secret '{}' has no value '{}'", row.webhook.secret, key_value);
+  return key->second;
 }
 
 WebhookAnswer Webhooks::ping(const Caller& caller, const std::string& name) {

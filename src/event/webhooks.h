@@ -72,6 +72,7 @@ class Webhooks {
   std::optional<WebhookRow> take_due();
   Time next_retry();
   void deliver(const WebhookRow& row, const std::stop_token& stop);
+  std::string key_of(const WebhookRow& row);
   WebhookAnswer post(const WebhookRow& row, const ProjectEvent& event, const std::stop_token& stop);
   HttpClient& http_of(const std::string& reach);
   void wake();

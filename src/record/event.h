@@ -88,7 +88,7 @@ struct Webhook {
   std::string name;
   std::string url;
   std::vector<std::string> types;  // Empty: all.
-  std::string secret;              // Its name.
+  std::string secret;              // Name of the one that signs; "" if it has a key of its own.
   bool active = false;             // No: its receiver said that it is gone; a ping that is answered well wakes it.
   uint64_t delivered = 0;          // Events that were taken.
   uint64_t dropped = 0;            // That nobody took for webhook_days.

@@ -45,7 +45,8 @@ CREATE TABLE webhook (
   name TEXT NOT NULL,
   url TEXT NOT NULL,
   types TEXT NOT NULL,                         -- JSON list of patterns; empty: all.
-  secret TEXT NOT NULL,                        -- Name of the one whose value 'key' signs.
+  secret TEXT NOT NULL,                        -- Name of the one whose value 'key' signs; '': its own key does.
+  sealed TEXT NOT NULL,                        -- Its own key, sealed; or ''.
   reach TEXT NOT NULL,                         -- open, private_network or this_machine: where the URL led to.
   active BIGINT NOT NULL,
   sent BIGINT NOT NULL,                        -- Number of the last event that is dealt with.
