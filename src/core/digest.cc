@@ -11,7 +11,13 @@
 namespace volary {
 namespace {
 
-constexpr std::string_view hex_digits = "0123456789abcdef";
+// Of every byte, its two digits: they are written by the million too.
+constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (size_t i = 0; i < pairs.size(); ++i) pairs[i] = {digits[i >> 4], digits[i & 15]};
+  return pairs;
+}();
 
 constexpr uint8_t no_digit = 0xff;
 
@@ -69,12 +75,18 @@ Digest Digest::from_raw(std::string_view raw) {
 
 std::string Digest::hex() const {
   std::string text;
-  text.reserve(2 * size);
-  for (const uint8_t byte : bytes_) {
-    text += hex_digits[byte >> 4];
-    text += hex_digits[byte & 15];
-  }
+  append_hex_to(text);
   return text;
+}
+
+void Digest::append_hex_to(std::string& text) const {
+  std::array<char, 2 * size> digits;
+  for (size_t i = 0; i < size; ++i) {
+    const auto& pair = hex_pairs[bytes_[i]];
+    digits[2 * i] = pair[0];
+    digits[2 * i + 1] = pair[1];
+  }
+  text.append(digits.data(), digits.size());
 }
 
 std::string Digest::path() const {

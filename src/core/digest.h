@@ -27,6 +27,7 @@ class Digest {
 
   // 64 lower-case hexadecimal digits.
   std::string hex() const;
+  void append_hex_to(std::string& text) const;
   // "ab/cdef…": where an object of this name lives below objects/ or trees/.
   std::string path() const;
   const std::array<uint8_t, size>& bytes() const { return bytes_; }

@@ -172,6 +172,7 @@ void ChangedFiles::read(const Upper& upper, const Store& store, Commit& commit, 
     if (!left_out->contains(file.changes.front())) harvest.bytes += harvest.changes[file.changes.front()].entry->size;
   for (auto one = left_out->rbegin(); one != left_out->rend(); ++one) {
     harvest.left_out.push_back(fmt::format("'{}', which is being written", harvest.changes[*one].path.text()));
+    harvest.restless.push_back(harvest.changes[*one].path);
     harvest.changes.erase(harvest.changes.begin() + static_cast<ptrdiff_t>(*one));
   }
 }

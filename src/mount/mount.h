@@ -101,6 +101,7 @@ void perform(const std::vector<MountPlan>& plans, const Path& staging);
 struct Harvest {
   std::vector<TreeChange> changes;        // To give to apply_changes with the tree that was attached.
   std::vector<std::string> left_out;      // "socket 'run/x.sock'": special files, said and not kept.
+  std::vector<TreePath> restless;         // Files among them that never held still.
   uint64_t files = 0;                     // Regular files whose bytes were read.
   uint64_t bytes = 0;
 };

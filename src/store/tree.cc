@@ -27,7 +27,9 @@ constexpr uint64_t sum_max = std::numeric_limits<int64_t>::max();
 
 template <class Number>
 void put(std::string& out, Number number) {
-  for (size_t i = 0; i < sizeof number; ++i) out += static_cast<char>(number >> 8 * i & 0xff);
+  std::array<char, sizeof number> bytes;
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(number >> 8 * i & 0xff);
+  out.append(bytes.data(), bytes.size());
 }
 
 void put_entry(std::string& out, const TreeEntry& entry) {
@@ -92,12 +94,11 @@ class Decoder {
     tree.entries.reserve(count);
     Sums sums;
     for (uint32_t i = 0; i < count; ++i) {
-      TreeEntry entry;
+      TreeEntry& entry = tree.entries.emplace_back();
       if (!read_entry(entry)) return false;
-      if (i > 0 && tree.entries.back().name >= entry.name)
-        return refuse(fmt::format("'{}' stands after '{}'", entry.name, tree.entries.back().name));
+      if (i > 0 && tree.entries[i - 1].name >= entry.name)
+        return refuse(fmt::format("'{}' stands after '{}'", entry.name, tree.entries[i - 1].name));
       if (!sums.add(entry)) return refuse("its sizes add up to more than 2^63 - 1");
-      tree.entries.push_back(std::move(entry));
     }
     return left_.empty() || refuse(fmt::format("{} bytes follow the last entry", left_.size()));
   }

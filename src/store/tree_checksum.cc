@@ -2,8 +2,9 @@
 //
 // Each entry becomes a line "d:NAME:DIGEST", "f:NAME:DIGEST" or "l:NAME:TARGET"; the lines are sorted as bytes and
 // joined by NUL. The order is that of the lines and not of the names: "f:a!:…" comes before "f:a:…", because '!' is
-// less than ':'.
+// less than ':'. But for such names the entries of a kind are in that order already.
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "store/tree.h"
@@ -13,37 +14,58 @@ namespace {
 
 constexpr size_t block_bytes = 64 << 10;
 
-std::string line_of(const TreeEntry& entry) {
+void append_line(std::string& text, const TreeEntry& entry) {
   switch (entry.kind) {
-    case EntryKind::file: return "f:" + entry.name + ":" + entry.digest.hex();
-    case EntryKind::directory: return "d:" + entry.name + ":" + entry.checksum.hex();
-    case EntryKind::symlink: return "l:" + entry.name + ":" + normal_link_target(entry.target);
+    case EntryKind::file:
+      text.append("f:").append(entry.name) += ':';
+      return entry.digest.append_hex_to(text);
+    case EntryKind::directory:
+      text.append("d:").append(entry.name) += ':';
+      return entry.checksum.append_hex_to(text);
+    case EntryKind::symlink:
+      text.append("l:").append(entry.name).append(":").append(normal_link_target(entry.target));
   }
-  return {};
+}
+
+std::string line_of(const TreeEntry& entry) {
+  std::string line;
+  append_line(line, entry);
+  return line;
+}
+
+// Whether a's line stands before b's; both are of one kind.
+bool stands_before(const TreeEntry* a, const TreeEntry* b) {
+  const size_t common = std::min(a->name.size(), b->name.size());
+  if (const int order = a->name.compare(0, common, b->name, 0, common)) return order < 0;
+  const auto next = [common](const TreeEntry* one) {
+    return static_cast<unsigned char>(common < one->name.size() ? one->name[common] : ':');
+  };
+  if (next(a) != next(b)) return next(a) < next(b);
+  return line_of(*a) < line_of(*b);  // "a" and "a:b": what follows the colon decides.
 }
 
 }  // namespace
 
 Digest checksum_of(const Tree& tree) {
-  std::string lines;  // All of them one after the other: a million small strings would cost more than their sorting.
-  std::vector<std::pair<size_t, size_t>> places;
-  places.reserve(tree.entries.size());
+  std::array<std::vector<const TreeEntry*>, 3> kinds;  // In the order of their letters.
   for (const TreeEntry& entry : tree.entries) {
-    const std::string line = line_of(entry);
-    places.emplace_back(lines.size(), line.size());
-    lines += line;
+    const size_t kind = entry.kind == EntryKind::directory ? 0 : entry.kind == EntryKind::file ? 1 : 2;
+    kinds[kind].push_back(&entry);
   }
-  const auto at = [&](const auto& place) { return std::string_view(lines).substr(place.first, place.second); };
-  std::sort(places.begin(), places.end(), [&](const auto& a, const auto& b) { return at(a) < at(b); });
-
   Hasher hasher;
   std::string block;
-  for (const auto& place : places) {
-    if (&place != &places.front()) block += '\0';
-    block += at(place);
-    if (block.size() < block_bytes) continue;
-    hasher.update(block);
-    block.clear();
+  bool is_first = true;
+  for (auto& entries : kinds) {
+    if (!std::is_sorted(entries.begin(), entries.end(), stands_before))
+      std::sort(entries.begin(), entries.end(), stands_before);
+    for (const TreeEntry* entry : entries) {
+      if (!is_first) block += '\0';
+      is_first = false;
+      append_line(block, *entry);
+      if (block.size() < block_bytes) continue;
+      hasher.update(block);
+      block.clear();
+    }
   }
   hasher.update(block);
   return hasher.finish();

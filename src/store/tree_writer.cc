@@ -25,7 +25,10 @@ void check(const TreePath& path, const TreeEntry& entry) {
 }  // namespace
 
 TreeWriter::TreeWriter(Commit& commit, const Digest& base, Emptied emptied) : commit_(commit), emptied_(emptied) {
-  begin(directory_entry({}, summary_of(commit.read_tree(base))));
+  TreeEntry root;  // What it sums up to is found out where it matters: at the end, if nothing has changed.
+  root.kind = EntryKind::directory;
+  root.digest = base;
+  begin(std::move(root));
 }
 
 void TreeWriter::change(const TreePath& path, std::optional<TreeEntry> entry) {
@@ -41,8 +44,10 @@ void TreeWriter::change(const TreePath& path, std::optional<TreeEntry> entry) {
 
 TreeSummary TreeWriter::finish() {
   while (levels_.size() > 1) leave();
-  const auto result = result_of(levels_.back());
+  Level root = std::move(levels_.back());
   levels_.clear();
+  if (root.changed.empty() && root.is_directory()) return summary_of(root.before);
+  const auto result = result_of(root);
   if (!result) return empty_tree();
   return {.tree = result->digest, .checksum = result->checksum, .files = result->files, .bytes = result->size};
 }
