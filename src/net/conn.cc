@@ -95,6 +95,8 @@ class SocketConn final : public Conn {
 
   void finish_writing() override { ::shutdown(socket_.native_handle(), SHUT_WR); }
 
+  Fd release() override { return Fd(socket_.is_open() ? socket_.release() : -1); }
+
   void close() override {
     error_code ignored;
     socket_.close(ignored);

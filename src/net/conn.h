@@ -36,6 +36,8 @@ class Conn {
   virtual bool is_gone() = 0;
   // Tells the peer that nothing more will come.
   virtual void finish_writing() = 0;
+  // Gives the socket away; afterwards this is closed. Nothing may be waiting.
+  virtual Fd release() = 0;
   // Ends waiting calls with an error, as it does all later ones.
   virtual void close() = 0;
 };

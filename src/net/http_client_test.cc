@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <cstdlib>
 #include <map>
 
+#include "core/file.h"
 #include "net/scripted_server.h"
 
 namespace volary {
@@ -257,6 +261,14 @@ TEST_P(HttpClientEitherWay, ReadsAnswersInPiecesInChunksAndToTheEndOfTheConnecti
   EXPECT_EQ(server.connections(), 1u);
 }
 
+TEST_P(HttpClientEitherWay, AnInterimAnswerIsNoAnswer) {
+  Server server(GetParam(), [](Peer& peer, size_t) {
+    peer.read_request();
+    peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+  });
+  EXPECT_TRUE(error_text([&] { make_client()->send({.url = server.url() + "/"}); }).starts_with("unavailable: "));
+}
+
 TEST_P(HttpClientEitherWay, AsksForHeadersAlone) {
   Server server(GetParam(), [](Peer& peer, size_t) {
     while (peer.read_request()) peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nEtag: x\r\n\r\n");
@@ -279,6 +291,23 @@ TEST(HttpClient, SaysWhichUnixSocketNobodyListensOn) {
             }).find("File name too long"), std::string::npos);
   EXPECT_EQ(error_text([] { make_http_client()->send({.url = "http://x/y z", .unix_socket = "/nowhere"}); }),
             "invalid: 'http://x/y z' is not a URL that can be asked: expected http://HOST/…");
+}
+
+TEST(HttpClient, WaitsAtACrowdedUnixSocketNoLongerThanItWasTold) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = fmt::format("{}volary-crowd-{}", ::testing::TempDir(), ::getpid());
+  path.copy(static_cast<char*>(address.sun_path), path.size());
+  const Fd server(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_EQ(::bind(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(server.get(), 0), 0);
+  std::vector<Fd> crowd;
+  do crowd.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+  while (::connect(crowd.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  EXPECT_EQ(error_text([&] { make_http_client()->send({.url = "http://x/", .unix_socket = path, .seconds_max = 1}); }),
+            "unavailable: the request to http://x/ failed: cannot connect to '" + path +
+                "': Resource temporarily unavailable");
+  ::unlink(path.c_str());
 }
 
 TEST(HttpClient, FollowsRedirectsOnlyIfAskedAndKeepsAuthorizationFromOtherHosts) {

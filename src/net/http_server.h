@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/file.h"
 #include "core/stream.h"
 
 namespace volary {
@@ -53,6 +54,10 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::unique_ptr<Stream> stream;  // Instead of body: sent chunked, until the stream ends or the client goes.
+  // Instead of all that: gets the connection after a 101 with this protocol in its header Upgrade. On a pool thread;
+  // must not throw, nor keep it for long.
+  std::function<void(Fd connection)> take_over;
+  std::string protocol;
   std::optional<uint64_t> stream_bytes;  // How many bytes it gives, if that is known: sent as they are.
 };
 

@@ -126,6 +126,10 @@ asio::awaitable<bool> HttpSession::serve_one() {
 asio::awaitable<bool> HttpSession::answer(Parser& parser, const Request& request, Response& response,
                                           Afterwards afterwards) {
   fault::point("http.answer");  // All is done and the client does not know. An error here ends the connection.
+  if (response.take_over) {
+    co_await hand_over(request, response);
+    co_return false;
+  }
   const auto protocol = parser.get().version() == 11 ? Protocol::http_1_1 : Protocol::http_1_0;
   const bool keep = parser.keep_alive() && !ending_ && protocol == Protocol::http_1_1 &&
                     afterwards == Afterwards::keep_open;
@@ -136,6 +140,19 @@ asio::awaitable<bool> HttpSession::answer(Parser& parser, const Request& request
     if (!freed) response.stream.reset();
   }
   co_return sent && keep;
+}
+
+// A client that has said more than its request before it was answered is not to be understood.
+asio::awaitable<void> HttpSession::hand_over(const Request& request, Response& response) {
+  phase_ = Phase::writing;
+  const std::string head = fmt::format(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {}\r\nX-Request-Id: {}\r\n\r\n",
+      response.protocol, request.id);
+  const std::string_view piece = head;
+  const error_code failed = co_await write(std::span(&piece, 1));
+  if (failed || buffer_.size() > 0) co_return;
+  Fd connection = conn_->release();
+  co_await run_on_pool([&] { response.take_over(std::move(connection)); });
 }
 
 // --- reading
@@ -202,6 +219,7 @@ std::optional<HttpSession::Refusal> HttpSession::check_head(Parser& parser, Requ
   const auto& head = parser.get();
   request.method = view(head.method_string());
   collect_headers(head, request);
+  if (head.version() != 11) request.headers.erase("upgrade");  // RFC 9110, 7.8
   if (head.version() == 11 && head.count(http::field::host) != 1)
     return Refusal{400, Errc::invalid, "the request has no single Host header"};
   if (!read_target(view(head.target()), request))

@@ -52,6 +52,7 @@ class HttpSession {
   // How many of the bytes did not come: fewer than asked for where the handler has ended, all else: the client is gone.
   asio::awaitable<uint64_t> fill(BodyPipe& pipe, uint64_t bytes, const bool& is_done);
   asio::awaitable<bool> answer(Parser& parser, const Request& request, Response& response, Afterwards afterwards);
+  asio::awaitable<void> hand_over(const Request& request, Response& response);
   asio::awaitable<void> drain();
   asio::awaitable<bool> go_on(Parser& parser);
   std::optional<Refusal> check_size(Parser& parser) const;

@@ -74,7 +74,7 @@ std::string head_of(const HttpRequest& request) {
   return head + "\r\n";
 }
 
-Fd connect_to(const std::string& socket, const HttpRequest& request) {
+Fd connect_to(const std::string& socket, const HttpRequest& request, std::optional<Clock::time_point> end_at) {
   const auto fail = [&](int number) {
     return Error(Errc::unavailable, "the request to {} failed: cannot connect to '{}': {}", speakable(request.url),
                  socket, std::generic_category().message(number));
@@ -85,10 +85,15 @@ Fd connect_to(const std::string& socket, const HttpRequest& request) {
   socket.copy(static_cast<char*>(address.sun_path), socket.size());
   Fd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!connection) throw fail(errno);
+  // While too many wait there, connect() waits too: by pieces, so that the caller is heard.
+  constexpr timeval piece{0, 100'000};
+  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &piece, sizeof piece);
   const uint64_t stall = request.stall_seconds > 0 ? request.stall_seconds : connect_seconds_max;
-  const timeval patience{static_cast<time_t>(std::min(stall, connect_seconds_max)), 0};  // While too many wait there.
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) throw fail(errno);
+  auto end = Clock::now() + std::chrono::seconds(std::min(stall, connect_seconds_max));
+  if (end_at) end = std::min(end, *end_at);
+  while (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
+    if ((errno != EAGAIN && errno != EINTR) || request.stop.stop_requested() || Clock::now() >= end) throw fail(errno);
+  }
   return connection;
 }
 
@@ -146,8 +151,9 @@ class Answer final : public http::basic_parser<false> {
 // One request on its way over one connection.
 class UnixExchange {
  public:
-  UnixExchange(const HttpRequest& request, const std::string& head, Sink* sink, int fd)
-      : request_(request), sink_(sink), fd_(fd), unsent_(head) {}
+  UnixExchange(const HttpRequest& request, const std::string& head, Sink* sink, int fd,
+               std::optional<Clock::time_point> end_at)
+      : request_(request), sink_(sink), fd_(fd), end_at_(end_at), unsent_(head) {}
 
   // Nothing if the connection was dead before anything of an answer came.
   std::optional<HttpResponse> run() {
@@ -252,6 +258,7 @@ class UnixExchange {
     has_ended_ = true;
     is_dead_ = !answer_->got_some() && end_ == 0 && response_.status == 0;
     if (is_dead_) return;
+    if (!answer_->got_some()) throw failure("its answer broke off: " + why);  // Behind an interim one, say.
     error_code error;
     answer_->put_eof(error);
     if (error || !answer_->is_done()) throw failure("its answer broke off: " + why);
@@ -266,7 +273,7 @@ class UnixExchange {
   const HttpRequest& request_;
   Sink* sink_;
   const int fd_;
-  const std::optional<Clock::time_point> end_at_ = end_of(request_);
+  const std::optional<Clock::time_point> end_at_;
   std::string_view unsent_;  // Of the head, then of the part of the body that was given last.
   uint64_t given_ = 0;       // Of the body.
   std::unique_ptr<char[]> body_part_;
@@ -310,11 +317,12 @@ HttpResponse UnixClient::send(const HttpRequest& request, Sink* sink) {
   if (request.stop.stop_requested())
     throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request.url));
   const std::string head = head_of(request);
+  const auto end_at = end_of(request);
   auto kept = take_kept(request.unix_socket);
   while (true) {
     const bool was_kept = kept.has_value();
-    Fd connection = was_kept ? *std::exchange(kept, std::nullopt) : connect_to(request.unix_socket, request);
-    UnixExchange exchange(request, head, sink, connection.get());
+    Fd connection = was_kept ? *std::exchange(kept, std::nullopt) : connect_to(request.unix_socket, request, end_at);
+    UnixExchange exchange(request, head, sink, connection.get(), end_at);
     auto response = exchange.run();
     if (response) {
       if (exchange.may_be_kept()) keep(request.unix_socket, std::move(connection));
