@@ -202,7 +202,6 @@ int serve(const ServerConfig& config) {
   Clock& clock = system_clock();
   Database& database = *ground.database;
   Store& store = *ground.store;
-
   Access access(database, clock);
   Audit audit(database, clock);
   Secrets secrets(database, root / "secret.key");
@@ -214,8 +213,9 @@ int serve(const ServerConfig& config) {
   Uploads uploads(database, store, datastores, clock);
   Bookkeeping bookkeeping(database, volumes, clock, log);
   Billing billing(database, config.prices, clock);
-  Jobs jobs(database, datastores, transfers, *ground.runner, root / "jobs", clock, config.engine);
-  Workplace workplace(database, store, *ground.mounter, root / "jobs", clock, secrets, config.engine);
+  Jobs jobs(database, datastores, transfers, *ground.runner, secrets, root / "jobs", clock, config.engine);
+  Workplace workplace(database, store, *ground.mounter, root / "jobs", clock, secrets, config.engine,
+                      config.job_log_bytes);
   Reconciler reconciler(database, *ground.runner, workplace, transfers, clock, {}, log);
   Explain explain(database, jobs, transfers, volumes, clock, ReconcilerOptions().running_max);
   Lineages lineages(database, access);

@@ -124,7 +124,8 @@ Secrets::Key Secrets::make_key() {
   if (!is_present(key_file_)) {
     const auto sealed = database_.read([](Transaction& transaction) {
       return *transaction.find<int64_t>(
-          "SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM webhook WHERE sealed <> '')");
+          "SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM webhook WHERE sealed <> '') + "
+          "(SELECT count(*) FROM job WHERE sealed <> '')");
     });
     if (sealed > 0)
       throw Error(Errc::unavailable, "the key file {} is not there, and {} secrets are sealed with it: put it back "

@@ -96,6 +96,19 @@ TEST_F(SecretsTest, DoNotOpenWithoutTheirKeyAndMakeNoNewOneInItsPlace) {
   EXPECT_EQ(secrets_.open("prj-default", "more"), (Values{{"k", "v"}}));
 }
 
+TEST_F(SecretsTest, MakeNoNewKeyWhereAJobsVariablesAreSealedWithTheOldOne) {
+  const std::string sealed = secrets_.seal("job-1", "prj-default", "{}");
+  database_->write([&](Transaction& t) {
+    t.run("INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, "
+          "created_at, lease_owner, lease_until, sealed) VALUES ('job-1', 'ten-default', 'prj-default', 'sub-1', "
+          "'one', '{}', 'DONE', '', '', 0, 0, '', 0, $1)", sealed);
+  });
+  remove_file(key_file_);
+  EXPECT_TRUE(error_of([&] { secrets_.create(caller_, {"s3", {{"k", "v"}}}); }).ends_with(
+      " is not there, and 1 secrets are sealed with it: put it back from where it was kept, or remove them first"));
+  EXPECT_FALSE(is_present(key_file_));
+}
+
 TEST_F(SecretsTest, RefuseAKeyFileThatOthersMayReadOrThatIsNone) {
   secrets_.create(caller_, {"s3", {{"k", "v"}}});
   change_mode(key_file_, 0640);

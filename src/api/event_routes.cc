@@ -13,14 +13,20 @@ const std::vector<QueryParameter> event_parameters = {
      .kind = ParameterKind::list}};
 
 Page<ProjectEvent> list_events(Services& services, const Call& call) {
+  if (call.flag("last")) {
+    if (call.number("after") || !call.page().cursor.empty())
+      throw Error(Errc::invalid, "the last events were asked for, and those behind a number: expected one of both");
+    return {services.events.last(call.caller(), call.list("type"), call.page().limit), std::nullopt};
+  }
   EventQuery query{call.number("after").value_or(0), call.list("type"), call.page().limit};
   if (const std::string& cursor = call.page().cursor; !cursor.empty()) {
     const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), query.after);
     if (error != std::errc() || end != cursor.data() + cursor.size())
       throw Error(Errc::invalid, "'{}' is no cursor of this list: expected the number of an event", printable(cursor));
   }
-  Page<ProjectEvent> page{services.events.list(call.caller(), query), std::nullopt};
-  if (page.items.size() == query.limit) page.next_cursor = std::to_string(page.items.back().number);
+  EventsFound found = services.events.list(call.caller(), query);
+  Page<ProjectEvent> page{std::move(found.events), std::nullopt};
+  if (!found.is_all) page.next_cursor = std::to_string(found.passed);
   return page;
 }
 
@@ -32,10 +38,12 @@ Response follow_events(Services& services, const Call& call) {
   if (!last.empty()) std::from_chars(last.data(), last.data() + last.size(), after);
   const auto next = [&services, caller = call.caller(), query = EventQuery{after, call.list("type")}]() mutable {
     Events events;
-    for (const ProjectEvent& one : services.events.list(caller, query)) {
-      query.after = one.number;
+    const EventsFound found = services.events.list(caller, query);
+    query.after = found.passed;
+    // Who may no more is told nothing more.
+    if (!found.events.empty()) services.access.require(caller, Permission::event_read);
+    for (const ProjectEvent& one : found.events)
       events.events.push_back({std::to_string(one.number), one.type, print_json(to_json(one))});
-    }
     return events;
   };
   return event_response(next, [&services](auto told) { return services.events.watch(std::move(told)); });
@@ -44,9 +52,12 @@ Response follow_events(Services& services, const Call& call) {
 }  // namespace
 
 void add_event_routes(std::vector<Route>& routes, Services& services) {
+  auto list_parameters = event_parameters;
+  list_parameters.push_back({.name = "last", .description = "The newest of them, as many as the limit says",
+                             .kind = ParameterKind::flag});
   routes.push_back({Method::get, "/api/v1/events", Permission::event_read,
                     {.name = "list_events", .summary = "What has happened in the project, oldest first",
-                     .query = event_parameters},
+                     .query = list_parameters},
                     [&services](const Call& call) { return list_events(services, call); }});
   routes.push_back({Method::get, "/api/v1/events/stream", Permission::event_read,
                     {.name = "follow_events",

@@ -64,6 +64,7 @@ void add_version_routes(std::vector<Route>& routes, Services& services);
 void add_transfer_routes(std::vector<Route>& routes, Services& services);
 void add_upload_routes(std::vector<Route>& routes, Services& services);
 void add_job_routes(std::vector<Route>& routes, Services& services);
+void add_job_log_routes(std::vector<Route>& routes, Services& services);
 void add_billing_routes(std::vector<Route>& routes, Services& services);
 void add_explain_routes(std::vector<Route>& routes, Services& services);
 void add_receipt_routes(std::vector<Route>& routes, Services& services);

@@ -17,6 +17,7 @@ std::vector<Route> all_routes(Services& services) {
   add_transfer_routes(routes, services);
   add_upload_routes(routes, services);
   add_job_routes(routes, services);
+  add_job_log_routes(routes, services);
   add_billing_routes(routes, services);
   add_explain_routes(routes, services);
   add_receipt_routes(routes, services);

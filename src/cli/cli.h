@@ -36,6 +36,7 @@ struct ServerConfig {
   UpkeepTimes upkeep;
   PriceList prices;
   std::string engine;  // Of containers: "unix:///…"; "" for where Docker's and podman's usually are.
+  std::optional<uint64_t> job_log_bytes;  // How much of a job's log is kept; 64 MiB unless told.
 };
 
 // Where backups are that the program reads without a server.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "cli/reference.h"
 #include "core/error_table.h"
 #include "core/tree_path.h"
 #include "record/problem.h"
@@ -33,12 +34,15 @@ class CountingSink final : public Sink {
   void write(std::string_view bytes) override {
     next_.write(bytes);
     count_ += bytes.size();
+    if (!bytes.empty()) is_at_line_start_ = bytes.back() == '\n';
   }
   uint64_t count() const { return count_; }
+  bool is_at_line_start() const { return is_at_line_start_; }
 
  private:
   Sink& next_;
   uint64_t count_ = 0;
+  bool is_at_line_start_ = true;
 };
 
 // Runs `work`; gives the Error that says the server cannot be reached just now, and lets all others pass.
@@ -226,8 +230,8 @@ void Client::remove_if_present(const std::string& path) {
   if (response.status != 404) answer(response);
 }
 
-std::string Client::text(const std::string& path) {
-  HttpResponse response = send(request("GET", path, {}));
+std::string Client::text(const std::string& path, const Query& query) {
+  HttpResponse response = send(request("GET", path, query));
   if (response.status / 100 != 2) throw error_of(response);
   return std::move(response.body);
 }
@@ -331,10 +335,12 @@ void Client::post_stream(const std::string& path, const json::value& body, Sink&
   if (response.status / 100 != 2) throw error_of(response);
 }
 
-void Client::stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers) {
+void Client::stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers,
+                    const std::function<void(const HttpResponse&)>& on_headers) {
   HttpRequest asked = request("GET", path, query);
   asked.headers.insert(asked.headers.end(), headers.begin(), headers.end());
   asked.stall_seconds = seconds_endless;
+  asked.on_headers = on_headers;
   const HttpResponse response = send(asked, &sink);
   if (response.status == 416)
     throw Error(Errc::invalid, "the range begins beyond the end of the file ({}): expected one within it",
@@ -382,11 +388,27 @@ void Client::follow(const std::string& path, const std::function<Ended(const jso
       [&] { return events; }, lost);
 }
 
-void Client::follow_text(const std::string& path, uint64_t offset, Sink& sink) {
+void Client::read_log(const std::string& path, const Query& wish, Until until, Sink& sink) {
   CountingSink counting(sink);
+  std::optional<uint64_t> begin;  // Where the byte stands that came first after `count`.
+  uint64_t count = 0;
+  const auto note_begin = [&](const HttpResponse& response) {
+    if (response.status / 100 != 2) return;
+    const auto told = response.header("volary-log-offset");
+    const uint64_t wanted = begin.value_or(0) + counting.count() - count;
+    begin = told ? parse_count(*told, "the log's offset", 0) : wanted;
+    count = counting.count();
+    if (*begin != wanted && !counting.is_at_line_start()) sink.write("\n");  // The rest of its line was dropped.
+  };
   keep_trying(
       [&] {
-        stream(path, {{"offset", std::to_string(offset + counting.count())}, {"follow", "true"}}, counting);
+        Query query = wish;
+        if (begin) {
+          std::erase_if(query, [](const auto& one) { return one.first != "run"; });
+          query.emplace_back("offset", std::to_string(*begin + counting.count() - count));
+        }
+        query.emplace_back("follow", until == Until::it_ends ? "true" : "false");
+        stream(path, query, counting, {}, note_begin);
         return Ended::yes;
       },
       [&] { return counting.count(); }, [] {});

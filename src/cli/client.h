@@ -52,6 +52,7 @@ class EventReader final : public Sink {
 };
 
 enum class Ended { no, yes };  // Whether what is followed has come to its end.
+enum class Until { now, it_ends };  // Of what grows.
 // How long an answer without a byte is waited for: a minute, or as long as it takes.
 enum class Patience { usual, endless };
 
@@ -73,7 +74,7 @@ class Client {
   void remove(const std::string& path);
   void remove_if_present(const std::string& path);
   // A text as it is: /openapi.json.
-  std::string text(const std::string& path);
+  std::string text(const std::string& path, const Query& query = {});
 
   // The items of a list, page by page, at most `limit`.
   void each_page(const std::string& path, Query query, const std::function<void(const json::array&)>& seen,
@@ -88,15 +89,16 @@ class Client {
 
   // A stream of bytes into `sink`, once; with these headers besides.
   using Headers = std::vector<std::pair<std::string, std::string>>;
-  void stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers = {});
+  void stream(const std::string& path, const Query& query, Sink& sink, const Headers& headers = {},
+              const std::function<void(const HttpResponse&)>& on_headers = {});
   // The answer to a post as a stream of bytes into `sink`, once.
   void post_stream(const std::string& path, const json::value& body, Sink& sink);
   // Gives each event's record to `seen` until that says Ended::yes. Connects again when the connection breaks, for up
   // to a minute without any event; calls `lost` each time that the server begins not to answer.
   void follow(const std::string& path, const std::function<Ended(const json::value&)>& seen,
               const std::function<void()>& lost = [] {}, const Query& query = {});
-  // A growing text from `offset` to its end, the same way.
-  void follow_text(const std::string& path, uint64_t offset, Sink& sink);
+  // A job's log, the same way. `wish`: "since", "tail", "run".
+  void read_log(const std::string& path, const Query& wish, Until until, Sink& sink);
 
   // Whether something answers at all. Throws nothing.
   bool is_alive();

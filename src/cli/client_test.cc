@@ -127,15 +127,51 @@ TEST_F(ClientTo, OtherEncodingsAreRefusedBeforeTheyAreSent) {
             "invalid: 'caf\\xe9' is not UTF-8: expected text in that encoding");
 }
 
-TEST_F(ClientTo, FollowingATextReadsEachByteOnce) {
-  const std::string log = "one\ntwo\nthree\n";
+// A log that breaks off after that.
+class Broken final : public Stream {
+ public:
+  explicit Broken(std::string text) : text_(std::move(text)) {}
+  std::optional<std::string> poll() override {
+    if (!text_.empty()) return std::exchange(text_, "");
+    throw Error(Errc::unavailable, "broken");
+  }
+
+ private:
+  std::string text_;
+};
+
+// What it asks for is where the server says that it stands, and what came since.
+TEST_F(ClientTo, ALogThatBreaksOffIsReadOnFromItsPlace) {
+  std::vector<std::string> asked;
   api_.on("GET /log", [&](const Request& request) {
-    const size_t offset = std::stoul(*request.parameter("offset"));
-    return stream_response("text/plain", {log.substr(offset, 4), log.substr(std::min(log.size(), offset + 4))});
+    asked.push_back(request.parameter("tail").value_or("") + "/" + request.parameter("offset").value_or(""));
+    Response response = stream_response("text/plain", {"three\n"});
+    if (asked.size() == 1) response.stream = std::make_unique<Broken>("one\ntwo\n");
+    response.headers.emplace_back("volary-log-offset", asked.size() == 1 ? "100" : "108");
+    return response;
   });
   StringSink sink;
-  client_.follow_text("/log", 4, sink);
-  EXPECT_EQ(sink.text, "two\nthree\n");
+  client_.read_log("/log", {{"tail", "3"}}, Until::it_ends, sink);
+  EXPECT_EQ(sink.text, "one\ntwo\nthree\n");
+  EXPECT_EQ(asked, (std::vector<std::string>{"3/", "/108"}));
+}
+
+TEST_F(ClientTo, WhatFollowsALineWhoseEndWasDroppedBeginsALine) {
+  std::vector<std::string> asked;
+  api_.on("GET /log", [&](const Request& request) {
+    asked.push_back(request.parameter("offset").value_or(""));
+    const std::vector<std::string> offsets = {"100", "106", "300", "310"};
+    Response response = stream_response("text/plain", {"end\n"});
+    if (asked.size() == 1) response.stream = std::make_unique<Broken>("one\nth");
+    if (asked.size() == 2) response.stream = std::make_unique<Broken>("ree");
+    if (asked.size() == 3) response.stream = std::make_unique<Broken>("[dropped]\n");
+    response.headers.emplace_back("volary-log-offset", offsets.at(asked.size() - 1));
+    return response;
+  });
+  StringSink sink;
+  client_.read_log("/log", {}, Until::it_ends, sink);
+  EXPECT_EQ(sink.text, "one\nthree\n[dropped]\nend\n");
+  EXPECT_EQ(asked, (std::vector<std::string>{"", "106", "109", "310"}));
 }
 
 TEST_F(ClientTo, AnErrorThatIsNotAboutTheConnectionEndsTheFollowing) {

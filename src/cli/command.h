@@ -47,6 +47,7 @@ struct CommandField {
   std::vector<std::string> choices = {};  // If not empty, nothing else is accepted.
   Words words = Words::anything;
   bool value_may_lack = false;  // Of an option with a text: "--plan" alone is "".
+  std::string value_alone = {};  // Of an option whose value comes after '=' only: what it is when it stands alone.
   bool has_dashes = false;      // A list by its place: what stands after "--" is its alone.
 
   bool is_option() const { return name.starts_with("-"); }

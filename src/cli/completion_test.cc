@@ -31,7 +31,7 @@ std::string complete(const std::vector<std::string>& words) {
 
 TEST(Completion, BeginsWithTheCommands) {
   EXPECT_EQ(complete({"vo"}), "volume");
-  EXPECT_EQ(complete({"job", ""}), "run ls get logs stop wait rm push-data pull-data receipt");
+  EXPECT_EQ(complete({"job", ""}), "run rerun ls get logs stop wait rm exec push-data pull-data receipt");
   EXPECT_EQ(complete({"datastore", "add", ""}), "directory s3 swift hf http git");
   EXPECT_NE(complete({""}).find("checksum"), std::string::npos);
 }

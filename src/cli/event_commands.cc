@@ -1,5 +1,6 @@
 // cli/event_commands.cc: `volary events`, `volary webhook add|ls|get|ping|rm`.
 #include "cli/command.h"
+#include "cli/last_events.h"
 #include "cli/reference.h"
 #include "cli/session.h"
 #include "core/quantity.h"
@@ -39,7 +40,8 @@ struct EventsOptions {
   bool follow = false;
   std::optional<std::string> after;
   std::vector<std::string> types;
-  std::string limit = "100";
+  std::optional<std::string> limit;
+  std::optional<std::string> tail;
 };
 
 std::vector<CommandField> events_fields(EventsOptions& o) {
@@ -47,7 +49,9 @@ std::vector<CommandField> events_fields(EventsOptions& o) {
           {.name = "--after", .target = &o.after, .help = "only events with a greater number", .value = "NUMBER"},
           {.name = "--type", .target = &o.types, .help = "only such events: job.done, job.*; may be repeated",
            .value = "TYPE"},
-          {.name = "--limit", .target = &o.limit, .help = "at most so many; 100 unless told", .value = "N"}};
+          {.name = "--tail", .target = &o.tail, .help = "the newest N; 100 unless told", .value = "N"},
+          {.name = "--limit", .target = &o.limit, .help = "at most so many, from the oldest or --after on",
+           .value = "N"}};
 }
 
 // One line an event, so that it can be read as it comes.
@@ -60,14 +64,30 @@ void print_event(Session& session, const json::value& answer) {
 }
 
 int events(Session& session, const EventsOptions& o) {
+  if (o.tail && (o.after || o.limit))
+    throw Error(Errc::invalid, "--tail counts from the newest event, {} from an older one: expected one of both",
+                o.after ? "--after" : "--limit");
+  if (o.follow && o.limit)
+    throw Error(Errc::invalid, "--limit ends what --follow goes on with: expected one of both; --tail N begins with "
+                "the newest N");
+  const std::string path = api_path({"events"});
   Query query;
-  if (o.after) query.emplace_back("after", std::to_string(parse_count(*o.after, "--after", 0)));
   for (const std::string& type : o.types) query.emplace_back("type", type);
-  if (!o.follow) {
-    session.output().list<ProjectEvent>(
-        session.client().list(api_path({"events"}), query, parse_count(o.limit, "--limit", 1)), event_columns());
+  if (o.after) query.emplace_back("after", std::to_string(parse_count(*o.after, "--after", 0)));
+  if (!o.follow && (o.after || o.limit)) {
+    const uint64_t limit = parse_count(o.limit.value_or("100"), "--limit", 1);
+    session.output().list<ProjectEvent>(session.client().list(path, query, limit), event_columns());
     return 0;
   }
+  json::array newest;
+  const uint64_t count = parse_count(o.tail.value_or("100"), "--tail", 1);
+  if (o.tail || !o.follow) newest = last_events(session.client(), o.types, count);
+  if (!o.follow) {
+    session.output().list<ProjectEvent>(newest, event_columns());
+    return 0;
+  }
+  for (const json::value& event : newest) print_event(session, event);
+  if (o.tail) query.emplace_back("after", std::to_string(number_of_last(newest)));
   session.client().follow(
       api_path({"events", "stream"}),
       [&](const json::value& event) {

@@ -1,10 +1,12 @@
-// cli/job_commands.cc: `volary job ls|get|logs|stop|rm|wait`.
+// cli/job_commands.cc: `volary job get|logs|stop|rm|wait`.
 #include "cli/command.h"
 #include "cli/job_columns.h"
 #include "cli/log_text.h"
 #include "cli/reference.h"
 #include "cli/watch.h"
+#include "core/error_of.h"
 #include "core/quantity.h"
+#include "core/tree_path.h"
 
 namespace volary {
 namespace {
@@ -43,6 +45,34 @@ const std::vector<Column<Job>>& job_columns() {
   return columns;
 }
 
+namespace {
+
+std::string restart_text(const Job& job) {
+  if (!job.auto_restart) return "-";
+  const AutoRestart& wanted = *job.auto_restart;
+  if (wanted.on == RestartOn::timeout) return "on-timeout";
+  return fmt::format("{}{}", wanted.on == RestartOn::failure ? "on-failure" : "always",
+                     wanted.failures_max ? fmt::format(":{}", *wanted.failures_max) : "");
+}
+
+void print_runs(Output& output, const Job& job) {
+  if (job.runs.size() < 2) return;
+  std::vector<std::vector<std::string>> rows;
+  for (const JobRun& run : job.runs) {
+    std::vector<std::string> made;
+    for (const Attachment& one : run.attachments)
+      if (one.result) made.push_back(fmt::format("{}@{}", one.volume, one.result));
+    rows.push_back({std::to_string(run.number), std::string(name_of_value(run.state)),
+                    run.exit_code ? std::to_string(*run.exit_code) : "-",
+                    time_text(run.started_at.value_or(Time{})), time_text(run.ended_at.value_or(Time{})),
+                    or_dash(joined(made, " ")), or_dash(run.reason)});
+  }
+  output.text("\n");
+  output.table({"RUN", "STATE", "EXIT", "STARTED", "ENDED", "MADE", "REASON"}, rows);
+}
+
+}  // namespace
+
 void print_job(Session& session, const json::value& answer) {
   Output& output = session.output();
   output.record<Job>(answer, job_columns());
@@ -50,6 +80,9 @@ void print_job(Session& session, const json::value& answer) {
   const auto job = typed<Job>(answer);
   output.sheet({{"IMAGE", or_dash(job.image.value_or(""))},
                 {"TIMEOUT", seconds_text(job.timeout_seconds)},
+                {"PUBLISHED EVERY", job.publish_every_seconds ? seconds_text(*job.publish_every_seconds) : "-"},
+                {"PUBLISHED BY", or_dash(job.publish_marker.value_or(""))},
+                {"AUTO-RESTART", restart_text(job)},
                 {"CPUS", job.cpus ? std::to_string(*job.cpus) : "-"},
                 {"MEMORY", job.memory_bytes ? bytes_text(*job.memory_bytes) : "-"}});
   std::vector<std::vector<std::string>> rows;
@@ -64,6 +97,7 @@ void print_job(Session& session, const json::value& answer) {
     output.text("\n");
     output.list<DataSync>(to_json(job.data_sync).as_array(), data_sync_columns());
   }
+  print_runs(output, job);
   rows.clear();
   for (const JobEvent& event : job.history)
     rows.push_back({time_text(event.date), std::string(name_of_value(event.state)), or_dash(event.reason)});
@@ -72,28 +106,6 @@ void print_job(Session& session, const json::value& answer) {
 }
 
 namespace {
-
-// --- ls
-
-struct ListOptions {
-  bool all = false;
-  std::optional<std::string> state;
-};
-
-std::vector<CommandField> list_fields(ListOptions& o) {
-  return {{.name = "-a,--all", .target = &o.all, .help = "those that have ended too"},
-          {.name = "--state", .target = &o.state, .help = "only in this state", .value = "STATE",
-           .choices = {"QUEUED", "INITIALIZING", "PENDING", "RUNNING", "INTERRUPTING", "TIMEOUT", "FINALIZING", "DONE",
-                       "INTERRUPTED", "FAILED", "ERROR"}}};
-}
-
-int list(Session& session, const ListOptions& o) {
-  Query query;
-  if (o.all) query.emplace_back("all", "true");
-  if (o.state) query.emplace_back("state", *o.state);
-  session.output().list<Job>(session.client().list(api_path({"jobs"}), query), job_columns());
-  return 0;
-}
 
 // --- get, stop, rm
 
@@ -141,28 +153,42 @@ struct LogsOptions {
   bool follow = false;
   bool times = false;
   std::optional<std::string> tail;
+  std::optional<std::string> since;
+  std::optional<std::string> run;
 };
 
 std::vector<CommandField> logs_fields(LogsOptions& o) {
   return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs},
           {.name = "-f,--follow", .target = &o.follow, .help = "go on until the job has ended"},
-          {.name = "--timestamps", .target = &o.times, .help = "with the time in front of each line"},
-          {.name = "--tail", .target = &o.tail, .help = "only the last N lines of what there is", .value = "N"}};
+          {.name = "--timestamps", .target = &o.times, .help = "each line as '2026-11-20T21:34:05Z [job] TEXT'"},
+          {.name = "--tail", .target = &o.tail, .help = "only the last N lines of what there is", .value = "N"},
+          {.name = "--since", .target = &o.since,
+           .help = "only lines of the last 10m, 2h, 1d, or from 2026-11-20T21:34:05Z on", .value = "TIME"},
+          {.name = "--run", .target = &o.run, .help = "of run N; of the newest unless told", .value = "N"}};
+}
+
+// "10m" or "2026-11-20T21:34:05Z".
+Time time_since(const std::string& text) {
+  std::optional<Time> time;
+  const auto error = error_of([&] {
+    time = text.find('-') == text.npos ? system_clock().now().plus_seconds(-parse_seconds(text, "--since"))
+                                       : parse_time(text);
+  });
+  if (error)
+    throw Error(Errc::invalid, "'{}' is no value for --since: expected how long ago, such as 10m, or a time such as "
+                "2026-11-20T21:34:05Z", printable(text));
+  return *time;
 }
 
 int logs(Session& session, const LogsOptions& o) {
-  Client& client = session.client();
-  const std::string path = api_path({"jobs", o.id, "log"});
+  Query wish;
+  if (o.tail) wish.emplace_back("tail", std::to_string(parse_count(*o.tail, "--tail", 1)));
+  if (o.since) wish.emplace_back("since", to_text(time_since(*o.since)));
   LogSink sink(session.output(), o.times ? Times::show : Times::hide);
-  uint64_t offset = 0;
-  if (o.tail) {
-    TailSink tail(parse_count(*o.tail, "--tail", 1));
-    client.stream(path, {{"offset", "0"}, {"follow", "false"}}, tail);
-    sink.write(tail.text());
-    offset = tail.count();
-  }
-  if (o.follow) client.follow_text(path, offset, sink);
-  else if (!o.tail) client.stream(path, {{"offset", "0"}, {"follow", "false"}}, sink);
+  const auto until = o.follow ? Until::it_ends : Until::now;
+  if (o.run) wish.emplace_back("run", std::to_string(parse_count(*o.run, "--run", 1)));
+  if (o.follow && !o.run) follow_log(session, o.id, 0, wish, sink);
+  else session.client().read_log(api_path({"jobs", o.id, "log"}), wish, until, sink);
   sink.end();
   return 0;
 }
@@ -180,15 +206,16 @@ int wait(Session& session, const OneOptions& o) {
 
 std::vector<Command> job_commands() {
   return {
-      make_command<ListOptions>({.path = {"job", "ls"}, .aliases = {"list"}, .summary = "list jobs, newest first",
-                                 .example = "volary job ls -a"},
-                                list_fields, list),
+      job_list_command(),
       make_command<OneOptions>({.path = {"job", "get"}, .aliases = {"describe"},
                                 .summary = "show one job, its volumes and its history",
                                 .example = "volary job get job-8k3v0qh1n2m4p5r6 -o yaml"},
                                one_fields, get),
       make_command<LogsOptions>({.path = {"job", "logs"}, .summary = "print what a job has printed",
-                                 .example = "volary job logs -f --tail 20 job-8k3v0qh1n2m4p5r6"},
+                                 .example = "volary job logs -f --tail 20 job-8k3v0qh1n2m4p5r6\n"
+                                            "volary job logs --since 10m --timestamps train\n"
+
+                                            "volary job logs --run 1 train-digits"},
                                 logs_fields, logs),
       make_command<StopOptions>({.path = {"job", "stop"}, .summary = "end a job; what it has written becomes a version",
                                  .example = "volary job stop job-8k3v0qh1n2m4p5r6 --wait"},

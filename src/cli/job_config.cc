@@ -32,15 +32,12 @@ struct RefusedKey {
 
 constexpr std::array refused_keys = {
     RefusedKey{"shared_volume",
-               "a job has one process, so there is nobody to share with: attach a data volume instead"},
-    RefusedKey{"dependencies",
-               "nothing is installed for a job: install it on this machine, or carry it in a data volume"},
-    RefusedKey{"runtimeEnvYAML", "it belongs to Ray, which jobs do not run on here"},
-    RefusedKey{"secrets", "a job's environment is stored and shown with the job, so a secret would not stay one"},
+               "its size could not be enforced. All replicas share /workspace and what is attached; for a directory of "
+               "its own, empty at first, write volumes: ['standalone:/pvc-home']"},
 };
 
 constexpr std::array refused_resources = {
-    RefusedKey{"storage", "a limit on a job's own files is not enforced yet"},
+    RefusedKey{"storage", "a limit on a job's own files could not be enforced"},
 };
 
 void read_volume(NewJob& job, const Yaml& value, const FixedVolume& fixed) {
@@ -114,7 +111,19 @@ void read_resources(NewJob& job, const Yaml& value) {
   if (const Yaml* gpu = value.find("gpu"); gpu && gpu->kind != Yaml::Kind::nothing) read_gpus(job, *gpu);
 }
 
-// Variables, with those that have no value yet: OICM's examples leave such to be filled in.
+void read_publications(NewJob& job, const Yaml& config) {
+  if (const Yaml* every = config.find("publish_every"))
+    job.publish_every_seconds = during(fmt::format("reading {}:{}", every->file, every->line), [&] {
+      return parse_seconds(every->as_text("publish_every"), "an interval");
+    });
+  if (const Yaml* marker = config.find("publish_marker")) job.publish_marker = marker->as_text("publish_marker");
+}
+
+bool is_null(const Yaml& value) {
+  return value.kind == Yaml::Kind::nothing || (!value.quoted && (value.text == "~" || value.text == "null"));
+}
+
+// Variables, with those that have no value yet: they are taken from where the command runs.
 struct Variables {
   std::map<std::string, const Yaml*> empty;
 
@@ -122,28 +131,111 @@ struct Variables {
     for (const auto& [name, value] : map.as_map(key)) {
       if (job.env.contains(name.text) || empty.contains(name.text))
         throw name.error("'{}' is already set by the other of 'config_map' and 'env'", printable(name.text));
-      const bool is_null =
-          value.kind == Yaml::Kind::nothing || (!value.quoted && (value.text == "~" || value.text == "null"));
-      if (is_null) empty.emplace(name.text, &value);
+      if (is_null(value)) empty.emplace(name.text, &name);
       else job.env.emplace(name.text, value.as_text(std::string(key) + "." + name.text));
     }
   }
 };
 
-void read_single(const Yaml& config, std::string_view key) {
-  if (const Yaml* count = config.find(key); count && count->as_count(key, 1) != 1)
-    throw count->error("'{}' is {}: a job has one process here, so only 1 can be honoured", key, count->text);
+// What OICM says of each replica, a job says of all of them: they run in one sandbox.
+void read_replicas(NewJob& job, const Yaml& config) {
+  const Yaml* replicas = config.find("replicas");
+  const Yaml* least = config.find("min_available");
+  if (replicas) job.replicas = replicas->as_count("replicas", 1);
+  if (least) job.min_available = least->as_count("min_available", 1);
+  if (least && *job.min_available > job.replicas.value_or(1))
+    throw least->error("'min_available' is {}, of {} replicas: expected at most as many", *job.min_available,
+                       job.replicas.value_or(1));
+  if (replicas && job.image)
+    throw replicas->error("'replicas' are processes in the sandbox, and there is an 'image': expected one of both; in "
+                          "a container a launcher of its own, such as torchrun, starts several");
+  if (job.cpus) *job.cpus *= job.replicas.value_or(1);
+  if (job.memory_bytes) *job.memory_bytes *= job.replicas.value_or(1);
+}
+
+void read_list_of_dependencies(NewJob& job, const Yaml& list, std::string_view key) {
+  for (const Yaml& one : list.as_list(key)) job.dependencies.push_back(one.as_text(key));
+}
+
+// Ray's "pip: [torch]" or "pip: {packages: [torch]}", and "env_vars: {…}".
+void read_runtime_env(NewJob& job, const Yaml& value) {
+  const Yaml env = parse_yaml(value.as_text("runtimeEnvYAML"), value.file + " (runtimeEnvYAML)");
+  if (env.kind == Yaml::Kind::nothing) return;
+  if (env.kind != Yaml::Kind::map) throw env.error("'runtimeEnvYAML' is not a map of keys: expected pip: [...]");
+  env.allow_only({"pip", "env_vars"}, "runtimeEnvYAML");
+  if (const Yaml* pip = env.find("pip")) {
+    if (!job.dependencies.empty())
+      throw value.error("'runtimeEnvYAML' and 'dependencies' both say what pip installs: expected one of both");
+    if (pip->kind == Yaml::Kind::map) {
+      pip->allow_only({"packages"}, "runtimeEnvYAML.pip");
+      if (const Yaml* packages = pip->find("packages")) read_list_of_dependencies(job, *packages, "packages");
+    } else {
+      read_list_of_dependencies(job, *pip, "runtimeEnvYAML.pip");
+    }
+  }
+  if (const Yaml* variables = env.find("env_vars"))
+    for (const auto& [name, text] : variables->as_map("runtimeEnvYAML.env_vars"))
+      if (!job.env.emplace(name.text, text.as_text("runtimeEnvYAML.env_vars." + name.text)).second)
+        throw value.error("'{}' is set by 'runtimeEnvYAML' and elsewhere too", printable(name.text));
+}
+
+std::string value_here(const Yaml& name) {
+  if (const char* here = std::getenv(name.text.c_str())) return here;
+  throw name.error("'{}' has no value here, and is not set where this command runs: write a value, or set it",
+                   printable(name.text));
+}
+
+// "HF_TOKEN: hf_…", "HF_TOKEN:" for the value it has here, or "HF_TOKEN: {secret: hf, key: token}".
+void read_secrets(NewJob& job, const Yaml& map) {
+  for (const auto& [name, value] : map.as_map("secrets")) {
+    const std::string what = "secrets." + name.text;
+    NewJobSecret& one = job.secrets[name.text];
+    if (job.env.contains(name.text)) throw name.error("'{}' is set elsewhere too", printable(name.text));
+    if (value.kind == Yaml::Kind::map) {
+      value.allow_only({"secret", "key"}, what);
+      const Yaml* secret = value.find("secret");
+      if (!secret) throw value.error("'{}' lacks 'secret'", what);
+      one.secret = secret->as_text(what + ".secret");
+      if (const Yaml* key = value.find("key")) one.key = key->as_text(what + ".key");
+    } else {
+      one.value = is_null(value) ? value_here(name) : value.as_text(what);
+    }
+  }
+}
+
+// "on-timeout", "on-failure[:N]", "always[:N]"
+AutoRestart parse_restart(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string word = text.substr(0, colon);
+  AutoRestart restart;
+  if (word == "on-timeout" && colon == text.npos) restart.on = RestartOn::timeout;
+  else if (word == "on-failure") restart.on = RestartOn::failure;
+  else if (word == "always") restart.on = RestartOn::any;
+  else
+    throw Error(Errc::invalid, "'{}' says not when a job is run again: expected on-timeout, on-failure[:N] or "
+                "always[:N], with N for how often after failures", printable(text));
+  if (colon != text.npos) restart.failures_max = parse_count(text.substr(colon + 1), "how often a job is run again", 1);
+  return restart;
+}
+
+// "auto_restart: true", or as the command line has it.
+void read_restart(NewJob& job, const Yaml& value) {
+  const std::string text = value.as_text("auto_restart");
+  if (!value.quoted && (text == "false" || text == "no")) return;
+  if (!value.quoted && (text == "true" || text == "yes")) job.auto_restart = AutoRestart{RestartOn::timeout};
+  else
+    job.auto_restart =
+        during(fmt::format("reading {}:{}", value.file, value.line), [&] { return parse_restart(text); });
 }
 
 Variables read_config(NewJob& job, const Yaml& config) {
-  config.allow_only({"name", "command", "timeout", "resources", "replicas", "min_available", "config_map", "env",
+  config.allow_only({"name", "command", "timeout", "auto_restart", "resources", "replicas", "min_available",
+                     "config_map", "env",
                      "input_model_data_volume", "input_dataset_data_volume", "output_checkpoints_data_volume",
-                     "output_model_data_volume", "volumes", "push_to", "image", "shared_volume", "dependencies",
-                     "runtimeEnvYAML", "secrets"},
+                     "output_model_data_volume", "volumes", "push_to", "publish_every", "publish_marker", "image",
+                     "shared_volume", "dependencies", "runtimeEnvYAML", "secrets"},
                     "a job's file");
   refuse(config, refused_keys, "");
-  read_single(config, "replicas");
-  read_single(config, "min_available");
   if (const Yaml* name = config.find("name")) job.name = name->as_text("name");
   if (const Yaml* command = config.find("command")) {
     for (const Yaml& word : command->as_list("command")) job.command.push_back(word.as_text("command"));
@@ -153,14 +245,21 @@ Variables read_config(NewJob& job, const Yaml& config) {
   if (const Yaml* timeout = config.find("timeout"))
     job.timeout_seconds = during(fmt::format("reading {}:{}", timeout->file, timeout->line),
                                  [&] { return parse_seconds(timeout->as_text("timeout"), "a timeout"); });
+  if (const Yaml* restart = config.find("auto_restart")) read_restart(job, *restart);
   if (const Yaml* resources = config.find("resources")) read_resources(job, *resources);
   for (const FixedVolume& fixed : fixed_volumes)
     if (const Yaml* volume = config.find(fixed.key)) read_volume(job, *volume, fixed);
   if (const Yaml* volumes = config.find("volumes")) read_volumes(job, *volumes);
   if (const Yaml* targets = config.find("push_to")) read_push_targets(job, *targets);
+  read_publications(job, config);
   Variables variables;
   for (const std::string_view key : {"config_map", "env"})
     if (const Yaml* map = config.find(key)) variables.read(job, *map, key);
+  read_replicas(job, config);
+  if (const Yaml* list = config.find("dependencies"); list && !is_null(*list))
+    read_list_of_dependencies(job, *list, "dependencies");
+  if (const Yaml* env = config.find("runtimeEnvYAML"); env && !is_null(*env)) read_runtime_env(job, *env);
+  if (const Yaml* secrets = config.find("secrets"); secrets && !is_null(*secrets)) read_secrets(job, *secrets);
   return variables;
 }
 
@@ -180,12 +279,15 @@ void add_words(NewJob& job, const JobWords& words) {
   if (!words.command.empty()) job.command = words.command;
   for (const auto& word : words.attachments) job.attachments.push_back(parse_attachment(word));
   for (const auto& word : words.push_to) {
-    const auto [path, target] = parse_assignment(word, "--push-to");
+    const auto [path, target] = parse_assignment(word, "--push-to", "/PATH=CONTAINER@ALIAS/PREFIX");
     set_push_target(job, path, target);
   }
   for (const auto& word : words.env) add_env(job, word);
   for (const auto& word : words.labels) job.labels.insert(parse_assignment(word, "--label"));
   if (words.timeout) job.timeout_seconds = parse_seconds(*words.timeout, "a timeout");
+  if (words.publish_every) job.publish_every_seconds = parse_seconds(*words.publish_every, "an interval");
+  if (words.publish_marker) job.publish_marker = *words.publish_marker;
+  if (words.auto_restart) job.auto_restart = parse_restart(*words.auto_restart);
   if (words.cpus) job.cpus = parse_count(*words.cpus, "--cpu", 1);
   if (words.memory) job.memory_bytes = parse_bytes(*words.memory, "an amount of memory");
   add_container(job, words.container);
@@ -215,11 +317,13 @@ NewJob read_job(const std::optional<Path>& file, const JobWords& words) {
   const Variables variables = read_config(job, config);
   add_words(job, words);
   for (const auto& [name, value] : variables.empty)
-    if (!job.env.contains(name))
-      throw value->error("'{}' has no value: write one, or give -e {}=VALUE", printable(name), printable(name));
+    if (!job.env.contains(name)) job.env.emplace(name, value_here(*value));
   check_paths(job);
   const Path directory = file->has_parent_path() ? file->parent_path() : Path(".");
   job.files = read_work_files(directory, file->filename().string());
+  if (!config.find("dependencies") && job.dependencies.empty() && !job.image && is_present(directory / "main.py") &&
+      is_present(directory / "requirements.txt"))
+    job.dependencies = {"-r requirements.txt"};
   if (job.command.empty()) {
     if (!is_present(directory / "main.py"))
       throw Error(Errc::not_found, "'{}' has no 'command', and there is no main.py beside it to run", file->string());

@@ -1,9 +1,10 @@
 // cli/job_config.h: a job as a file: OICM's config.yaml, read strictly.
 //
-// OICM's keys keep their meaning: four data volumes at fixed paths under /data-volumes, resources, config_map and env;
-// main.py beside the file is the entry point. Our own keys are name, command, timeout, volumes (a list of what -v says)
-// and push_to. A key that this engine cannot honour is refused with its line and the reason, never accepted and
-// ignored.
+// OICM's keys keep their meaning: four data volumes at fixed paths under /data-volumes, resources, replicas,
+// dependencies, secrets, config_map and env; main.py beside the file is the entry point, requirements.txt beside it
+// what is installed. Our own keys are name, command, timeout, auto_restart, volumes (a list of what -v says), push_to,
+// publish_every and publish_marker. A key that this engine cannot honour is refused with its line and the reason, never
+// accepted and ignored.
 #pragma once
 
 #include <optional>
@@ -28,6 +29,9 @@ struct JobWords {
   std::optional<std::string> timeout;
   std::optional<std::string> cpus;
   std::optional<std::string> memory;
+  std::optional<std::string> publish_every;
+  std::optional<std::string> publish_marker;
+  std::optional<std::string> auto_restart;  // "on-timeout", "on-failure[:N]", "always[:N]"
   ContainerWords container;
 };
 

@@ -59,6 +59,59 @@ output_model_data_volume: {name: tuned}
   EXPECT_EQ(job.command, (std::vector<std::string>{"python3", "main.py"}));
 }
 
+TEST_F(JobFile, HasReplicasThatShareWhatEachMayUse) {
+  const NewJob job = read("resources: {cpu: 2, memory: 3}\nreplicas: 4\nmin_available: 4\n");
+  EXPECT_EQ(job.replicas, 4u);
+  EXPECT_EQ(job.min_available, 4u);
+  EXPECT_EQ(job.cpus, 8u);
+  EXPECT_EQ(job.memory_bytes, 12'000'000'000u);
+  EXPECT_EQ(error("replicas: 2\nmin_available: 3\n"),
+            "invalid: config.yaml:2: 'min_available' is 3, of 2 replicas: expected at most as many");
+  EXPECT_TRUE(error("image: python:3\nreplicas: 2\n").starts_with("invalid: config.yaml:2: 'replicas' are processes"));
+}
+
+TEST_F(JobFile, NamesWhatPipInstalls) {
+  EXPECT_EQ(read("dependencies: [torch, 'boto3>=1']\n").dependencies, (std::vector<std::string>{"torch", "boto3>=1"}));
+  EXPECT_EQ(read("runtimeEnvYAML: |\n  pip: [torch]\n  env_vars: {A: b}\n").dependencies,
+            std::vector<std::string>{"torch"});
+  EXPECT_EQ(read("runtimeEnvYAML: |\n  env_vars: {A: b}\n").env.at("A"), "b");
+  EXPECT_EQ(error("dependencies: [a]\nruntimeEnvYAML: 'pip: [b]'\n"),
+            "invalid: config.yaml:2: 'runtimeEnvYAML' and 'dependencies' both say what pip installs: expected one of "
+            "both");
+  EXPECT_NE(error("runtimeEnvYAML: 'conda: x'\n").find("'conda' is not known in runtimeEnvYAML"), std::string::npos);
+  scratch_.write("requirements.txt", "torch\n");
+  EXPECT_EQ(read("name: x\n").dependencies, std::vector<std::string>{"-r requirements.txt"});
+  EXPECT_TRUE(read("dependencies: []\n").dependencies.empty());
+}
+
+TEST_F(JobFile, HasSecretsByValueByNameAndFromHere) {
+  ::setenv("VOLARY_TEST_HERE", "from here", 1);
+  const NewJob job = read("secrets:\n  HF_TOKEN: t\n  WANDB: {secret: wandb, key: api}\n  VOLARY_TEST_HERE:\n"
+                          "env: {VOLARY_TEST_HERE2: }\n", [] {
+                            JobWords words;
+                            words.env = {"VOLARY_TEST_HERE2=x"};
+                            return words;
+                          }());
+  EXPECT_EQ(job.secrets.at("HF_TOKEN").value, "t");
+  EXPECT_EQ(job.secrets.at("WANDB").secret, "wandb");
+  EXPECT_EQ(job.secrets.at("WANDB").key, "api");
+  EXPECT_EQ(job.secrets.at("VOLARY_TEST_HERE").value, "from here");
+  EXPECT_FALSE(job.env.contains("HF_TOKEN"));
+  EXPECT_EQ(read("env: {VOLARY_TEST_HERE: }\n").env.at("VOLARY_TEST_HERE"), "from here");
+  EXPECT_EQ(error("name: x\nsecrets:\n  VOLARY_TEST_UNSET:\n"),
+            "invalid: config.yaml:3: 'VOLARY_TEST_UNSET' has no value here, and is not set where this command runs: "
+            "write a value, or set it");
+  EXPECT_EQ(error("env: {A: b}\nsecrets: {A: c}\n"), "invalid: config.yaml:2: 'A' is set elsewhere too");
+}
+
+TEST_F(JobFile, SaysWhetherTheJobIsRunAgain) {
+  EXPECT_FALSE(read("auto_restart: false\n").auto_restart);
+  EXPECT_EQ(read("auto_restart: true\n").auto_restart->on, RestartOn::timeout);
+  EXPECT_EQ(read("auto_restart: on-failure:3\n").auto_restart->failures_max, 3u);
+  EXPECT_NE(error("name: x\nauto_restart: maybe\n").find("expected on-timeout, on-failure[:N] or always[:N]"),
+            std::string::npos);
+}
+
 TEST_F(JobFile, HasOurOwnKeysToo) {
   const NewJob job = read("name: train\ncommand: [sh, -c, 'echo hi']\ntimeout: 2h\nresources: {memory: 1.5GiB}\n");
   EXPECT_EQ(job.name, "train");
@@ -122,19 +175,11 @@ TEST_F(JobFile, NamesBothLinesOfAKeyThatStandsTwice) {
 }
 
 TEST_F(JobFile, RefusesWhatTheEngineCannotHonour) {
-  EXPECT_EQ(error("replicas: 4\n"),
-            "invalid: config.yaml:1: 'replicas' is 4: a job has one process here, so only 1 can be honoured");
   EXPECT_EQ(error("resources:\n  cpu: 1\n  gpu:\n    accelerator: H100\n"),
             "invalid: config.yaml:4: 'resources.gpu' cannot be honoured here: only jobs in a container are given GPUs, "
             "and there is no 'image'");
-  EXPECT_EQ(
-      error("name: x\nsecrets: {HF_TOKEN: t}\n"),
-      "invalid: config.yaml:2: 'secrets' cannot be honoured here: a job's environment is stored and shown with the "
-      "job, so a secret would not stay one");
-  for (const char* key : {"shared_volume", "dependencies", "runtimeEnvYAML"})
-    EXPECT_TRUE(error(std::string(key) + ": x\n")
-                    .starts_with("invalid: config.yaml:1: '" + std::string(key) + "' cannot be honoured here: "));
-  EXPECT_TRUE(error("min_available: 2\n").starts_with("invalid: config.yaml:1: 'min_available' is 2"));
+  EXPECT_TRUE(error("name: x\nshared_volume: {size: 10}\n")
+                  .starts_with("invalid: config.yaml:2: 'shared_volume' cannot be honoured here: its size could not"));
   EXPECT_TRUE(error("resources: {storage: 9}\n").starts_with("invalid: config.yaml:1: 'resources.storage' cannot"));
 }
 
@@ -169,7 +214,8 @@ TEST_F(JobFile, SaysWhereItIsNotYaml) {
 
 TEST_F(JobFile, WantsAValueForEveryVariable) {
   EXPECT_EQ(error("env:\n  AWS_ACCESS_KEY_ID:\n"),
-            "invalid: config.yaml:2: 'AWS_ACCESS_KEY_ID' has no value: write one, or give -e AWS_ACCESS_KEY_ID=VALUE");
+            "invalid: config.yaml:2: 'AWS_ACCESS_KEY_ID' has no value here, and is not set where this command runs: "
+            "write a value, or set it");
   EXPECT_EQ(error("config_map: {A: 1}\nenv:\n  A: 2\n"),
             "invalid: config.yaml:3: 'A' is already set by the other of 'config_map' and 'env'");
 }

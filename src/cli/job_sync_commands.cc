@@ -15,6 +15,7 @@ const std::vector<Column<DataSync>>& data_sync_columns() {
       {"VOLUME", [](const DataSync& s) { return s.volume; }},
       {"PATH", [](const DataSync& s) { return s.path; }},
       {"DIRECTION", [](const DataSync& s) { return std::string(name_of_value(s.direction)); }},
+      {"OCCASION", [](const DataSync& s) { return std::string(name_of_value(s.occasion)); }, Show::wide},
       {"STATE", [](const DataSync& s) { return std::string(name_of_value(s.state)); }},
       {"FILES", [](const DataSync& s) { return fmt::format("{}/{}", s.progress.processed, s.progress.total); }},
       {"DELETED", [](const DataSync& s) { return std::to_string(s.progress.deleted); }},

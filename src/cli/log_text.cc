@@ -7,6 +7,7 @@
 namespace volary {
 namespace {
 
+constexpr size_t seconds_bytes = 19;
 constexpr std::string_view time_shape = "0000-00-00T00:00:00.000000Z ";  // '0' is any digit.
 
 bool is_time(std::string_view start) {
@@ -19,7 +20,6 @@ bool is_time(std::string_view start) {
 }  // namespace
 
 void LogSink::write(std::string_view bytes) {
-  if (times_ == Times::show) return output_.text(bytes);
   std::string out;
   while (!bytes.empty()) {
     const size_t line_end = bytes.find('\n');
@@ -32,6 +32,7 @@ void LogSink::write(std::string_view bytes) {
       start_ += bytes.substr(0, taken);
       if (start_.size() < time_shape.size() && !start_.ends_with('\n')) return output_.text(out);
       if (!is_time(start_)) out += start_;
+      else if (times_ == Times::show) out += start_.substr(0, seconds_bytes) + "Z [job] ";
       start_.clear();
       is_inside_ = true;
     }
@@ -43,24 +44,6 @@ void LogSink::write(std::string_view bytes) {
 
 void LogSink::end() {
   if (!start_.empty()) output_.text(std::exchange(start_, ""));
-}
-
-void TailSink::write(std::string_view bytes) {
-  count_ += bytes.size();
-  while (!bytes.empty()) {
-    const size_t line_end = bytes.find('\n');
-    const size_t in_line = line_end == std::string_view::npos ? bytes.size() : line_end + 1;
-    if (lines_.empty() || lines_.back().ends_with('\n')) lines_.emplace_back();
-    lines_.back() += bytes.substr(0, in_line);
-    bytes.remove_prefix(in_line);
-    if (lines_.size() > lines_max_) lines_.pop_front();
-  }
-}
-
-std::string TailSink::text() const {
-  std::string all;
-  for (const auto& line : lines_) all += line;
-  return all;
 }
 
 }  // namespace volary

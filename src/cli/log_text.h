@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 
@@ -13,7 +12,7 @@
 
 namespace volary {
 
-enum class Times { hide, show };  // Whether the time stays in front of each line.
+enum class Times { hide, show };  // "2026-11-20T21:34:05Z [job] " in front of each line.
 
 // Prints a log that comes in any pieces. What does not begin with a time is printed as it is.
 class LogSink final : public Sink {
@@ -28,20 +27,6 @@ class LogSink final : public Sink {
   Times times_;
   std::string start_;  // Of a line, until it is seen whether it is a time.
   bool is_inside_ = false;
-};
-
-// Keeps the last lines of what passes, and counts all of it.
-class TailSink final : public Sink {
- public:
-  explicit TailSink(uint64_t lines_max) : lines_max_(lines_max) {}
-  void write(std::string_view bytes) override;
-  std::string text() const;
-  uint64_t count() const { return count_; }
-
- private:
-  uint64_t lines_max_;
-  std::deque<std::string> lines_;
-  uint64_t count_ = 0;
 };
 
 }  // namespace volary

@@ -223,6 +223,18 @@ class Tree {
   bool version_ = false;
 };
 
+// "--auto-restart" alone, before "--", is "--auto-restart=on-timeout": the next word is not its value.
+void give_values(const std::vector<Command>& commands, Strings& words) {
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  for (const Command& command : commands)
+    for (const CommandField& field : command.fields) {
+      if (field.value_alone.empty() || !may_be_meant(command, words)) continue;
+      const Strings names = names_of(field);
+      for (auto word = words.begin(); word != dashes; ++word)
+        if (contains(names, *word)) *word += "=" + field.value_alone;
+    }
+}
+
 }  // namespace
 
 Parsed parse_arguments(const std::vector<Command>& commands, GlobalFlags& flags, const Strings& arguments) {
@@ -238,6 +250,7 @@ Parsed parse_arguments(const std::vector<Command>& commands, GlobalFlags& flags,
       words.push_back("--help");
       break;
     }
+  give_values(commands, words);
   return Tree(commands, flags, words).parse(words);
 }
 

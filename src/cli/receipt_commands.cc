@@ -2,6 +2,7 @@
 #include "cli/lineage_commands.h"
 
 #include "cli/receipt_check.h"
+#include "cli/reference.h"
 #include "cli/session.h"
 #include "core/quantity.h"
 
@@ -14,14 +15,18 @@ constexpr size_t key_digits = 64;
 
 struct ReceiptOptions {
   std::string id;
+  std::optional<std::string> run;
 };
 
 std::vector<CommandField> receipt_fields(ReceiptOptions& o) {
-  return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs}};
+  return {{.name = "ID", .target = &o.id, .help = "which job", .need = Need::required, .words = Words::jobs},
+          {.name = "--run", .target = &o.run, .help = "of run N; of the newest unless told", .value = "N"}};
 }
 
 int receipt(Session& session, const ReceiptOptions& o) {
-  session.output().text(session.client().text(api_path({"jobs", o.id, "receipt"})));
+  Query query;
+  if (o.run) query.emplace_back("run", std::to_string(parse_count(*o.run, "--run", 1)));
+  session.output().text(session.client().text(api_path({"jobs", o.id, "receipt"}), query));
   return 0;
 }
 

@@ -53,10 +53,11 @@ NewAttachment parse_attachment(std::string_view text) {
   return attachment;
 }
 
-std::pair<std::string, std::string> parse_assignment(std::string_view text, std::string_view option) {
+std::pair<std::string, std::string> parse_assignment(std::string_view text, std::string_view option,
+                                                     std::string_view form) {
   const size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0)
-    throw Error(Errc::invalid, "'{}' is no value for {}: expected KEY=VALUE", text, option);
+    throw Error(Errc::invalid, "'{}' is no value for {}: expected {}", text, option, form);
   return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 

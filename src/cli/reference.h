@@ -50,8 +50,9 @@ NewAttachment parse_attachment(std::string_view text);
 // ASCII only.
 std::string lower_case(std::string_view text);
 
-// "LR=0.1" -> {"LR", "0.1"}; `option` as above.
-std::pair<std::string, std::string> parse_assignment(std::string_view text, std::string_view option);
+// "LR=0.1" -> {"LR", "0.1"}; `option` as above; `form` is what messages say was expected.
+std::pair<std::string, std::string> parse_assignment(std::string_view text, std::string_view option,
+                                                     std::string_view form = "KEY=VALUE");
 
 // A whole number from `low`, in decimal digits only. `what`: "--cpu".
 uint64_t parse_count(std::string_view text, std::string_view what, uint64_t low);

@@ -12,6 +12,7 @@ namespace volary {
 namespace {
 
 constexpr int stop_seconds_max = 60;
+constexpr uint64_t job_log_bytes_min = 1 << 20;
 
 struct ServeOptions {
   std::optional<std::string> socket;
@@ -26,6 +27,7 @@ struct ServeOptions {
   std::optional<std::string> prices;
   bool allow_private_redirects = false;
   std::optional<std::string> engine;
+  std::optional<std::string> job_log_limit;
 };
 
 std::vector<CommandField> serve_fields(ServeOptions& o) {
@@ -60,7 +62,10 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
           {.name = "--engine", .target = &o.engine,
            .help = "run jobs with an image here: Docker or podman's service; unix:///var/run/docker.sock or "
                    "unix:///run/podman/podman.sock unless told, where there is one",
-           .value = "unix:///PATH"}};
+           .value = "unix:///PATH"},
+          {.name = "--job-log-limit", .target = &o.job_log_limit,
+           .help = "how much of each job's log is kept, of which then the oldest eighth goes; 64MiB unless told",
+           .value = "SIZE"}};
 }
 
 void set_time(int64_t& seconds, const std::optional<std::string>& text, std::string_view option) {
@@ -103,6 +108,10 @@ int serve(Session& session, const ServeOptions& o) {
       throw Error(Errc::invalid, "'{}' is no container engine: expected unix:///PATH of its socket", *o.engine);
     config.engine = *o.engine;
   }
+  if (o.job_log_limit) config.job_log_bytes = parse_bytes(*o.job_log_limit, "the limit of a job's log");
+  if (config.job_log_bytes.value_or(job_log_bytes_min) < job_log_bytes_min)
+    throw Error(Errc::invalid, "the limit of a job's log is {}: expected at least {}",
+                bytes_text(*config.job_log_bytes), bytes_text(job_log_bytes_min));
   return session.program().serve(config);
 }
 

@@ -142,7 +142,17 @@ int transfer_result(Session& session, const Transfer& transfer) {
   return 0;
 }
 
-json::value watch_job(Session& session, const std::string& id, Logs logs) {
+void follow_log(Session& session, const std::string& id, uint64_t run, Query wish, Sink& sink) {
+  const std::string path = api_path({"jobs", id});
+  if (run == 0) run = typed<Job>(session.client().get(path)).run;
+  for (;; ++run, wish.clear()) {
+    wish.emplace_back("run", std::to_string(run));
+    session.client().read_log(path + "/log", wish, Until::it_ends, sink);
+    if (typed<Job>(session.client().get(path)).run <= run) return;
+  }
+}
+
+json::value watch_job(Session& session, const std::string& id, Logs logs, uint64_t first_run) {
   Client& client = session.client();
   json::value last;
   const LastWords words(fmt::format("The job goes on.\n"
@@ -154,6 +164,8 @@ json::value watch_job(Session& session, const std::string& id, Logs logs) {
     const auto show = [&](const json::value& event) {
       const auto job = typed<Job>(event);
       last = event;
+      if (first_run == 0) first_run = job.run;
+      while (seen < job.history.size() && job.history[seen].run < first_run) ++seen;
       if (job.state == JobState::QUEUED && job.reason.starts_with("waits: ")) session.note(id + " " + job.reason);
       for (; seen < job.history.size(); ++seen) {
         const JobEvent& change = job.history[seen];
@@ -164,13 +176,13 @@ json::value watch_job(Session& session, const std::string& id, Logs logs) {
     };
     client.follow(events_of("jobs", id), show, lost);
   };
-  const auto follow_log = [&] {
+  const auto follow_logs = [&, log_run = first_run] {
     LogSink sink(session.output(), Times::hide);
-    client.follow_text(api_path({"jobs", id, "log"}), 0, sink);
+    follow_log(session, id, log_run, {}, sink);
     sink.end();
   };
   if (logs == Logs::none) follow_states();
-  else for_each_index(2, 2, [&](size_t which) { which == 0 ? follow_states() : follow_log(); });
+  else for_each_index(2, 2, [&](size_t which) { which == 0 ? follow_states() : follow_logs(); });
   return last;
 }
 

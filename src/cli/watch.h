@@ -29,8 +29,12 @@ std::string target_of(const Transfer& transfer);
 
 enum class Logs { none, follow };  // Whether the log goes to stdout meanwhile.
 
-// Shows each change of state until the job is terminal; the record as it is then.
-json::value watch_job(Session& session, const std::string& id, Logs logs);
+// Prints the log of run `run`, 0 for the newest, and of those that follow it by themselves, until the job has ended.
+// `wish` as for Client::read_log(), of the first of them.
+void follow_log(Session& session, const std::string& id, uint64_t run, Query wish, Sink& sink);
+// Shows each change of state of run `first_run`, 0 for the newest, and of those that follow it by themselves, until the
+// job is terminal; the record as it is then.
+json::value watch_job(Session& session, const std::string& id, Logs logs, uint64_t first_run = 0);
 // DONE 0; FAILED the process's own code; INTERRUPTED 130; ERROR 70.
 int exit_code_of(const Job& job);
 

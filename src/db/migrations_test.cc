@@ -121,6 +121,22 @@ TEST_F(Migrations, KeepWhatEarlierServersSawOfObjects) {
   EXPECT_EQ(keys, "ab");
 }
 
+TEST_F(Migrations, KnowWhichDatastoresJobsPushTo) {
+  const auto known = known_migrations();
+  bring_to({known.begin(), known.begin() + 4});
+  SqliteConnection(scratch_.file(), SqliteConnection::Use::write)
+      .script("PRAGMA foreign_keys = OFF; INSERT INTO datastore (id, tenant, project, name, kind, path, endpoint, "
+              "region, bucket, url_style, secret, created_at, created_by) VALUES ('ds-1', 't', 'p', 'd', 'directory', "
+              "'/', '', '', '', 'path', '', 0, ''), ('ds-2', 't', 'q', 'd', 'directory', '/', '', '', '', 'path', '', "
+              "0, ''); INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, "
+              "stop_requested, created_at, lease_owner, lease_until) VALUES ('job-1', 't', 'q', 's', 'n', '{}', "
+              "'ERROR', '', '', 0, 0, '', 0); INSERT INTO job_attachment (job, number, volume, path, access, version, "
+              "lease, result, push_datastore) VALUES ('job-1', 0, 'v', '/a', 'rw', 0, '', 0, 'd'), ('job-1', 1, 'v', "
+              "'/b', 'rw', 0, '', 0, ''), ('job-1', 2, 'v', '/c', 'rw', 0, '', 0, 'gone')");
+  bring_to({known.begin(), known.end()});
+  EXPECT_EQ(ask("SELECT number || push_store FROM job_attachment ORDER BY number"), "0ds-2;1;2;");
+}
+
 // docs/format-database.md: "### `table`", then "| `column` | type | …" lines.
 std::map<std::string, std::set<std::string>> documented() {
   std::istringstream text(read_file((Path(VOLARY_TEST_DATA) / "../../docs/format-database.md").lexically_normal()));

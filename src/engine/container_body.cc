@@ -47,7 +47,8 @@ void add_ports(const ContainerSpec& container, json::object& body, json::object&
     const std::string inside = (colon == std::string::npos ? port : port.substr(colon + 1)) + "/tcp";
     const std::string outside = colon == std::string::npos ? "" : port.substr(0, colon);
     exposed[inside] = json::object();
-    bound[inside] = json::array{json::object{{"HostIp", "127.0.0.1"}, {"HostPort", outside}}};
+    if (!bound.contains(inside)) bound[inside] = json::array();
+    bound[inside].get_array().push_back(json::object{{"HostIp", "127.0.0.1"}, {"HostPort", outside}});
   }
   if (exposed.empty()) return;
   body["ExposedPorts"] = exposed;
@@ -63,9 +64,10 @@ json::object host_of(const RunSpec& spec, const BodyFacts& facts) {
       {"ShmSize", spec.memory_bytes.value_or(machine_memory() / 2)},  // The usual 64 MiB are too few for training.
       {"RestartPolicy", {{"Name", "no"}}},
       {"UsernsMode", "host"},  // Files of volumes belong to 42420 as the host counts.
-      // Kept by the engine in a form that it can give back. The run's own log is at its limit (log_bytes_max) long
-      // before this one is cut: a line of this one takes less than four times as much.
-      {"LogConfig", {{"Type", "json-file"}, {"Config", {{"max-size", "4g"}, {"max-file", "1"}}}}},
+      // Kept by the engine in a form that it can give back, of which the run's own log is made (engine/log_frames.h).
+      // A line of it takes less than seven times as much ("\u0000" for a byte), so this holds more than 1 GiB of them;
+      // when it is full the engine begins it anew.
+      {"LogConfig", {{"Type", "json-file"}, {"Config", {{"max-size", "8g"}, {"max-file", "1"}}}}},
       {"Mounts", mounts_of(spec, facts.staging)},
   };
   if (spec.memory_bytes) host["Memory"] = host["MemorySwap"] = *spec.memory_bytes;

@@ -2,10 +2,15 @@
 //
 // As in the sandbox, a supervisor sees each run to its end. But a container runs on without one, so where a supervisor
 // has died another one is started, which finds the container by its name.
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <ctime>
 
+#include "core/error_of.h"
 #include "core/fault.h"
 #include "engine/containment.h"
 #include "engine/run_directory.h"
@@ -14,6 +19,8 @@
 
 namespace volary {
 namespace {
+
+constexpr double adoption_seconds_min = 1;
 
 bool is_in_container(const RunDirectory& run) {
   return is_present(run.file("spec.json")) && run.read_spec().container.has_value();
@@ -34,7 +41,10 @@ class ContainerRunner final : public Runner {
     if (!spec.container->credentials.empty())
       write_file_durably(run.file("credentials"), spec.container->credentials, 0600);
     write_file_durably(run.file("spec.json"), print_json(to_json(kept)), 0600);
-    start_supervisor(program_, directory);
+    const auto error = error_of([&] { start_supervisor(program_, directory); });
+    if (!error) return;
+    if (!is_supervised(run)) remove_file(run.file("credentials"));  // Who starts it again brings them again.
+    throw *error;
   }
 
   RunStatus poll(const Path& directory) override {
@@ -45,18 +55,31 @@ class ContainerRunner final : public Runner {
       status.error = *reason;
       return status;
     }
+    if (!is_time_to_adopt(run)) return poll_later(status);
     fault::point("container.adopting");
     start_supervisor(program_, directory);
     return run.status().phase == RunPhase::lost ? poll_later(status) : run.status();
   }
 
   void stop(const Path& directory) override { files_->stop(directory); }
-  std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) override {
-    return files_->log(directory, offset, bytes_max);
-  }
 
  private:
-  // The new supervisor died at once: the next look starts another one.
+  // One that dies at once is not replaced as often as somebody looks. The lock file tells when the last one began.
+  static bool is_time_to_adopt(const RunDirectory& run) {
+    const Path lock = run.file("lock");
+    const auto found = stat_of(lock);
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const double age = found ? static_cast<double>(now.tv_sec - found->st_mtim.tv_sec) +
+                                   static_cast<double>(now.tv_nsec - found->st_mtim.tv_nsec) / 1e9
+                             : adoption_seconds_min;
+    if (age >= 0 && age < adoption_seconds_min) return false;
+    if (found && ::utimensat(AT_FDCWD, lock.c_str(), nullptr, 0) < 0)
+      throw error_from_errno(errno, "change the time of", lock.native());
+    return true;
+  }
+
+  // The new supervisor died at once: a later look starts another one.
   static RunStatus poll_later(RunStatus status) {
     status.phase = status.started_at ? RunPhase::running : RunPhase::starting;
     status.error.clear();
@@ -82,9 +105,6 @@ class ChoosingRunner final : public Runner {
     return containers_.poll(directory);
   }
   void stop(const Path& directory) override { sandbox_->stop(directory); }
-  std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) override {
-    return sandbox_->log(directory, offset, bytes_max);
-  }
 
  private:
   std::unique_ptr<Runner> sandbox_;

@@ -9,10 +9,11 @@
 #include <array>
 #include <cerrno>
 
+#include "core/error_of.h"
 #include "core/fault.h"
 #include "core/quantity.h"
+#include "core/tree_path.h"
 #include "engine/container_body.h"
-#include "engine/log_frames.h"
 #include "engine/supervision.h"
 
 namespace volary {
@@ -27,18 +28,23 @@ constexpr int look_millis_min = 20;
 constexpr int look_millis_max = 1000;
 constexpr int retry_millis = 500;
 constexpr auto removal_patience = std::chrono::seconds(30);
+constexpr auto creation_patience = std::chrono::seconds(120);  // As long as an engine may take to create one.
+constexpr milliseconds follow_again_max{60'000};
 
 constexpr int64_t not_executable_exit_code = 126;
 constexpr int64_t not_found_exit_code = 127;
+constexpr int64_t catatonit_exit_code = 1;
 
 int millis_until(steady_clock::time_point then) {
   const auto left = std::chrono::ceil<milliseconds>(then - steady_clock::now()).count();
   return static_cast<int>(std::clamp<int64_t>(left, 0, look_millis_max));
 }
 
-// Docker's init is tini, podman's is catatonit.
-bool is_word_of_init(const std::string& line) {
-  return line.starts_with("[FATAL tini") || line.find("(catatonit:") != std::string::npos;
+// Docker's init is tini, podman's is catatonit: what they print and end with where they cannot execute the command.
+bool is_word_of_init(const std::string& line, int64_t exit_code) {
+  const bool is_kind = exit_code == not_executable_exit_code || exit_code == not_found_exit_code;
+  if (line.starts_with("[FATAL tini")) return is_kind;
+  return line.starts_with("ERROR (catatonit:") && (is_kind || exit_code == catatonit_exit_code);
 }
 
 RunOutcome without_start(std::string error, std::optional<int64_t> exit_code = std::nullopt) {
@@ -64,46 +70,63 @@ EngineReport describe_engine(const std::string& configured) {
 
 std::string container_name(const std::string& run) { return "volary-" + run; }
 
-Containment::Containment(const RunDirectory& run, const RunSpec& spec, const Fd& control, ReservedFile& started)
-    : run_(run), spec_(spec), container_(*spec.container), control_(control), started_(started),
+Containment::Containment(const RunDirectory& run, const RunSpec& spec, const Fd& control, ReservedFile& started,
+                         ReservedFile& ending)
+    : run_(run), spec_(spec), container_(*spec.container), control_(control), started_(started), ending_(ending),
       name_(container_name(spec.name)), staging_(run.file("mnt")), engine_(container_.engine),
       is_started_noted_(run.read_started().has_value()) {}
 
+// What is thrown becomes the run's outcome, after which its volumes are harvested: no process may write to them then.
 std::optional<RunOutcome> Containment::run(const std::function<void(const Path& staging)>& make_mounts) {
+  std::optional<RunOutcome> outcome;
+  const auto error = error_of([&] { outcome = see_to_end(make_mounts); });
+  if (!error) return outcome;
+  if (may_exist_) remove_container(Patience::endless);
+  detach_mounts();
+  throw *error;
+}
+
+std::optional<RunOutcome> Containment::see_to_end(const std::function<void(const Path& staging)>& make_mounts) {
+  const auto created = try_read_file(run_.file("created"));
+  may_exist_ = created.has_value();
   if (const auto reason = try_read_file(run_.file("lost"))) return give_up(*reason);
   if (const auto text = try_read_file(run_.file("ending.json")))
     return conclude(from_json<RunOutcome>(parse_json(*text, "ending.json"), "outcome"));
-  const auto created = try_read_file(run_.file("created"));
-  if (!created) engine_.process();  // Whether it answers at all, said better than by a request.
-  auto state = created ? find_patiently() : engine_.find(name_);
   if (created && *created != boot_id()) return give_up("the machine restarted while it ran");
-  if (created && !state) return give_up("the engine's container is gone: somebody removed it");
-  if (!state) {
+  if (!created) {  // Then it was not started, though another supervisor may have got as far as making it.
+    engine_.process();  // Whether it answers at all, said better than by a request.
     if (auto outcome = begin(make_mounts)) return outcome;
-    state = find_patiently();
+    write_file_durably(run_.file("created"), boot_id(), 0600);
   }
-  if (!created) write_file_durably(run_.file("created"), boot_id(), 0600);
+  remove_file(run_.file("credentials"));  // Not before: the next supervisor would have to fetch the image without.
   fault::point("container.created");
-  if (state && !state->started_at && !state->is_running) {
-    if (run_.is_stop_asked()) return conclude(without_start(stopped_unstarted));
-    try {  // The command cannot be executed, say: the engine's words become the outcome.
-      engine_.start(name_);
-    } catch (const Error& error) {
-      state = find_patiently();
-      if (state && !state->is_running && !state->started_at) {
-        const bool is_not_found = error.message().find("not found") != std::string::npos ||
-                                  error.message().find("no such file") != std::string::npos;
-        return conclude(without_start("the container could not be started: " + error.message(),
-                                      is_not_found ? not_found_exit_code : not_executable_exit_code));
-      }
-    }
-    fault::point("container.started");
+  auto state = find_patiently();
+  if (!state) return give_up("the engine's container is gone: somebody removed it");
+  if (!state->started_at && !state->is_running) {
+    if (auto outcome = start(*state)) return outcome;
   }
   attend();
   const auto ended = find_patiently();
   if (!ended) return give_up("the engine's container vanished while it ran: somebody removed it");
   read_rest_of_log();
   return conclude(outcome_of(*ended));
+}
+
+// An outcome, if it cannot be started: the engine's words, where the command cannot be executed, say.
+std::optional<RunOutcome> Containment::start(ContainerState& state) {
+  if (run_.is_stop_asked()) return conclude(without_start(stopped_unstarted));
+  const auto error = error_of([&] { engine_.start(name_); });
+  if (error) {
+    state = find_patiently().value_or(ContainerState{});
+    if (!state.is_running && !state.started_at) {
+      const bool is_not_found = error->message().find("not found") != std::string::npos ||
+                                error->message().find("no such file") != std::string::npos;
+      return conclude(without_start("the container could not be started: " + error->message(),
+                                    is_not_found ? not_found_exit_code : not_executable_exit_code));
+    }
+  }
+  fault::point("container.started");
+  return std::nullopt;
 }
 
 // What comes before there is a container. An outcome, if there will be none.
@@ -118,7 +141,7 @@ std::optional<RunOutcome> Containment::begin(const std::function<void(const Path
     note("makes its mounts");
     show_mounts(make_mounts);
     fault::point("container.mounted");
-    engine_.create(name_, container_body(spec_, {run_.path(), staging_, sets_home_, device_requests_}));
+    create();
   } catch (const Error& error) {
     if (run_.is_stop_asked()) return conclude(stopped);
     return conclude(without_start(error.message()));
@@ -145,7 +168,18 @@ void Containment::get_image() {
     found = engine_.find_image(image);
   }
   sets_home_ = found && found->sets_home;
-  remove_file(run_.file("credentials"));
+}
+
+// One that exists is ours: a supervisor that was killed had asked for it, and the engine went on, or still does.
+void Containment::create() {
+  const json::value body = container_body(spec_, {run_.path(), staging_, sets_home_, device_requests_});
+  may_exist_ = true;
+  for (const auto until = steady_clock::now() + creation_patience;;) {
+    const auto error = error_of([&] { engine_.create(name_, body); });
+    if (!error || (error->code() == Errc::exists && find_patiently())) return;
+    if (error->code() != Errc::exists || steady_clock::now() >= until || run_.is_stop_asked()) throw *error;
+    ::poll(nullptr, 0, retry_millis);
+  }
 }
 
 // A mount that the engine does not see would be an empty directory to the process.
@@ -172,6 +206,8 @@ void Containment::attend() {
   const auto began = steady_clock::now();
   std::optional<Errand> following;
   steady_clock::time_point follow_again{};
+  milliseconds follow_wait{retry_millis};
+  steady_clock::time_point hasty_until{};
   for (;;) {
     if (!following && steady_clock::now() >= follow_again)
       following.emplace([this](const std::stop_token& stop) { follow_log(stop); });
@@ -182,15 +218,21 @@ void Containment::attend() {
       if (state && state->pid > 0 && spec_.memory_bytes && !memory_) memory_.emplace(state->pid);
       if (!state || !state->is_running) break;
     } catch (const Error& error) {
-      ::dprintf(STDERR_FILENO, "%s\n", error.what());
+      say(error.what());
     }
     const auto age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began).count();
     int millis = static_cast<int>(std::clamp<int64_t>(age / 10, look_millis_min, look_millis_max));
-    if (!following) millis = look_millis_min;  // The log has ended, so the process has, or is about to.
+    if (steady_clock::now() < hasty_until) millis = look_millis_min;
     if (kill_at_) millis = std::min(millis, millis_until(*kill_at_));
     if (!wait_for_change(following ? &*following : nullptr, millis)) {
+      const auto error = error_of([&] { following->finish(); });
       following.reset();
-      follow_again = steady_clock::now() + milliseconds(retry_millis);
+      if (error) say(fmt::format("cannot follow the container's log: {}", error->what()));
+      const auto now = steady_clock::now();
+      if (!error) hasty_until = now + milliseconds(retry_millis);  // So the process has ended, or is about to.
+      if (now - follow_again > follow_again_max) follow_wait = milliseconds(retry_millis);
+      follow_again = now + follow_wait;  // To begin again costs reading all of it.
+      follow_wait = std::min(follow_wait * 2, follow_again_max);
     }
   }
 }
@@ -220,13 +262,24 @@ void Containment::look_for_stop() {
   kill_at_ = steady_clock::now() + std::chrono::seconds(spec_.grace_seconds);
 }
 
+// For people to read: where it cannot be written, nothing else suffers.
 void Containment::note(const std::string& text) {
   const auto now = steady_clock::now();
   if (now - noted_at_ < note_every) return;
   noted_at_ = now;
-  TempFile file(run_.path(), 0600);
-  file.write(text);
-  file.move_to(run_.file("note"));
+  const auto error = error_of([&] {
+    TempFile file(run_.path(), 0600);
+    file.write(text);
+    file.move_to(run_.file("note"));
+  });
+  if (error) say(error->what());
+}
+
+// In supervisor.log, once for the same again.
+void Containment::say(const std::string& text) {
+  if (text == said_) return;
+  said_ = text;
+  ::dprintf(STDERR_FILENO, "%s\n", text.c_str());
 }
 
 void Containment::note_started(const ContainerState& state) {
@@ -241,31 +294,44 @@ void Containment::note_started(const ContainerState& state) {
   fault::point("container.noted");
 }
 
-// --- the log: always read from its start; what is in the file already is left away
+// --- the log: always read from its start; what is in the file already is left away. Where the engine has dropped that
+// start, what is left away may be new: at the end this is seen and made up for, as far as the engine still has it.
 
 void Containment::follow_log(const std::stop_token& stop) {
-  LogWriter log(run_.file("log"));
-  log.leave_away(static_cast<uint64_t>(stat_of(run_.file("log"))->st_size));
+  LogWriter log(run_.file("log"), spec_.log_bytes.value_or(log_bytes_default));
+  log.leave_away(log_end(run_.file("log")));
   LogFrames frames(log);
   engine_.read_logs(name_, EngineClient::Logs::to_the_end, frames, stop);
 }
 
 void Containment::read_rest_of_log() {
   for (const auto until = steady_clock::now() + removal_patience;;) {
-    try {  // The log is worth waiting for, but not for ever.
-      LogWriter log(run_.file("log"));
-      log.leave_away(static_cast<uint64_t>(stat_of(run_.file("log"))->st_size));
-      LogFrames frames(log);
-      engine_.read_logs(name_, EngineClient::Logs::so_far, frames, {});
-      log.finish(frames.last_time());
-      last_line_ = log.last_line();
-      return;
-    } catch (const Error& error) {
-      ::dprintf(STDERR_FILENO, "cannot read the container's log: %s\n", error.what());
-      if (steady_clock::now() >= until) return;
-    }
+    const bool is_last = steady_clock::now() >= until;  // The log is worth waiting for, but not for ever.
+    const auto error = error_of([&] { read_log_so_far(is_last ? LogFrames::Loss::told : LogFrames::Loss::refused); });
+    if (!error) return;
+    say(fmt::format("cannot read the container's log: {}", error->what()));
+    if (is_last) return;
     ::poll(nullptr, 0, retry_millis);
   }
+}
+
+void Containment::read_log_so_far(LogFrames::Loss loss) {
+  const Path path = run_.file("log");
+  LogWriter log(path, spec_.log_bytes.value_or(log_bytes_default));
+  log.leave_away(log_end(path));
+  LogFrames frames(log, loss);
+  engine_.read_logs(name_, EngineClient::Logs::so_far, frames, {});
+  log.finish(frames.last_time());
+  last_line_ = printable(log.last_line());
+  if (log.left_away() > 0) {  // There is less than we have: it was full, and the engine began it anew.
+    const Time last = last_log_time(path).value_or(Time());
+    log.stop_leaving_away();
+    log.take("[volary: the engine dropped part of the log]\n", last);
+    LogFrames newer(log, loss, last);
+    engine_.read_logs(name_, EngineClient::Logs::so_far, newer, {});
+    log.finish(newer.last_time());
+  }
+  if (log.has_lost()) throw Error(Errc::unavailable, "its end cannot be written: {}", log.why_lost());
 }
 
 // --- the end
@@ -279,7 +345,7 @@ RunOutcome Containment::outcome_of(const ContainerState& state) const {
     outcome.error = spec_.memory_bytes ? fmt::format("killed: the process exceeded its memory limit of {}",
                                                      bytes_text(*spec_.memory_bytes))
                                        : "killed: the machine ran out of memory";
-  else if (state.exit_code != 0 && is_word_of_init(last_line_))
+  else if (state.exit_code != 0 && is_word_of_init(last_line_, state.exit_code))
     tell_of_command(outcome);
   else if (!state.error.empty() && state.exit_code != 0)
     outcome.error = state.error;
@@ -296,30 +362,39 @@ void Containment::tell_of_command(RunOutcome& outcome) const {
 }
 
 RunOutcome Containment::conclude(RunOutcome outcome) {
-  const Path ending = run_.file("ending.json");
-  if (!is_present(ending)) {
+  if (!is_present(run_.file("ending.json"))) {
     if (outcome.started_at) sync_writable(spec_, staging_);
-    write_file_durably(ending, print_json(to_json(outcome)), 0600);
+    outcome.error = reason_text(outcome.error);
+    publish_patiently(ending_, print_json(to_json(outcome)), "how the container ended");
   }
   fault::point("container.ended");
-  for (const auto until = steady_clock::now() + removal_patience;;) {
-    try {  // What an engine keeps that is not there any more is removed when the server starts.
-      engine_.remove(name_);
-      break;
-    } catch (const Error& error) {
-      ::dprintf(STDERR_FILENO, "cannot remove the container: %s\n", error.what());
-      if (steady_clock::now() >= until) break;
-    }
-    ::poll(nullptr, 0, retry_millis);
-  }
+  remove_container(Patience::limited);
   fault::point("container.removed");
   detach_mounts();
   remove_file(run_.file("credentials"));
   return outcome;
 }
 
+// Limited: its process has ended, and what an engine keeps that is not there any more is removed when the server
+// starts. Endless: nobody may say that the run is over while it might go on.
+void Containment::remove_container(Patience patience) {
+  for (const auto until = steady_clock::now() + removal_patience;;) {
+    const auto error = error_of([&] { engine_.remove(name_); });
+    if (!error) break;
+    say(fmt::format("cannot remove the container: {}", error->what()));
+    if (patience == Patience::limited && steady_clock::now() >= until) break;
+    ::poll(nullptr, 0, retry_millis);
+  }
+  may_exist_ = false;
+}
+
+// A run that is lost must not be taken for one that failed, whose volumes are harvested: this waits for the disk.
 std::optional<RunOutcome> Containment::give_up(const std::string& reason) {
-  write_file_durably(run_.file("lost"), reason, 0600);
+  while (const auto error = error_of([&] { write_file_durably(run_.file("lost"), reason, 0600); })) {
+    say(error->what());
+    if (!is_present(run_.path())) break;
+    ::poll(nullptr, 0, retry_millis);
+  }
   conclude(without_start(reason));
   return std::nullopt;
 }
@@ -333,12 +408,10 @@ void Containment::detach_mounts() {
 
 std::optional<ContainerState> Containment::find_patiently() {
   for (;;) {
-    try {  // The container is the engine's: only it can say.
-      return engine_.find(name_);
-    } catch (const Error& error) {
-      if (error.code() != Errc::unavailable) throw;
-      ::dprintf(STDERR_FILENO, "%s\n", error.what());
-    }
+    std::optional<ContainerState> state;  // The container is the engine's: only it can say.
+    const auto error = error_of([&] { state = engine_.find(name_); });
+    if (!error) return state;
+    say(error->what());
     ::poll(nullptr, 0, retry_millis);
   }
 }

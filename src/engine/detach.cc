@@ -23,6 +23,7 @@ struct Prepared {
   char* const* arguments;
   char* const* environment;
   int input, output, errors;
+  const std::vector<Fd>* descriptors;
 };
 
 [[noreturn]] void end_with(std::string_view message) {
@@ -41,18 +42,23 @@ struct Prepared {
   ::dup2(prepared.input, STDIN_FILENO);
   ::dup2(prepared.output, STDOUT_FILENO);
   ::dup2(prepared.errors, STDERR_FILENO);
-  ::close_range(3, ~0u, 0);
+  // These are above where they are to be, too.
+  int place = 3;
+  for (const Fd& one : *prepared.descriptors) ::dup2(one.get(), place++);
+  ::close_range(static_cast<unsigned>(place), ~0u, 0);
   ::umask(022);
   if (::chdir("/") < 0) end_with("cannot enter /\n");
   ::execve(prepared.program, prepared.arguments, prepared.environment);
   end_with("the supervisor's program cannot be executed\n");
 }
 
-Fd above_two(Fd fd) {
-  Fd high(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+Fd duplicate_above(int fd, int low) {
+  Fd high(::fcntl(fd, F_DUPFD_CLOEXEC, low));
   if (!high) throw error_from_errno(errno, "duplicate", "a descriptor");
   return high;
 }
+
+Fd above_two(const Fd& fd) { return duplicate_above(fd.get(), 3); }
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
   std::vector<char*> list;
@@ -64,17 +70,20 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
 }  // namespace
 
 Fd start_detached(const Path& program, const std::vector<std::string>& arguments,
-                  const std::vector<std::string>& environment, const Path& error_log) {
+                  const std::vector<std::string>& environment, const Path& error_log,
+                  const std::vector<int>& descriptors) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
   Fd ours(ends[0]);
   const Fd theirs = above_two(Fd(ends[1]));
   const Fd input = above_two(open_to_read("/dev/null"));
   const Fd errors = above_two(open_to_append(error_log, 0600));
+  std::vector<Fd> passed;
+  for (const int one : descriptors) passed.push_back(duplicate_above(one, 64));
   const std::vector<char*> argument_list = pointers(arguments);
   const std::vector<char*> environment_list = pointers(environment);
   const Prepared prepared = {program.c_str(), argument_list.data(), environment_list.data(),
-                             input.get(),     theirs.get(),         errors.get()};
+                             input.get(),     theirs.get(),         errors.get(),            &passed};
 
   const pid_t child = ::fork();
   if (child < 0) throw error_from_errno(errno, "fork for", program.native());

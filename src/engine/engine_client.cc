@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
+#include "core/error_of.h"
 #include "core/file.h"
 #include "core/tree_path.h"
+#include "engine/engine_answers.h"
 #include "engine/log_frames.h"
 #include "engine/pull_progress.h"
 
@@ -50,9 +53,10 @@ std::optional<Time> time_of(const json::value& value) {
 std::string words_of(const HttpResponse& response) {
   std::string body = response.body;
   while (!body.empty() && (body.back() == '\n' || body.back() == ' ')) body.pop_back();
-  if (!body.starts_with('{')) return body.empty() ? fmt::format("status {}", response.status) : printable(body);
-  const std::string words = text_of(member(parse_json(body, "the engine's answer"), "message"));
-  return printable(words.empty() ? body : words);
+  if (body.empty()) return fmt::format("status {}", response.status);
+  std::string words;
+  const auto error = error_of([&] { words = text_of(member(parse_json(body, "the engine's answer"), "message")); });
+  return printable(error || words.empty() ? body : words);
 }
 
 Errc code_of(int status) {
@@ -75,12 +79,20 @@ json::value content_of(const HttpResponse& response) {
   return parse_json(response.body, "the engine's answer");
 }
 
+// "1.41"
+std::pair<unsigned, unsigned> parse_api_version(const std::string& text) {
+  const char* const end = text.data() + text.size();
+  unsigned major = 0, minor = 0;
+  const auto [dot, no_major] = std::from_chars(text.data(), end, major);
+  const auto [rest, no_minor] = std::from_chars(dot == end ? end : dot + 1, end, minor);
+  if (no_major != std::errc() || no_minor != std::errc() || *dot != '.' || rest != end)
+    throw Error(Errc::unavailable, "the container engine speaks version '{}' of its API: expected one such as {}",
+                printable(text), api_version_known);
+  return {major, minor};
+}
+
 bool is_older(const std::string& one, const std::string& other) {
-  const auto number = [](const std::string& text) {
-    const size_t dot = text.find('.');
-    return dot == std::string::npos ? 0 : std::stoi(text.substr(0, dot)) * 1000 + std::stoi(text.substr(dot + 1));
-  };
-  return number(one) < number(other);
+  return parse_api_version(one) < parse_api_version(other);
 }
 
 std::vector<std::string> ports_of(const json::value& settings) {
@@ -98,6 +110,12 @@ std::vector<std::string> ports_of(const json::value& settings) {
 }
 
 }  // namespace
+
+const json::value& engine_member(const json::value& value, std::string_view key) { return member(value, key); }
+std::string engine_text_of(const json::value& value) { return text_of(value); }
+int64_t engine_number_of(const json::value& value) { return number_of(value); }
+bool engine_truth_of(const json::value& value) { return truth_of(value); }
+json::value engine_content_of(const HttpResponse& response) { return content_of(response); }
 
 std::string socket_of_engine(const std::string& address) {
   if (!address.starts_with("unix:///") || address.size() >= sizeof(sockaddr_un::sun_path) + 7)
@@ -119,7 +137,12 @@ std::optional<std::string> find_engine(const std::string& configured) {
 EngineClient::EngineClient(const std::string& address)
     : address_(address), socket_(socket_of_engine(address)), http_(make_http_client()) {}
 
-HttpResponse EngineClient::send(const HttpRequest& request, Sink* sink) { return http_->send(request, sink); }
+// 400 is also what an engine says that was replaced by one of other versions: the next request asks for them again.
+HttpResponse EngineClient::send(const HttpRequest& request, Sink* sink) {
+  HttpResponse response = http_->send(request, sink);
+  if (response.status == 400) version_.clear();
+  return response;
+}
 
 // Asked once: an engine refuses versions older than the oldest that it knows.
 std::string EngineClient::version() {
@@ -129,10 +152,10 @@ std::string EngineClient::version() {
   asked.unix_socket = socket_;
   const json::value facts = content_of(send(asked));
   const std::string newest = text_of(member(facts, "ApiVersion")), oldest = text_of(member(facts, "MinAPIVersion"));
-  version_ = api_version_known;
-  if (!newest.empty() && is_older(newest, version_)) version_ = newest;
-  if (!oldest.empty() && is_older(version_, oldest)) version_ = oldest;
-  return version_;
+  std::string chosen = api_version_known;
+  if (!newest.empty() && is_older(newest, chosen)) chosen = newest;
+  if (!oldest.empty() && is_older(chosen, oldest)) chosen = oldest;
+  return version_ = chosen;
 }
 
 std::string EngineClient::describe() {

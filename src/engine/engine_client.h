@@ -15,6 +15,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "engine/exec.h"
 #include "engine/image_name.h"
 #include "net/http_client.h"
 
@@ -78,6 +79,19 @@ class EngineClient {
   enum class Logs { so_far, to_the_end };
   // Frames of engine/log_frames.h.
   void read_logs(const std::string& container, Logs logs, Sink& sink, const std::stop_token& stop);
+
+  // A command in a container, with its user and its surroundings. Not running: `conflict`.
+  std::string create_exec(const std::string& container, const ExecSpec& wanted);
+  // The connection is what it reads and what it says: frames of engine/log_frames.h without times, or a terminal's.
+  enum class Speech { frames, terminal };
+  Fd start_exec(const std::string& id, Speech speech);
+  void resize_exec(const std::string& id, uint64_t rows, uint64_t columns);
+  struct ExecState {
+    int64_t pid = 0;  // On the host.
+    bool is_running = false;
+    int64_t exit_code = 0;
+  };
+  ExecState find_exec(const std::string& id);
 
   // The process that listens at the other end, of this pid namespace; 0 if it is in another one.
   int process() const;

@@ -62,6 +62,29 @@ TEST_F(EngineClientTest, speaks_no_newer_version_than_an_older_engine_knows) {
   EXPECT_THAT(asked(), StartsWith("GET /v1.40/containers/x/json HTTP/1.1"));
 }
 
+TEST_F(EngineClientTest, names_a_version_that_is_none_and_asks_again_for_the_next_request) {
+  version_ = R"({"ApiVersion":"1.x","MinAPIVersion":"1.24"})";
+  EngineClient client = answered("404 Not Found", "{}");
+  EXPECT_EQ(error_of([&] { client.find("x"); }),
+            "unavailable: the container engine speaks version '1.x' of its API: expected one such as 1.41");
+}
+
+TEST_F(EngineClientTest, asks_for_the_version_again_after_an_answer_that_the_request_is_no_good) {
+  EngineClient client = answered("400 Bad Request", R"({"message":"client version 1.41 is too old"})");
+  EXPECT_EQ(error_of([&] { client.find("x"); }), "invalid: client version 1.41 is too old");
+  server_.reset();
+  remove_file(scratch_.path() / "engine.sock");
+  version_ = R"({"ApiVersion":"1.52","MinAPIVersion":"1.44"})";
+  answered("404 Not Found", "{}");
+  EXPECT_EQ(client.find("x"), std::nullopt);
+  EXPECT_THAT(asked(), StartsWith("GET /v1.44/containers/x/json HTTP/1.1"));
+}
+
+TEST_F(EngineClientTest, tells_an_answer_that_was_cut_short_as_it_is) {
+  EngineClient client = answered("500 Oh", R"({"message":"no sp)");
+  EXPECT_EQ(error_of([&] { client.find("x"); }), R"(unavailable: {"message":"no sp)");
+}
+
 TEST_F(EngineClientTest, reads_how_a_container_is) {
   const auto state = answered("200 OK", R"({"Id":"abc","State":{"Status":"exited","Running":false,"Paused":false,
     "OOMKilled":true,"Pid":0,"ExitCode":137,"Error":"","StartedAt":"2026-11-21T16:00:00.5+01:00",

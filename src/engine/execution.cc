@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "core/error_of.h"
 #include "core/fault.h"
 #include "engine/inside.h"
 #include "engine/sandbox.h"
@@ -62,8 +63,8 @@ std::string ended_by_zeros(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Execution::Execution(const RunDirectory& run, const Fd& control, ReservedFile& started)
-    : run_(run), control_(control), started_(started), log_(run.file("log")) {}
+Execution::Execution(const RunDirectory& run, const Fd& control, ReservedFile& started, uint64_t log_bytes)
+    : run_(run), control_(control), started_(started), log_(run.file("log"), log_bytes) {}
 
 RunOutcome Execution::run(const RunSpec& spec, const std::vector<std::string>& sandbox, SandboxUser user,
                           const Limits& limits) {
@@ -72,7 +73,9 @@ RunOutcome Execution::run(const RunSpec& spec, const std::vector<std::string>& s
   Ends output = make_output(user);
   Ends channel = make_channel();
   const Fd inside =
-      text_file("inside", print_json(to_json(InsideSpec{spec.command, spec.env, spec.working_directory})));
+      text_file("inside", print_json(to_json(InsideSpec{spec.command, spec.env, spec.working_directory,
+                                                        spec.dependencies, spec.pip_cache, spec.replicas,
+                                                        spec.grace_seconds, spec.install_seconds})));
   const Fd options = text_file("options", ended_by_zeros(sandbox));
   output_ = std::move(output.ours);
   channel_ = std::move(channel.ours);
@@ -84,10 +87,15 @@ RunOutcome Execution::run(const RunSpec& spec, const std::vector<std::string>& s
        .limits = limits});
   output.theirs.close();
   channel.theirs.close();
-  run_.record_namespace(guard.pid());
-  guard.go();
-  attend(guard);
+  const auto error = error_of([&] {
+    run_.record_namespace(guard.pid());
+    guard.go();
+    attend(guard);
+  });
+  if (error) guard.kill();
   const int exit_code = guard.wait();
+  remove_file(run_.file("namespace"));  // Its number is another's once the guard's pidfd is closed.
+  if (error) throw *error;
   while (channel_) take_report(guard);
   while (take_output()) {
   }

@@ -17,7 +17,7 @@ namespace volary {
 
 class Execution {
  public:
-  Execution(const RunDirectory& run, const Fd& control, ReservedFile& started);
+  Execution(const RunDirectory& run, const Fd& control, ReservedFile& started, uint64_t log_bytes);
   // `sandbox`: bubblewrap's options. Nothing of the run is left when this returns.
   RunOutcome run(const RunSpec& spec, const std::vector<std::string>& sandbox, SandboxUser user, const Limits& limits);
 

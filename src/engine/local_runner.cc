@@ -52,22 +52,6 @@ class LocalRunner final : public Runner {
     if (control && ::write(control.get(), "s", 1) < 0) return;  // Full: it has plenty of reasons to look.
   }
 
-  std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) override {
-    const Path path = RunDirectory(directory).file("log");
-    const auto fd = try_open_to_read(path);
-    if (!fd) return {};
-    const uint64_t size = static_cast<uint64_t>(stat_of(fd->get(), path).st_size);
-    std::string text(std::min(bytes_max, size - std::min(size, offset)), '\0');
-    size_t filled = 0;
-    while (filled < text.size()) {
-      const size_t count = read_some_at(fd->get(), std::span(text).subspan(filled), offset + filled, path);
-      if (count == 0) break;
-      filled += count;
-    }
-    text.resize(filled);
-    return text;
-  }
-
  private:
   Path program_;
 };

@@ -27,6 +27,12 @@ TEST_F(LocalRunner, gives_128_and_the_number_of_the_signal_that_ended_it) {
   EXPECT_EQ(told(new_shell("kill -SEGV $$")), "exit 139\n");
 }
 
+TEST_F(LocalRunner, forgets_the_number_of_its_namespace_which_may_be_anothers_after_its_end) {
+  const Run run = new_run({"true"});
+  complete(run);
+  EXPECT_FALSE(is_present(run.directory / "namespace"));
+}
+
 TEST_F(LocalRunner, says_why_a_command_could_not_be_executed) {
   EXPECT_EQ(
       told(new_run({"no-such-thing", "x"})),
@@ -82,15 +88,16 @@ TEST_F(LocalRunner, pages_the_log_by_offset_while_it_grows) {
   const Run run = new_shell("echo one; while [ ! -e go ]; do sleep 0.01; done; printf 'two\\nthree'");
   runner_->start(run.directory, run.spec);
   wait_for_line(run, "one");
-  const std::string first = runner_->log(run.directory, 0, 1000);
+  const Path log_file = run.directory / "log";
+  const std::string first = read_log(log_file, 0, 1000).text;
   EXPECT_EQ(first.size(), 28 + 4u);
   EXPECT_NO_THROW(parse_time(first.substr(0, 27)));
   create_file(run.directory / "workspace/go");
   wait(run);
-  EXPECT_EQ(texts(runner_->log(run.directory, first.size(), 1000)), "two\nthree\n");
-  EXPECT_EQ(runner_->log(run.directory, first.size() + 28, 3), "two");
-  EXPECT_EQ(runner_->log(run.directory, 1 << 20, 3), "");
-  EXPECT_EQ(runner_->log(scratch_.path() / "no-run", 0, 3), "");
+  EXPECT_EQ(texts(read_log(log_file, first.size(), 1000).text), "two\nthree\n");
+  EXPECT_EQ(read_log(log_file, first.size() + 28, 3).text, "two");
+  EXPECT_EQ(read_log(log_file, 1 << 20, 3).text, "");
+  EXPECT_EQ(read_log(scratch_.path() / "no-run/log", 0, 3).text, "");
 }
 
 TEST_F(LocalRunner, keeps_ten_megabytes_of_output_whole_and_in_order) {
@@ -153,6 +160,16 @@ TEST_F(LocalRunner, ends_what_the_process_left_behind) {
   const Run run = new_run({"/bin/sh", "-c", "setsid sleep 7654321 & echo left"});
   EXPECT_EQ(told(run), "exit 0\nleft\n");
   EXPECT_FALSE(is_running("7654321"));
+}
+
+TEST_F(LocalRunner, leaves_no_supervisor_behind_where_the_runs_directory_was_removed) {
+  const Run run = new_shell("echo up; sleep 7654322");
+  runner_->start(run.directory, run.spec);
+  wait_for_line(run, "up");
+  remove_tree(run.directory);
+  EXPECT_TRUE(is_running(run.directory.native()));
+  for (const int pid : processes_with("7654322")) ::kill(pid, SIGKILL);
+  EXPECT_TRUE(wait_until([&] { return !is_running(run.directory.native()); }));
 }
 
 TEST_F(LocalRunner, runs_once_however_often_it_is_started) {

@@ -48,7 +48,11 @@ void LogFrames::take_payload(std::string_view payload) {
   if (space == std::string_view::npos)
     throw Error(Errc::corrupt, "the engine's log has a line without its time: expected 'TIME TEXT'");
   last_time_ = parse_engine_time(payload.substr(0, space));
+  if (after_ && last_time_ <= *after_) return;
   log_.take(payload.substr(space + 1), last_time_);
+  // The file is still the beginning of what it is to be, and stays so.
+  if (loss_ == Loss::refused && log_.has_lost())
+    throw Error(Errc::unavailable, "the log cannot be written: {}", log_.why_lost());
 }
 
 }  // namespace volary

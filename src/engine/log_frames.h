@@ -4,9 +4,11 @@
 //   payload = time ' ' bytes                       time = RFC 3339 in UTC
 //
 // What comes out depends on the engine's log alone: the same bytes, whenever it is read. So a log that was cut short is
-// continued by reading the engine's anew and leaving away as many bytes as there are already.
+// continued by reading the engine's anew and leaving away as many bytes as there are already; or, where the engine has
+// dropped what came first, the frames that are not newer than its last line.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,7 +22,12 @@ Time parse_engine_time(std::string_view text);
 
 class LogFrames final : public Sink {
  public:
-  explicit LogFrames(LogWriter& log) : log_(log) {}
+  // What to do as soon as the log has lost anything: throw `unavailable`, as it is to be continued from its file's end,
+  // or go on, so that the log says how much it has lost.
+  enum class Loss { refused, told };
+  // Leaves away the frames up to `after`.
+  explicit LogFrames(LogWriter& log, Loss loss = Loss::refused, std::optional<Time> after = std::nullopt)
+      : log_(log), loss_(loss), after_(after) {}
   void write(std::string_view bytes) override;
   Time last_time() const { return last_time_; }
 
@@ -28,6 +35,8 @@ class LogFrames final : public Sink {
   void take_payload(std::string_view payload);
 
   LogWriter& log_;
+  const Loss loss_;
+  const std::optional<Time> after_;
   std::string buffer_;  // Of a frame that has not come whole.
   Time last_time_;
 };

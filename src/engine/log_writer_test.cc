@@ -4,6 +4,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -38,15 +40,48 @@ TEST(LogWriter, splits_a_line_of_more_than_64_kib) {
   EXPECT_EQ(read_file(scratch.path() / "log"), stamp + full + "\n" + stamp + full + "\n" + stamp + "y\n");
 }
 
-TEST(LogWriter, ends_the_log_at_its_limit_and_says_so) {
+TEST(LogWriter, keeps_the_last_pieces_of_a_log_that_is_full) {
   const testing::Scratch scratch;
-  LogWriter log(scratch.path() / "log", 100);
-  log.take("first\n", noon);
-  log.take(std::string(200, 'x') + "\n", noon);
-  log.take("later\n", noon);
-  log.finish(noon);
-  EXPECT_EQ(read_file(scratch.path() / "log"),
-            stamp + "first\n" + stamp + "[volary: the log ends here, at its limit of 100 B]\n");
+  const Path path = scratch.path() / "log";
+  const std::string line = std::string(71, 'x') + "\n";  // A hundred bytes with its time, which is a piece.
+  LogWriter log(path, 800);
+  log.take(line, noon);
+  for (int i = 0; i < 7; ++i) log.take(line, noon);
+  EXPECT_EQ(find_log_pieces(path).size(), 8u);
+  EXPECT_EQ(read_log(path, 0, 1000).offset, 0u);
+  log.take(line + "short\n", noon);
+  const auto pieces = find_log_pieces(path);
+  ASSERT_EQ(pieces.size(), 8u);
+  EXPECT_EQ(pieces.front().start, 200u);  // The ninth was full too.
+  EXPECT_FALSE(is_present(path));
+  EXPECT_EQ(read_log(path, 0, 1000).offset, 200u);
+  EXPECT_EQ(log_end(path), 900 + stamp.size() + 6);
+  EXPECT_EQ(read_log(path, 900, 1000).text, stamp + "short\n");
+}
+
+// Wherever its supervisor died, and however large its pieces: a place in the log stays that place.
+RC_GTEST_PROP(LogWriterProperty, goes_on_where_another_ended, (const std::vector<std::string>& parts)) {
+  const testing::Scratch scratch;
+  const Path path = scratch.path() / "log";
+  std::string all;
+  for (const std::string& part : parts) {
+    std::string line = part;
+    std::replace(line.begin(), line.end(), '\n', '_');
+    all += stamp + line + "\n";
+    LogWriter(path, 8 * *rc::gen::inRange<uint64_t>(1, 200)).take(line + "\n", noon);
+    RC_ASSERT(log_end(path) == all.size());
+  }
+  const auto pieces = find_log_pieces(path);
+  RC_ASSERT(pieces.size() <= log_pieces_max);
+  std::string kept;
+  const uint64_t begin = pieces.empty() ? 0 : pieces.front().start;
+  while (true) {
+    const LogText found = read_log(path, begin + kept.size(), *rc::gen::inRange<uint64_t>(1, 50));
+    RC_ASSERT(found.offset == begin + kept.size());
+    if (found.text.empty()) break;
+    kept += found.text;
+  }
+  RC_ASSERT(kept == all.substr(begin));
 }
 
 TEST(LogWriter, says_how_many_lines_a_full_disk_cost) {

@@ -3,12 +3,15 @@
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -55,6 +58,25 @@ std::vector<int> all_processes() {
     if (error == std::errc() && rest == name.data() + name.size()) numbers.push_back(number);
   }
   return numbers;
+}
+
+std::vector<int> processes_in(unsigned long number) {
+  std::vector<int> found = all_processes();
+  std::erase_if(found, [&](int pid) {
+    const std::string link = "/proc/" + std::to_string(pid) + "/ns/pid";
+    return !lies_in(Fd(::open(link.c_str(), O_RDONLY | O_CLOEXEC)), number);
+  });
+  return found;
+}
+
+// Before Linux 6.9 a group has its number only, which is its own while its leader is there.
+void signal_group(const Fd& process, int number, int signal) {
+  constexpr unsigned to_group = 1u << 2;  // PIDFD_SIGNAL_PROCESS_GROUP
+  if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, to_group) == 0) return;
+  if (errno == EINVAL && ::syscall(SYS_pidfd_send_signal, process.get(), 0, nullptr, 0) == 0 &&
+      ::kill(-number, signal) == 0)
+    return;
+  ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0);
 }
 
 bool is_namespace_populated(unsigned long number) {

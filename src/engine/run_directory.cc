@@ -12,7 +12,7 @@
 namespace volary {
 namespace {
 
-constexpr size_t reserved_bytes = 8192;
+constexpr size_t reserved_bytes = 12 << 10;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ bool ReservedFile::publish(std::string_view bytes) {
   const Path reserved = path_.native() + ".reserved";
   if (::pwrite(fd_.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return false;
   if (::ftruncate(fd_.get(), static_cast<off_t>(bytes.size())) < 0 || ::fsync(fd_.get()) < 0) return false;
-  if (::rename(reserved.c_str(), path_.c_str()) < 0) return false;
+  if (::rename(reserved.c_str(), path_.c_str()) < 0 && !(errno == ENOENT && is_present(path_))) return false;
   const Fd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return directory && ::fsync(directory.get()) == 0;
 }
@@ -53,6 +53,7 @@ RunStatus RunDirectory::status() const {
     status.error = outcome->error;
     status.started_at = outcome->started_at;
     status.ended_at = outcome->ended_at;
+    status.stop_asked = is_stop_asked();
   } else if (locked) {
     status.phase = status.started_at ? RunPhase::running : RunPhase::starting;
     status.note = try_read_file(file("note")).value_or("");

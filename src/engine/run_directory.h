@@ -5,10 +5,11 @@
 //   begun          the supervisor got the lock: from here on the run is never started again
 //   control        a fifo the supervisor reads: a byte in it means "look for the stop file"
 //   stop           somebody asked to stop
-//   namespace      "BOOT_ID NUMBER": the pid namespace around everything the run starts
+//   namespace      "BOOT_ID NUMBER": the pid namespace around everything the run starts; removed before the number can
+//                  be another's, unless the supervisor was killed
 //   cgroups        the control groups made for it, one a line
 //   started        when its process began to run
-//   log            standard output and error, line by line with times
+//   log, log.*     standard output and error, line by line with times, in pieces (engine/log_pieces.h)
 //   supervisor.log what the supervisor itself had to say
 //   outcome.json   how it ended; written last, never changed
 //

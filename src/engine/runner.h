@@ -1,8 +1,8 @@
 // engine/runner.h: where processes run. One interface; this machine's sandbox and a container engine implement it.
 //
 // A run has a directory of its own, chosen and recorded by the caller before start(), and everything about it lives
-// there: a runner holds no state in memory, so any process may poll, stop or read the log of a run that another one
-// started. All calls are idempotent.
+// there: a runner holds no state in memory, so any process may poll or stop a run that another one started, or
+// read its log (engine/log_pieces.h), which is standard output and error. All calls are idempotent.
 #pragma once
 
 #include <cstdint>
@@ -55,10 +55,17 @@ struct RunSpec {
   std::optional<uint64_t> cpus;
   std::optional<uint64_t> memory_bytes;
   int64_t grace_seconds = 10;                // Between SIGTERM and SIGKILL at a stop.
+  std::optional<uint64_t> log_bytes = {};    // How much of its log is kept (engine/log_pieces.h).
   std::optional<ContainerSpec> container = {};  // Nothing: the sandbox.
+  // --- in the sandbox only
+  std::optional<uint64_t> replicas = {};        // engine/replicas.h
+  std::vector<std::string> dependencies = {};   // engine/dependencies.h
+  std::optional<std::string> pip_cache = {};    // A directory in the sandbox.
+  std::optional<int64_t> install_seconds = {};  // How long pip may take.
 };
 BOOST_DESCRIBE_STRUCT(RunSpec, (), (name, command, env, working_directory, binds, mounts, cpus, memory_bytes,
-                                    grace_seconds, container))
+                                    grace_seconds, log_bytes, container, replicas, dependencies, pip_cache,
+                                    install_seconds))
 
 enum class RunPhase {
   absent,    // Never started here.
@@ -79,8 +86,9 @@ struct RunStatus {
   std::optional<Time> ended_at;
   // What it is at while it starts: "fetches the image python:3.12: 2 of 5 layers". Then where its ports are.
   std::string note = {};
+  bool stop_asked = false;  // Of one that has exited: stop() was called first.
 };
-BOOST_DESCRIBE_STRUCT(RunStatus, (), (phase, exit_code, error, started_at, ended_at, note))
+BOOST_DESCRIBE_STRUCT(RunStatus, (), (phase, exit_code, error, started_at, ended_at, note, stop_asked))
 
 class Runner {
  public:
@@ -91,9 +99,6 @@ class Runner {
   virtual RunStatus poll(const Path& directory) = 0;
   // Asks the process to end: SIGTERM, after the spec's grace SIGKILL. Returns at once. Nothing to do is success.
   virtual void stop(const Path& directory) = 0;
-  // At most `bytes_max` bytes of the log from `offset`: standard output and error, as lines
-  // "2026-11-20T21:34:05.123456Z text".
-  virtual std::string log(const Path& directory, uint64_t offset, uint64_t bytes_max) = 0;
 };
 
 // Runs in containers where the spec has one (engine/container_runner.cc), else in the sandbox.

@@ -14,7 +14,13 @@ namespace {
 
 constexpr size_t error_log_bytes_shown = 1000;
 
-// All that a supervisor gets of our environment: nothing that could be a secret.
+std::string tail_of(const Path& file) {
+  const std::string text = try_read_file(file).value_or("");
+  return text.substr(text.size() - std::min(text.size(), error_log_bytes_shown));
+}
+
+}  // namespace
+
 std::vector<std::string> supervisor_environment() {
   std::vector<std::string> environment;
   for (const char* name :
@@ -22,13 +28,6 @@ std::vector<std::string> supervisor_environment() {
     if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
   return environment;
 }
-
-std::string tail_of(const Path& file) {
-  const std::string text = try_read_file(file).value_or("");
-  return text.substr(text.size() - std::min(text.size(), error_log_bytes_shown));
-}
-
-}  // namespace
 
 bool is_supervised(const RunDirectory& run) { return run.has_begun() || run.has_ended() || run.is_locked(); }
 

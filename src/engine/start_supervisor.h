@@ -13,4 +13,7 @@ bool is_supervised(const RunDirectory& run);
 // when another one was faster. Throws `unavailable` with its words if it did not come up.
 void start_supervisor(const Path& program, const Path& directory);
 
+// All that a supervisor, or another process of ours, gets of our environment: nothing that could be a secret.
+std::vector<std::string> supervisor_environment();
+
 }  // namespace volary

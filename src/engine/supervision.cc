@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "core/fault.h"
+#include "core/tree_path.h"
 #include "engine/containment.h"
 #include "engine/execution.h"
 
@@ -41,6 +42,21 @@ void close_output() {
 
 }  // namespace
 
+void publish_patiently(ReservedFile& file, const std::string& text, const char* what) {
+  for (int said = 0; !file.publish(text);) {
+    if (errno != said) ::dprintf(STDERR_FILENO, "cannot write %s: %s\n", what, std::strerror(said = errno));
+    if (said == ENOENT) return;
+    ::poll(nullptr, 0, outcome_retry_millis);
+  }
+}
+
+std::string reason_text(std::string_view words) {
+  std::string text = printable(words.substr(0, reason_bytes_max));
+  if (text.size() > reason_bytes_max) text.resize(reason_bytes_max);
+  while (!is_utf8(text)) text.pop_back();
+  return text;
+}
+
 void sync_writable(const RunSpec& spec, const Path& staging) {
   for (const RunBind& bind : spec.binds) {
     if (!bind.writable) continue;
@@ -51,7 +67,9 @@ void sync_writable(const RunSpec& spec, const Path& staging) {
 
 Supervision::Supervision(RunDirectory run, Fd lock, RunSpec spec, Fd control)
     : run_(std::move(run)), lock_(std::move(lock)), spec_(std::move(spec)), control_(std::move(control)),
-      started_(run_.path(), "started"), outcome_(run_.path(), "outcome.json") {}
+      started_(run_.path(), "started"), outcome_(run_.path(), "outcome.json") {
+  if (spec_.container) ending_.emplace(run_.path(), "ending.json");
+}
 
 std::optional<Supervision> Supervision::begin(const Path& directory) {
   ::signal(SIGPIPE, SIG_IGN);
@@ -72,7 +90,7 @@ void Supervision::execute(const Path& staging, SandboxUser user, OwnFiles own_fi
   RunOutcome outcome;
   {
     const Limits limits(spec_, run_.file("cgroups"));
-    Execution execution(run_, control_, started_);
+    Execution execution(run_, control_, started_, spec_.log_bytes.value_or(log_bytes_default));
     outcome = execution.run(spec_, prepare_sandbox(spec_, staging, own_files), user, limits);
     fault::point("supervisor.exited");
     const auto exceeded = limits.exceeded();
@@ -86,13 +104,14 @@ void Supervision::execute(const Path& staging, SandboxUser user, OwnFiles own_fi
 }
 
 void Supervision::contain(const std::function<void(const Path& staging)>& make_mounts) {
-  Containment containment(run_, spec_, control_, started_);
+  Containment containment(run_, spec_, control_, started_, *ending_);
   const auto outcome = containment.run(make_mounts);
   if (outcome) write_outcome(*outcome);
 }
 
 void Supervision::fail(const std::string& reason) {
   remove_control_groups(run_.file("cgroups"));
+  remove_file(run_.file("credentials"));
   write_outcome({.exit_code = {}, .error = reason, .started_at = run_.read_started(), .ended_at = {}});
 }
 
@@ -100,12 +119,8 @@ void Supervision::fail(const std::string& reason) {
 // alive until then.
 void Supervision::write_outcome(RunOutcome outcome) {
   outcome.ended_at = system_clock().now();
-  if (outcome.error.size() > reason_bytes_max) outcome.error.resize(reason_bytes_max);
-  const std::string text = print_json(to_json(outcome));
-  while (!outcome_.publish(text)) {
-    ::dprintf(STDERR_FILENO, "cannot write the outcome: %s\n", std::strerror(errno));
-    ::poll(nullptr, 0, outcome_retry_millis);
-  }
+  outcome.error = reason_text(outcome.error);
+  publish_patiently(outcome_, print_json(to_json(outcome)), "the outcome");
   fault::point("supervisor.outcome");
 }
 

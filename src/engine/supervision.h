@@ -47,10 +47,18 @@ class Supervision {
   Fd control_;
   ReservedFile started_;
   ReservedFile outcome_;
+  std::optional<ReservedFile> ending_;  // Of a container.
 };
 
 // What the process wrote through a mount is on disk before its end is told: the harvest may be done after a crash.
 void sync_writable(const RunSpec& spec, const Path& staging);
+
+// Waits for a disk that takes it; the reason for waiting goes to supervisor.log. Where somebody has removed the run's
+// directory nobody asks for it any more: then nothing is written.
+void publish_patiently(ReservedFile& file, const std::string& text, const char* what);
+
+// What a process or an engine printed may be long, cut inside a character, or no text at all.
+std::string reason_text(std::string_view words);
 
 constexpr const char* stopped_unstarted = "stopped before its process was started";
 

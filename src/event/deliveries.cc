@@ -88,32 +88,37 @@ void Webhooks::deliver(const WebhookRow& row, const std::stop_token& stop) {
   auto shared = shared_.lock();
   const uint64_t after = std::max(row.sent, shared->passed[webhook.id]);
   shared.unlock();
-  const auto events = database_.read([&](Transaction& transaction) {
-    return events_of(transaction, webhook.project, {after, {}, batch_events});
+  const EventsFound found = database_.read([&](Transaction& transaction) {
+    return events_of(transaction, webhook.project, {after, webhook.types, batch_events});
   });
   uint64_t taken = 0;
   uint64_t dropped = 0;
   uint64_t sent = row.sent;
-  uint64_t passed = after;
+  uint64_t passed = found.passed;
   WebhookAnswer answer;
-  for (const ProjectEvent& event : events) {
-    if (is_wanted(webhook.types, event.type)) {
-      answer = post(row, event, stop);
-      if (stop.stop_requested()) return;
-      fault::point("webhook.posted");
-      const bool is_old = event.date.micros < clock_.now().micros - webhook_days * day_micros;
-      if (!answer.error.empty() && !is_old) break;
-      ++(answer.error.empty() ? taken : dropped);
-      sent = event.number;
+  for (const ProjectEvent& event : found.events) {
+    if (answer.error.empty()) answer = post(row, event, stop);  // Else it takes nothing now.
+    fault::point("webhook.posted");
+    const bool is_cut_off = stop.stop_requested() && !answer.error.empty();
+    const bool is_old = event.date.micros < clock_.now().micros - webhook_days * day_micros;
+    if (is_cut_off) answer = {};
+    if (is_cut_off || (!answer.error.empty() && !is_old)) {
+      passed = std::max(sent, after);
+      break;
     }
-    passed = event.number;
-    if (!answer.error.empty()) break;
+    ++(answer.error.empty() ? taken : dropped);
+    sent = event.number;
+    if (!stop.stop_requested()) continue;
+    passed = sent;
+    break;
   }
   shared_.lock()->passed[webhook.id] = passed;
   if (taken + dropped == 0 && answer.error.empty()) return;
   const Time now = clock_.now();
   const uint64_t failures = answer.error.empty() ? 0 : webhook.failures + 1;
-  const std::optional<Time> retry_at = failures ? std::optional(retry_after(now, failures)) : std::nullopt;
+  const bool may_drop_more = dropped == batch_events;
+  std::optional<Time> retry_at;
+  if (failures) retry_at = may_drop_more ? now : retry_after(now, failures);
   database_.write([&](Transaction& transaction) {
     transaction.run(
         "UPDATE webhook SET sent = $2, delivered = delivered + $3, dropped = dropped + $4, failures = $5, "
@@ -126,19 +131,23 @@ void Webhooks::deliver(const WebhookRow& row, const std::stop_token& stop) {
 }
 
 std::optional<WebhookRow> Webhooks::take_due() {
-  const auto due = database_.read([&](Transaction& transaction) { return due_webhooks(transaction, clock_.now()); });
-  auto newest = std::map<std::string, uint64_t>();
-  for (const WebhookRow& row : due)
-    newest[row.webhook.project] = database_.read([&](Transaction& transaction) {
-      return transaction.find<uint64_t>("SELECT COALESCE(MAX(number), 0) FROM event WHERE project = $1",
-                                        row.webhook.project).value_or(0);
-    });
-  auto shared = shared_.lock();
-  for (const WebhookRow& row : due)
-    if (shared->passed[row.webhook.id] < newest[row.webhook.project] && shared->in_hand.insert(row.webhook.id).second) {
-      changed_.notify_one();  // Another may be due.
-      return row;
-    }
+  const auto look = [&] {
+    return database_.read([&](Transaction& transaction) { return due_webhooks(transaction, clock_.now()); });
+  };
+  for (const WebhookRow& seen : look()) {
+    const std::string& id = seen.webhook.id;
+    auto shared = shared_.lock();
+    if (shared->passed[id] >= seen.newest || !shared->in_hand.insert(id).second) continue;
+    shared.unlock();
+    changed_.notify_one();  // Another may be due.
+    // Whoever had it until now may have changed it since it was seen.
+    std::vector<WebhookRow> now;
+    const auto error = error_of([&] { now = look(); });
+    const auto found = std::find_if(now.begin(), now.end(), [&](const auto& one) { return one.webhook.id == id; });
+    if (found != now.end()) return std::move(*found);
+    shared_.lock()->in_hand.erase(id);
+    if (error) throw Error(*error);
+  }
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 #include "event/events.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "core/error.h"
 #include "core/tree_path.h"
@@ -10,9 +11,30 @@ namespace volary {
 namespace {
 
 constexpr int64_t day_micros = 86'400'000'000;
-constexpr std::string_view kinds[] = {"job", "transfer", "version", "volume", "webhook"};
+constexpr uint64_t events_looked_at = 1000;
+
+// All that there are.
+const std::vector<std::string>& known_types() {
+  static const std::vector<std::string> types = [] {
+    std::vector<std::string> all{"version.published", "volume.created", "volume.deleted"};
+    boost::mp11::mp_for_each<boost::describe::describe_enumerators<JobState>>(
+        [&](auto state) { all.push_back(type_of(state.value)); });
+    boost::mp11::mp_for_each<boost::describe::describe_enumerators<TransferState>>(
+        [&](auto state) { all.push_back(type_of(state.value)); });
+    return all;
+  }();
+  return types;
+}
 
 }  // namespace
+
+std::string type_of(JobState state) {
+  std::string word(name_of_value(state));
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  return "job." + word;
+}
+
+std::string type_of(TransferState state) { return fmt::format("transfer.{}", name_of_value(state)); }
 
 void note_event(Transaction& transaction, const std::string& project, std::string_view type,
                 const std::string& subject, const EventBody& body, Time now) {
@@ -31,37 +53,47 @@ bool is_wanted(const std::vector<std::string>& patterns, std::string_view type) 
 }
 
 void check_patterns(const std::vector<std::string>& patterns) {
-  for (const std::string& pattern : patterns) {
-    const std::string kind = pattern.substr(0, pattern.find('.'));
-    const bool is_known = pattern == "*" || (pattern.size() > kind.size() + 1 &&
-                                             std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds));
-    const size_t star = pattern.find('*');
-    if (!is_known || (star != pattern.npos && star + 1 != pattern.size()))
+  for (const std::string& pattern : patterns)
+    if (std::none_of(known_types().begin(), known_types().end(),
+                     [&](const std::string& type) { return is_wanted({pattern}, type); }))
       throw Error(Errc::invalid, "'{}' matches no event: expected one such as job.done, job.*, transfer.failed, "
                   "version.published, volume.* or *", printable(pattern));
-  }
 }
 
-std::vector<ProjectEvent> events_of(Transaction& transaction, const std::string& project, const EventQuery& query) {
-  std::vector<ProjectEvent> events;
-  uint64_t after = query.after;
-  for (bool is_end = false; !is_end && events.size() < query.limit;) {
-    const auto some = transaction.all<ProjectEvent>(
-        "SELECT number, type, subject, date, body FROM event WHERE project = $1 AND number > $2 ORDER BY number "
-        "LIMIT $3",
-        project, after, query.limit);
-    is_end = some.size() < query.limit;
-    for (const ProjectEvent& one : some) {
-      after = one.number;
-      if (events.size() < query.limit && is_wanted(query.types, one.type)) events.push_back(one);
+EventsFound events_of(Transaction& transaction, const std::string& project, const EventQuery& query) {
+  const uint64_t looked_at_max = std::max(query.limit, events_looked_at);
+  const auto some = transaction.all<ProjectEvent>(
+      "SELECT number, type, subject, date, body FROM event WHERE project = $1 AND number > $2 ORDER BY number LIMIT $3",
+      project, query.after, looked_at_max);
+  EventsFound found{.events = {}, .passed = query.after, .is_all = some.size() < looked_at_max};
+  for (const ProjectEvent& one : some) {
+    if (found.events.size() == query.limit) {
+      found.is_all = false;
+      break;
     }
+    found.passed = one.number;
+    if (is_wanted(query.types, one.type)) found.events.push_back(one);
   }
-  return events;
+  return found;
 }
 
-std::vector<ProjectEvent> EventLog::list(const Caller& caller, const EventQuery& query) {
+EventsFound EventLog::list(const Caller& caller, const EventQuery& query) {
   check_patterns(query.types);
   return database_.read([&](Transaction& transaction) { return events_of(transaction, caller.project, query); });
+}
+
+std::vector<ProjectEvent> EventLog::last(const Caller& caller, const std::vector<std::string>& types, uint64_t limit) {
+  check_patterns(types);
+  std::string words;  // Of known types only: what people write does not get into the statement.
+  for (const std::string& type : known_types())
+    if (is_wanted(types, type)) words += fmt::format("{}'{}'", words.empty() ? "" : ", ", type);
+  auto found = database_.read([&](Transaction& transaction) {
+    return transaction.all<ProjectEvent>("SELECT number, type, subject, date, body FROM event WHERE project = $1 "
+                                         "AND type IN (" + words + ") ORDER BY number DESC LIMIT $2",
+                                         caller.project, limit);
+  });
+  std::reverse(found.begin(), found.end());
+  return found;
 }
 
 uint64_t EventLog::newest() {

@@ -19,7 +19,7 @@ class EventsTest : public testing::Test {
   }
   std::vector<std::string> types(const EventQuery& query = {}) {
     std::vector<std::string> found;
-    for (const ProjectEvent& one : events_.list(caller_, query)) found.push_back(one.type);
+    for (const ProjectEvent& one : events_.list(caller_, query).events) found.push_back(one.type);
     return found;
   }
 
@@ -41,6 +41,18 @@ TEST_F(EventsTest, AreListedInOrderByPatternAndAfterANumber) {
   EXPECT_EQ(types({.limit = 1}), (Types{"volume.created"}));
   EXPECT_EQ(types({.types = {"transfer.done"}, .limit = 1}), (Types{"transfer.done"}));  // Behind three others.
   EXPECT_EQ(events_.newest(), 4u);
+}
+
+TEST_F(EventsTest, AreLookedThroughPieceByPiece) {
+  for (int i = 0; i < 1500; ++i) happens("volume.created");
+  happens("job.done");
+  const EventsFound first = events_.list(caller_, {.types = {"job.*"}});
+  EXPECT_TRUE(first.events.empty());
+  EXPECT_EQ(first.passed, 1000u);
+  EXPECT_FALSE(first.is_all);
+  const EventsFound second = events_.list(caller_, {.after = first.passed, .types = {"job.*"}});
+  EXPECT_EQ(second.events.size(), 1u);
+  EXPECT_TRUE(second.is_all);
 }
 
 TEST_F(EventsTest, AreNotThereWithoutTheirChange) {
@@ -69,7 +81,7 @@ TEST_F(EventsTest, AreForgottenAfterThirtyDaysButForTheNewest) {
 TEST_F(EventsTest, PatternsThatMatchNothingAreRefused) {
   for (const char* fine : {"*", "job.*", "job.done", "transfer.failed", "version.published", "volume.created"})
     EXPECT_NO_THROW(check_patterns({fine}));
-  for (const char* wrong : {"", "job", "job.", "jobs.done", "*.done", "job.*.x", "j*"})
+  for (const char* wrong : {"", "job", "job.", "jobs.done", "*.done", "job.*.x", "job.finished", "webhook.*"})
     EXPECT_EQ(error_of([&] { check_patterns({wrong}); }),
               "invalid: '" + std::string(wrong) + "' matches no event: expected one such as job.done, job.*, "
               "transfer.failed, version.published, volume.* or *");
@@ -156,6 +168,9 @@ TEST_F(EventsTest, AWebhookSignsWithItsOwnKeyOrWithThatOfASecretWhichStays) {
   secrets_.create(caller_, {"other", {{"word", "a word"}}});
   EXPECT_EQ(error_of([&] { make("ci", "other"); }),
             "invalid: secret 'other' has no value 'key', which a webhook signs with");
+  secrets_.create(caller_, {"empty", {{"key", "whsec_"}}});
+  EXPECT_EQ(error_of([&] { make("ci", "empty"); }),
+            "invalid: the key of a webhook is empty: expected some bytes, which only its receiver knows");
   // What is sealed for one row opens in no other, and with no other key.
   const std::string sealed = secrets_.seal("hook-1", "prj-default", "a word");
   EXPECT_EQ(secrets_.unseal("hook-1", "prj-default", sealed), "a word");

@@ -14,9 +14,10 @@ constexpr std::string_view select_webhook =
 struct Inside {
   std::string sealed;
   std::string reach;
+  uint64_t newest = 0;
   uint64_t sent = 0;
 };
-BOOST_DESCRIBE_STRUCT(Inside, (), (sealed, reach, sent))
+BOOST_DESCRIBE_STRUCT(Inside, (), (sealed, reach, newest, sent))
 
 }  // namespace
 
@@ -32,9 +33,12 @@ Webhook webhook_named(Transaction& transaction, const std::string& project, cons
 }
 
 WebhookRow row_of(Transaction& transaction, const Webhook& webhook) {
-  const auto inside = transaction.find<Inside>("SELECT sealed, reach, sent FROM webhook WHERE id = $1", webhook.id);
+  const auto inside = transaction.find<Inside>(
+      "SELECT sealed, reach, (SELECT COALESCE(MAX(number), 0) FROM event WHERE event.project = webhook.project), sent "
+      "FROM webhook WHERE id = $1",
+      webhook.id);
   if (!inside) throw Error(Errc::not_found, "there is no webhook '{}' any more", webhook.name);
-  return {webhook, inside->sealed, inside->reach, inside->sent};
+  return {webhook, inside->sealed, inside->reach, inside->newest, inside->sent};
 }
 
 std::vector<WebhookRow> due_webhooks(Transaction& transaction, Time now) {

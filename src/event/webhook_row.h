@@ -14,6 +14,7 @@ struct WebhookRow {
   Webhook webhook;
   std::string sealed;  // Its own key; "" if a secret signs.
   std::string reach;   // The kind of address that its URL led to when it was made.
+  uint64_t newest = 0;  // Number of its project's newest event.
   uint64_t sent = 0;   // Number of the last event that is dealt with.
 };
 

@@ -8,6 +8,7 @@
 #include "core/tree_path.h"
 #include "event/webhook_row.h"
 #include "net/address.h"
+#include "net/request_words.h"
 #include "remote/base64.h"
 #include "remote/retry.h"
 
@@ -23,6 +24,11 @@ std::string bytes_of_key(std::string_view text) {
   const auto bytes = bytes_of_base64(text.substr(key_prefix.size()));
   if (!bytes) throw Error(Errc::invalid, "the key of a webhook begins with whsec_, but is no base64 behind that");
   return *bytes;
+}
+
+void check_key(const std::string& text) {
+  if (bytes_of_key(text).empty())
+    throw Error(Errc::invalid, "the key of a webhook is empty: expected some bytes, which only its receiver knows");
 }
 
 // Where the URL's host leads today; what is sent later goes nowhere that is nearer to the server.
@@ -87,8 +93,13 @@ CreatedWebhook Webhooks::create(const Caller& caller, const NewWebhook& wanted, 
   if (!wanted.secret) {
     made.key = std::string(key_prefix) + base64_of(system_random().bytes(key_bytes));
     sealed = secrets_.seal(id, caller.project, made.key);
-  } else if (!secrets_.open(caller.project, *wanted.secret).contains(key_value)) {
-    throw Error(Errc::invalid, "secret '{}' has no value '{}', which a webhook signs with", *wanted.secret, key_value);
+  } else {
+    const auto values = secrets_.open(caller.project, *wanted.secret);
+    const auto key = values.find(key_value);
+    if (key == values.end())
+      throw Error(Errc::invalid, "secret '{}' has no value '{}', which a webhook signs with", *wanted.secret,
+                  key_value);
+    check_key(key->second);
   }
   made.webhook = database_.write([&](Transaction& transaction) {
     if (wanted.secret && !transaction.find<std::string>("SELECT id FROM secret WHERE project = $1 AND name = $2",
@@ -109,11 +120,16 @@ CreatedWebhook Webhooks::create(const Caller& caller, const NewWebhook& wanted, 
 }
 
 std::vector<Webhook> Webhooks::list(const Caller& caller) {
-  return database_.read([&](Transaction& transaction) { return webhooks_of(transaction, caller.project); });
+  auto all = database_.read([&](Transaction& transaction) { return webhooks_of(transaction, caller.project); });
+  for (Webhook& one : all) one.url = speakable(one.url);
+  return all;
 }
 
 Webhook Webhooks::get(const Caller& caller, const std::string& name) {
-  return database_.read([&](Transaction& transaction) { return webhook_named(transaction, caller.project, name); });
+  Webhook one =
+      database_.read([&](Transaction& transaction) { return webhook_named(transaction, caller.project, name); });
+  one.url = speakable(one.url);
+  return one;
 }
 
 void Webhooks::remove(const Caller& caller, const std::string& name) {

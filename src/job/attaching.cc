@@ -70,7 +70,7 @@ class Attaching {
   Attaching(Transaction& transaction, const Caller& caller, std::string job_id, const NewJob& request,
             const UrlStores& urls, Time now)
       : transaction_(transaction), caller_(caller), holder_{"job", std::move(job_id)}, request_(request), urls_(urls),
-        now_(now) {}
+        now_(now), run_(transaction.find<uint64_t>("SELECT run FROM job WHERE id = $1", holder_.id).value_or(1)) {}
 
   void run() {
     for (const NewAttachment& wanted : request_.attachments) {
@@ -121,13 +121,14 @@ class Attaching {
 
   void set_target(const StorePlace& target) {
     check_writable(target.datastore);
-    transaction_.run("UPDATE job_attachment SET push_datastore = $3, push_directory = $4, pushed = version "
-                     "WHERE job = $1 AND number = $2",
-                     holder_.id, number_, target.datastore.name, target.directory);
+    transaction_.run("UPDATE job_attachment SET push_datastore = $3, push_store = $4, push_directory = $5, "
+                     "pushed = version WHERE job = $1 AND number = $2",
+                     holder_.id, number_, target.datastore.name, target.datastore.id, target.directory);
   }
 
   std::string own_volume(const NewAttachment& wanted) {
-    return make_staged(transaction_, caller_, fmt::format("{} of {}.{}", wanted.volume, holder_.id, number_),
+    const std::string run = run_ > 1 ? fmt::format("/{}", run_) : "";
+    return make_staged(transaction_, caller_, fmt::format("{} of {}{}.{}", wanted.volume, holder_.id, run, number_),
                        holder_.id, now_);
   }
 
@@ -151,8 +152,8 @@ class Attaching {
                      holder_.id, number_, place.datastore.name, place.directory);
     if (writes) set_target(target.value_or(place));
     transaction_.run(
-        "INSERT INTO data_sync (id, job, number, direction, manual, state, volume, version, transfer, reason, "
-        "created_at) VALUES ($1, $2, $3, 'pull', 0, 'QUEUED', $4, 0, '', '', $5)",
+        "INSERT INTO data_sync (id, job, number, direction, manual, occasion, state, volume, version, transfer, "
+        "reason, created_at) VALUES ($1, $2, $3, 'pull', 0, 'begin', 'QUEUED', $4, 0, '', '', $5)",
         new_id("sync"), holder_.id, number_, kept.empty() ? own : kept, now_);
   }
 
@@ -208,6 +209,7 @@ class Attaching {
   const NewJob& request_;
   const UrlStores& urls_;
   const Time now_;
+  const uint64_t run_;
   std::vector<WantedVolume> to_write_;
   bool names_version_ = false;
   uint64_t number_ = 0;
@@ -236,6 +238,11 @@ NewDatastore store_of_url(const AttachSource& source) {
 }
 
 }  // namespace
+
+bool attaches_urls(const NewJob& request) {
+  return std::any_of(request.attachments.begin(), request.attachments.end(),
+                     [](const NewAttachment& one) { return !parse_attach_source(one.volume).url.empty(); });
+}
 
 UrlStores url_stores(Datastores& datastores, const Caller& caller, const NewJob& request, Asker asker) {
   UrlStores stores;

@@ -18,6 +18,7 @@ namespace volary {
 
 // The datastores of the URLs that a job attaches, by URL.
 using UrlStores = std::map<std::string, Datastore>;
+bool attaches_urls(const NewJob& request);
 UrlStores url_stores(Datastores& datastores, const Caller& caller, const NewJob& request, Asker asker);
 
 // Takes the leases that the attachments need, or stands in line for those of the volumes to be written, and writes

@@ -133,14 +133,21 @@ std::vector<Stretch> billed_stretches(const std::vector<JobEvent>& history, cons
   std::vector<Stretch> stretches;
   bool is_open = false;
   bool ran = false;
+  size_t of_run = 0;  // Where the stretches of this run begin.
   for (const JobEvent& event : history) {
+    if (event.state == JobState::QUEUED) {  // A run begins; one that never was RUNNING costs nothing.
+      if (is_open) stretches.back().end = event.date;
+      if (!ran) stretches.resize(of_run);
+      is_open = ran = false;
+      of_run = stretches.size();
+    }
     ran |= event.state == JobState::RUNNING;
     const bool counts = std::find(billed.begin(), billed.end(), event.state) != billed.end();
     if (counts && !is_open) stretches.push_back({event.date, now});
     if (!counts && is_open) stretches.back().end = event.date;
     is_open = counts;
   }
-  if (!ran) stretches.clear();
+  if (!ran) stretches.resize(of_run);
   return stretches;
 }
 

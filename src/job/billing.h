@@ -5,7 +5,7 @@
 // which it begins: it costs what the prices of that moment say, and is in a report if that moment is in the report's
 // range. So reports of ranges beside each other add up to that of both together, to the millionth.
 //
-// A job that never was RUNNING costs nothing, whatever states are billed.
+// A job costs what all its runs cost together. A run that never was RUNNING costs nothing, whatever states are billed.
 #pragma once
 
 #include <string>

@@ -44,6 +44,15 @@ TEST(minutes, of_states_in_a_row_are_one_stretch_and_after_a_gap_another) {
   EXPECT_EQ(minutes_of({event(RUNNING, 0), event(QUEUED, 1), event(RUNNING, 2), event(DONE, 3)}), 2u);
 }
 
+TEST(minutes, of_runs_add_up_and_a_run_that_never_was_running_has_none) {
+  const std::vector<JobEvent> history = {event(QUEUED, 0), event(INITIALIZING, 1), event(RUNNING, 2), event(DONE, 3),
+                                         event(QUEUED, minute), event(INITIALIZING, minute), event(FAILED, 9 * minute),
+                                         event(QUEUED, 9 * minute), event(RUNNING, 9 * minute),
+                                         event(DONE, 10 * minute + 1)};
+  EXPECT_EQ(minutes_of(history), 3u);
+  EXPECT_EQ(minutes_of(history, {INITIALIZING, RUNNING}), 3u);
+}
+
 TEST(minutes, of_a_running_job_are_those_that_it_has_started) {
   const auto stretches = billed_stretches({event(RUNNING, 0)}, {RUNNING}, at(90'000'000));
   ASSERT_EQ(stretches.size(), 1u);
@@ -120,6 +129,9 @@ MadeJob any_job(size_t number) {
       {QUEUED, INITIALIZING, PENDING, FINALIZING, FAILED},
       {QUEUED, INTERRUPTED},
       {QUEUED, INITIALIZING, PENDING, RUNNING},
+      {QUEUED, INITIALIZING, PENDING, RUNNING, TIMEOUT, FINALIZING, INTERRUPTED, QUEUED, INITIALIZING, INTERRUPTED,
+       QUEUED, INITIALIZING, PENDING, RUNNING, FINALIZING, DONE},
+      {QUEUED, INITIALIZING, FAILED, QUEUED, INITIALIZING, PENDING, RUNNING},
   };
   MadeJob job;
   job.id = fmt::format("job-{}", number);
@@ -135,8 +147,8 @@ MadeJob any_job(size_t number) {
   return job;
 }
 
-// Walks along each stretch minute by minute.
-Charge slowly(const MadeJob& job, const PriceList& list, Time from, Time to, Time now) {
+// Walks along each stretch of a run minute by minute.
+Charge slowly_of_run(const MadeJob& job, const PriceList& list, Time from, Time to, Time now) {
   Charge sum;
   bool ran = false;
   for (const JobEvent& one : job.history) ran |= one.state == RUNNING;
@@ -169,6 +181,25 @@ Charge slowly(const MadeJob& job, const PriceList& list, Time from, Time to, Tim
       one.micros += minute;
     } while (one < until);
   }
+  return sum;
+}
+
+// A run begins where it is QUEUED.
+Charge slowly(const MadeJob& job, const PriceList& list, Time from, Time to, Time now) {
+  Charge sum;
+  MadeJob run = job;
+  run.history.clear();
+  const auto end_run = [&](Time until) {
+    const Charge charge = slowly_of_run(run, list, from, to, until);
+    sum.minutes += charge.minutes;
+    sum.cost = sum.cost + charge.cost;
+    run.history.clear();
+  };
+  for (const JobEvent& one : job.history) {
+    if (one.state == QUEUED) end_run(one.date);
+    run.history.push_back(one);
+  }
+  end_run(now);
   return sum;
 }
 

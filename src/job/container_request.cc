@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 
 #include "core/error.h"
 #include "core/tree_path.h"
@@ -72,7 +73,14 @@ void check_container_request(const NewJob& request) {
       throw Error(Errc::invalid, "the entrypoint holds a NUL byte: expected none");
   if (container.ports.size() > ports_max)
     throw Error(Errc::invalid, "{} ports were asked for: expected at most {}", container.ports.size(), ports_max);
-  for (const std::string& port : container.ports) check_port(port);
+  std::set<uint64_t> taken;
+  for (const std::string& port : container.ports) {
+    check_port(port);
+    const size_t colon = port.find(':');
+    const uint64_t outside = colon == std::string::npos ? 0 : *number_in(port.substr(0, colon), port_max);
+    if (outside > 0 && !taken.insert(outside).second)
+      throw Error(Errc::invalid, "port {} of the host was asked for twice: expected it once", outside);
+  }
   if (container.gpus.value_or(0) > gpus_max)
     throw Error(Errc::invalid, "{} GPUs were asked for: expected at most {}", *container.gpus, gpus_max);
   if (container.pull == Pull::never && container.registry_secret)
@@ -118,6 +126,9 @@ ContainerSpec container_of(const JobRow& job, Secrets& secrets, const std::strin
     if (!values.contains("username") || !values.contains("password"))
       throw Error(Errc::invalid, "secret '{}' is none for a registry: expected values 'username' and 'password'",
                   *asked.registry_secret);
+    if (const auto wanted = values.find("registry"); wanted != values.end() && wanted->second != image.registry())
+      throw Error(Errc::denied, "secret '{}' is for the registry {}, and the image {} is of {}: expected one of both",
+                  *asked.registry_secret, printable(wanted->second), image.text(), image.registry());
     spec.credentials = registry_credentials(values["username"], values["password"], image.registry());
   }
   return spec;

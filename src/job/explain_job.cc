@@ -3,6 +3,7 @@
 #include "core/quantity.h"
 #include "job/explain.h"
 #include "job/explain_lines.h"
+#include "job/rows.h"
 #include "record/transfer.h"
 
 namespace volary {
@@ -60,14 +61,33 @@ std::vector<Span> both(std::vector<Span> one, const std::vector<Span>& other) {
 
 uint64_t millis(int64_t micros) { return static_cast<uint64_t>(std::max<int64_t>(micros, 0) / 1000); }
 
+// Nobody wanted it to run between the end of a run and the wish for the next one.
+int64_t rest_between_runs(const Job& job) {
+  int64_t sum = 0;
+  for (size_t i = 1; i < job.runs.size(); ++i)
+    if (const auto ended = job.runs[i - 1].ended_at)
+      sum += std::max<int64_t>(0, job.runs[i].queued_at.micros - ended->micros);
+  return sum;
+}
+
+// A pause that somebody broke off ended with its time in the queue.
+void cut_pauses(Evidence& e) {
+  for (Happening& one : e.happenings)
+    for (const Span& queued : e.spans({JobState::QUEUED}))
+      if (one.cause == Cause::pause && one.until && queued.begin <= one.since && one.since < queued.end)
+        one.until = std::min(*one.until, std::max(queued.end, one.since));
+}
+
 SpentTime spent(const Evidence& e) {
   using enum JobState;
   const auto queued = e.spans({QUEUED});
   const auto staging = e.waits(Cause::staging);
   const auto waits = both(staging, e.waits(Cause::writer));
+  const auto paused = both(waits, e.waits(Cause::pause));
   SpentTime time;
-  time.total = millis((is_terminal(e.job.state) ? e.job.history.back().date : e.now).micros - e.job.created_at.micros);
-  time.room = millis(length_of_union(both(queued, waits)) - length_of_union(waits));
+  const Time end = is_terminal(e.job.state) ? e.job.history.back().date : e.now;
+  time.total = millis(end.micros - e.job.created_at.micros - rest_between_runs(e.job));
+  time.room = millis(length_of_union(both(queued, paused)) - length_of_union(paused));
   time.writers = millis(length_of_union(waits) - length_of_union(staging));
   time.data = millis(length_of_union(staging) + length_of_union(e.spans({INITIALIZING})));
   time.starting = millis(length_of_union(e.spans({PENDING})));
@@ -84,14 +104,14 @@ void add_states(const Evidence& e, std::vector<ExplainedLine>& lines) {
     ExplainedLine line = moment(event.date, Cause::state,
                                 fmt::format("{}: {}", name_of_value(event.state), one_line(event.reason)));
     line.lasts = i + 1 == e.job.history.size() && !is_terminal(event.state);
-    if (!line.lasts && span.begin < span.end) line.until = span.end;
+    if (!line.lasts && !is_terminal(event.state) && span.begin < span.end) line.until = span.end;
     lines.push_back(line);
   }
 }
 
 // Of each time in the queue, what no wait explains.
 void add_turn(const Evidence& e, size_t running_max, std::vector<ExplainedLine>& lines) {
-  const auto waits = both(e.waits(Cause::staging), e.waits(Cause::writer));
+  const auto waits = both(both(e.waits(Cause::staging), e.waits(Cause::writer)), e.waits(Cause::pause));
   for (const Span& queued : e.spans({JobState::QUEUED})) {
     Time from = queued.begin;
     for (const Span& wait : waits)
@@ -165,10 +185,10 @@ BOOST_DESCRIBE_STRUCT(Turn, (), (place, queue, running))
 Turn turn_of(Transaction& transaction, const Job& job) {
   return *transaction.find<Turn>(
       "SELECT (SELECT COUNT(*) FROM job WHERE state = 'QUEUED' AND "
-      "(created_at < $1 OR (created_at = $2 AND id <= $3))), "
+      "(queued_at < $1 OR (queued_at = $2 AND id <= $3))), "
       "(SELECT COUNT(*) FROM job WHERE state = 'QUEUED'), "
       "(SELECT COUNT(*) FROM job WHERE state NOT IN ('QUEUED', 'DONE', 'INTERRUPTED', 'FAILED', 'ERROR'))",
-      job.created_at, job.created_at, job.id);
+      job.runs.back().queued_at, job.runs.back().queued_at, job.id);
 }
 
 std::string now_text(const Evidence& e, const Turn& turn, size_t running_max) {
@@ -194,10 +214,12 @@ std::string lost_text(const SpentTime& time) {
 
 std::string summary_of(const Evidence& e, const SpentTime& time, const std::string& now) {
   const Job& job = e.job;
-  if (!is_terminal(job.state)) return now + "." + lost_text(time);
-  return fmt::format("{} after {}, of which it ran {}: {}.", name_of_value(job.state),
+  const std::string runs = job.run > 1 ? fmt::format(" in {} runs", job.run) : "";
+  if (!is_terminal(job.state))
+    return fmt::format("{}{}.{}", now, job.run > 1 ? fmt::format(", in run {}", job.run) : "", lost_text(time));
+  return fmt::format("{} after {}, of which it ran {}{}: {}.", name_of_value(job.state),
                      duration_text(static_cast<int64_t>(time.total) * 1000),
-                     duration_text(static_cast<int64_t>(time.running) * 1000), one_line(job.reason)) +
+                     duration_text(static_cast<int64_t>(time.running) * 1000), runs, one_line(job.reason)) +
          lost_text(time);
 }
 
@@ -214,6 +236,7 @@ Explanation Explain::job(const Caller& caller, const std::string& id) {
   add_states(e, answer.lines);
   database_.read([&](Transaction& transaction) {
     e.happenings = happenings_of(transaction, e.job.id);
+    cut_pauses(e);
     for (const Happening& one : e.happenings) {
       ExplainedLine line = line_of(one, e.now);
       if (one.cause == Cause::staging) add_transferred(transaction, one.other, e.now, line);
@@ -221,6 +244,7 @@ Explanation Explain::job(const Caller& caller, const std::string& id) {
       answer.lines.push_back(line);
     }
     add_volumes(e, ready_volumes(transaction, e.job.id), answer.lines);
+    if (const auto row = find_job(transaction, e.job.id)) add_syncs(transaction, *row, e.now, answer.lines);
     if (!is_terminal(e.job.state)) now = now_text(e, turn_of(transaction, e.job), running_max_);
   });
   add_turn(e, running_max_, answer.lines);

@@ -11,6 +11,8 @@
 
 namespace volary {
 
+struct JobRow;  // job/rows.h
+
 // "0.3s", "12s", "3m10s".
 std::string duration_text(int64_t micros);
 // Bytes in a second; nothing for no time.
@@ -24,5 +26,7 @@ void sort_lines(std::vector<ExplainedLine>& lines);
 // An Error's lines as one sentence.
 std::string one_line(const std::string& error);
 std::string counted(uint64_t count, const std::string& noun);  // "1 file", "2 files"
+// What was and is pulled and pushed for a job, with how much and how fast, and what came of it.
+void add_syncs(Transaction& transaction, const JobRow& job, Time now, std::vector<ExplainedLine>& lines);
 
 }  // namespace volary

@@ -11,6 +11,8 @@
 #include "job/container_request.h"
 #include "job/request.h"
 #include "job/rows.h"
+#include "job/runs.h"
+#include "job/secret_variables.h"
 #include "job/synchronisations.h"
 #include "volume/happenings.h"
 #include "volume/staged_volumes.h"
@@ -18,13 +20,26 @@
 namespace volary {
 namespace {
 
-constexpr size_t list_max = 500;
+void check_limits(const NewJob& request) {
+  RunSpec limits;
+  limits.cpus = request.cpus;
+  limits.memory_bytes = request.memory_bytes;
+  if (const auto reason = request.image ? std::nullopt : why_unenforceable(limits))
+    throw Error(Errc::invalid, "{}; leave the limit out, or run the server as root", *reason);
+}
+
+struct RunSeen {
+  uint64_t run = 0;
+  JobState state{};
+};
+BOOST_DESCRIBE_STRUCT(RunSeen, (), (run, state))
 
 }  // namespace
 
-JobPlaces places_of(const Path& jobs_directory, const std::string& id) {
+JobPlaces places_of(const Path& jobs_directory, const std::string& id, uint64_t run) {
   const Path directory = jobs_directory / id;
-  return {directory, directory / "run", directory / "work"};
+  const std::string suffix = run == 1 ? "" : fmt::format(".{}", run);
+  return {directory, suffix, directory / ("run" + suffix), directory / ("work" + suffix)};
 }
 
 JobRow Jobs::row_of(Transaction& transaction, const Caller& caller, const std::string& id) {
@@ -42,22 +57,23 @@ JobRow Jobs::row_of(Transaction& transaction, const Caller& caller, const std::s
 
 Job Jobs::submit(const Caller& caller, const NewJob& request, const Submitter& by) {
   check_request(request);
-  RunSpec limits;
-  limits.cpus = request.cpus;
-  limits.memory_bytes = request.memory_bytes;
-  if (const auto reason = request.image ? std::nullopt : why_unenforceable(limits))
-    throw Error(Errc::invalid, "{}; leave the limit out, or run the server as root", *reason);
+  check_limits(request);
+  check_secrets_are_there(secrets_, caller, request);
   const std::string id = new_id("job");
-  const UrlStores urls = url_stores(datastores_, caller, request, by.asker);
+  NewJob kept = request;
+  const std::string sealed = seal_values(secrets_, id, caller.project, kept);
   const auto refused = by.check_transfers ? error_of(by.check_transfers) : std::nullopt;
+  if (refused && attaches_urls(request)) throw Error(*refused);
+  const UrlStores urls = url_stores(datastores_, caller, request, by.asker);
   return database_.write([&](Transaction& transaction) {
     const Time now = clock_.now();
     check_container_possible(transaction, caller, request, engine_);
     transaction.run(
         "INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, created_at, "
-        "lease_owner, lease_until, units) VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0, $9)",
-        id, caller.tenant, caller.project, caller.name, request.name.value_or(id), request, "submitted", now,
-        units_of(request));
+        "lease_owner, lease_until, units, queued_at, sealed) "
+        "VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0, $9, $8, $10)",
+        id, caller.tenant, caller.project, caller.name, request.name.value_or(id), kept, "submitted", now,
+        units_of(request), sealed);
     transaction.run(
         "INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')", id, now);
     note_job(transaction, id, now);
@@ -69,21 +85,6 @@ Job Jobs::submit(const Caller& caller, const NewJob& request, const Submitter& b
   });
 }
 
-std::vector<Job> Jobs::list(const Caller& caller, const JobFilter& filter) {
-  return database_.read([&](Transaction& transaction) {
-    std::vector<Job> jobs;
-    for (const auto& id : transaction.all<std::string>(
-             "SELECT id FROM job WHERE project = $1 AND removed_at IS NULL ORDER BY created_at DESC, id",
-             caller.project)) {
-      if (jobs.size() >= list_max) break;
-      const JobRow row = *find_job(transaction, id);
-      if (filter.state ? row.state == *filter.state : filter.ended_too || !is_terminal(row.state))
-        jobs.push_back(view_of(transaction, row));
-    }
-    return jobs;
-  });
-}
-
 Job Jobs::get(const Caller& caller, const std::string& id) {
   Job job = database_.read(
       [&](Transaction& transaction) { return view_of(transaction, row_of(transaction, caller, id)); });
@@ -91,6 +92,33 @@ Job Jobs::get(const Caller& caller, const std::string& id) {
     if (!is_ended(sync.state) && !sync.transfer.empty())
       (void)error_of([&] { sync.progress = transfers_.get(caller, sync.transfer).counts; });
   return job;
+}
+
+Job Jobs::rerun(const Caller& caller, const std::string& id, const Submitter& by) {
+  const JobRow known = database_.read([&](Transaction& transaction) { return row_of(transaction, caller, id); });
+  const NewJob request = request_of_rerun(known);
+  check_limits(request);
+  const auto refused = by.check_transfers ? error_of(by.check_transfers) : std::nullopt;
+  if (refused && attaches_urls(request)) throw Error(*refused);
+  const UrlStores urls = url_stores(datastores_, caller, request, by.asker);
+  return database_.write([&](Transaction& transaction) {
+    const JobRow row = row_of(transaction, caller, known.id);
+    if (!is_terminal(row.state))
+      throw Error(Errc::conflict, "job {} is {}: expected one that has ended, to be run again", row.id,
+                  name_of_value(row.state));
+    if (row.run >= runs_max)
+      throw Error(Errc::conflict, "job {} was run {} times already: expected fewer; submit it as a new job", row.id,
+                  row.run);
+    check_nothing_left_to_push(transaction, row);
+    check_nothing_is_pulled(transaction, row);
+    check_container_possible(transaction, caller, request, engine_);
+    const Time now = clock_.now();
+    begin_run(transaction, row, {fmt::format("run {}: asked for by {}", row.run + 1, caller.name)}, now);
+    attach(transaction, caller, row.id, request, urls, now);
+    if (refused && moves_data(transaction, row.id)) throw Error(*refused);
+    fault::point("job.rerunning");
+    return view_of(transaction, *find_job(transaction, row.id));
+  });
 }
 
 void Jobs::stop(const Caller& caller, const std::string& id) {
@@ -111,19 +139,45 @@ void Jobs::remove(const Caller& caller, const std::string& id) {
     if (!is_terminal(row.state))
       throw Error(Errc::conflict, "job {} is {}: expected an ended one; stop it first", row.id,
                   name_of_value(row.state));
-    transaction.run("UPDATE job SET removed_at = $2, spec = $3, receipt = '' WHERE id = $1", row.id, clock_.now(),
-                    NewJob());
+    transaction.run("UPDATE job SET removed_at = $2, spec = $3, receipt = '', sealed = '' WHERE id = $1", row.id,
+                    clock_.now(), NewJob());
+    transaction.run("UPDATE job_run SET receipt = '' WHERE job = $1", row.id);
     forget_happenings(transaction, row.id);
     for (const std::string& volume : find_left_staged(transaction)) empty_staged(transaction, volume);
     return row.id;
   });
-  remove_tree(places_of(jobs_directory_, found).directory);
+  remove_tree(places_of(jobs_directory_, found, 1).directory);
 }
 
-std::string Jobs::log(const Caller& caller, const std::string& id, uint64_t offset, uint64_t bytes_max) {
-  const std::string found =
-      database_.read([&](Transaction& transaction) { return row_of(transaction, caller, id).id; });
-  return runner_.log(places_of(jobs_directory_, found).run, offset, bytes_max);
+LogText Jobs::log(const Caller& caller, const std::string& id, uint64_t offset, uint64_t bytes_max,
+                  std::optional<uint64_t> run) {
+  return read_log_and_notice(log_of(caller, id, run), offset, bytes_max);
+}
+
+uint64_t Jobs::log_start(const Caller& caller, const std::string& id, const LogWish& wish,
+                         std::optional<uint64_t> run) {
+  return find_log_start(log_of(caller, id, run), wish);
+}
+
+uint64_t Jobs::log_end(const Caller& caller, const std::string& id, std::optional<uint64_t> run) {
+  return volary::log_end(log_of(caller, id, run));
+}
+
+bool Jobs::has_run_ended(const Caller& caller, const std::string& id, uint64_t run) {
+  const auto found = database_.read([&](Transaction& transaction) {
+    return transaction.find<RunSeen>(
+        "SELECT run, state FROM job WHERE id = $1 AND project = $2 AND removed_at IS NULL", id, caller.project);
+  });
+  return !found || found->run > run || is_terminal(found->state);
+}
+
+Path Jobs::log_of(const Caller& caller, const std::string& id, std::optional<uint64_t> run) {
+  const JobRow row = database_.read([&](Transaction& transaction) { return row_of(transaction, caller, id); });
+  const uint64_t wanted = run.value_or(row.run);
+  if (wanted < 1 || wanted > row.run)
+    throw Error(Errc::not_found, "job {} has no run {}: expected {}", row.id, wanted,
+                row.run == 1 ? "1, the only one" : fmt::format("1 to {}", row.run));
+  return places_of(jobs_directory_, row.id, wanted).run / "log";
 }
 
 }  // namespace volary

@@ -3,15 +3,20 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "access/caller.h"
+#include "access/secrets.h"
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/synced.h"
 #include "db/database.h"
+#include "engine/log_pieces.h"
 #include "engine/runner.h"
+#include "record/exec.h"
 #include "record/job.h"
 #include "volume/datastores.h"
 #include "volume/transfers.h"
@@ -21,18 +26,29 @@ namespace volary {
 struct JobRow;  // job/rows.h
 
 struct JobFilter {
-  std::optional<JobState> state;
-  bool ended_too = false;  // Terminal ones besides those under way.
+  std::vector<JobState> states;  // In one of these; none: those under way.
+  bool ended_too = false;        // Without states: terminal ones besides.
+  std::map<std::string, std::string> labels;  // With all of these.
+  std::string user;              // Submitted by; "": by anybody.
+  std::string after;             // Id of a job: those older than it.
+  uint64_t limit = 100;
+};
+
+struct JobsFound {
+  std::vector<Job> jobs;
+  std::string passed;   // Id of the oldest one that was looked at.
+  bool is_all = false;  // There is none behind that.
 };
 
 // Where a job keeps what is not in the database, below the server's directory of jobs.
 struct JobPlaces {
-  Path directory;  // jobs/<id>: all of it
-  Path run;        // the runner's
-  Path work;       // its working directory, with its own files
-  Path scratch(uint64_t attachment) const { return directory / ("scratch-" + std::to_string(attachment)); }
+  Path directory;      // jobs/<id>: all of it
+  std::string suffix;  // of what is of one run: "" of the first, ".N" of a later one
+  Path run;            // the runner's
+  Path work;           // its working directory, with its own files
+  Path scratch(uint64_t attachment) const { return directory / fmt::format("scratch-{}{}", attachment, suffix); }
 };
-JobPlaces places_of(const Path& jobs_directory, const std::string& id);
+JobPlaces places_of(const Path& jobs_directory, const std::string& id, uint64_t run);
 
 // Who submits a job, besides its name.
 struct Submitter {
@@ -44,15 +60,17 @@ struct Submitter {
 class Jobs {
  public:
   // `engine`: of containers, "unix:///…"; "" for one where Docker's and podman's usually are.
-  Jobs(Database& database, Datastores& datastores, Transfers& transfers, Runner& runner, Path jobs_directory,
-       Clock& clock, std::string engine = "")
-      : database_(database), datastores_(datastores), transfers_(transfers), runner_(runner),
+  Jobs(Database& database, Datastores& datastores, Transfers& transfers, Runner& runner, Secrets& secrets,
+       Path jobs_directory, Clock& clock, std::string engine = "")
+      : database_(database), datastores_(datastores), transfers_(transfers), runner_(runner), secrets_(secrets),
         jobs_directory_(std::move(jobs_directory)), clock_(clock), engine_(std::move(engine)) {}
 
   // Accepts the job and takes its leases, in one transaction. Throws `invalid`, `not_found` for a volume or version,
   // `conflict` with the holder's name if a volume to be written has a writer.
   Job submit(const Caller& caller, const NewJob& request, const Submitter& by);
-  std::vector<Job> list(const Caller& caller, const JobFilter& filter);  // Newest first.
+  // Newest first. Looks at a bounded number of them: go on with `after` = `passed`. Throws `invalid` for an `after`
+  // that is no job of the project.
+  JobsFound list(const Caller& caller, const JobFilter& filter);
   Job get(const Caller& caller, const std::string& id);  // By id, or by the name of the newest one so called.
   // Calls `told` whenever the job may have moved: see Database::watch().
   [[nodiscard]] Watch watch(const std::string& id, std::function<void()> told) {
@@ -60,25 +78,49 @@ class Jobs {
   }
   // Asks a job to end. Ended ones: `conflict`.
   void stop(const Caller& caller, const std::string& id);
-  // Forgets what an ended job was, its log and its working directory; when it ran and which versions it read and made
+  // Runs an ended job once more: the same job, its next run. Throws as submit(), `conflict` for one that has not ended
+  // or has changes left to push, or whose pulls are still being broken off.
+  Job rerun(const Caller& caller, const std::string& id, const Submitter& by);
+  // Forgets what an ended job was, its logs and its working directory; when it ran and which versions it read and made
   // stays known to bills and lineages. Throws `conflict` while it has not ended.
   void remove(const Caller& caller, const std::string& id);
   // Asks for data to be moved while the job runs, or again after it ended in ERROR because that failed; what was begun.
   // Throws `invalid` for what cannot be, with the reason, `conflict` for a job in another state.
   std::vector<DataSync> sync(const Caller& caller, const std::string& id, const NewDataSync& request);
-  // At most `bytes_max` bytes of its log from `offset`.
-  std::string log(const Caller& caller, const std::string& id, uint64_t offset, uint64_t bytes_max);
+  // What runs the command beside the job's process, once it is given the connection to its user (engine/exec.h). Throws
+  // `conflict` unless the job is RUNNING.
+  std::function<void(Fd connection)> exec(const Caller& caller, const std::string& id, const NewExec& request);
+  // At most `bytes_max` bytes of the log of a run, the newest unless told, from `offset`. Where these were dropped, the
+  // text begins with a line that says how many, and its own offset is such that end() is the place to go on from. Each
+  // throws `not_found` for a run that was not.
+  LogText log(const Caller& caller, const std::string& id, uint64_t offset, uint64_t bytes_max,
+              std::optional<uint64_t> run = {});
+  // Or the job is gone. By its id only; much less work than get().
+  bool has_run_ended(const Caller& caller, const std::string& id, uint64_t run);
+  uint64_t log_end(const Caller& caller, const std::string& id, std::optional<uint64_t> run = {});
+  uint64_t log_start(const Caller& caller, const std::string& id, const LogWish& wish,
+                     std::optional<uint64_t> run = {});
 
  private:
   static JobRow row_of(Transaction& transaction, const Caller& caller, const std::string& id);
+  Path log_of(const Caller& caller, const std::string& id, std::optional<uint64_t> run);
 
   Database& database_;
   Datastores& datastores_;
   Transfers& transfers_;
   Runner& runner_;
+  Secrets& secrets_;
   Path jobs_directory_;
   Clock& clock_;
   std::string engine_;
+  // The place of a command beside a job: taken when it is let in, left when its leash has ended, or when nobody holds
+  // the place who could still start it. Commands end when this does.
+  struct ExecPlace {
+    std::string job;
+    Fd leash;
+  };
+  std::shared_ptr<ExecPlace> take_exec_place(const std::string& job);
+  Synced<std::vector<std::shared_ptr<ExecPlace>>> execs_;
 };
 
 }  // namespace volary

@@ -101,6 +101,14 @@ bool is_on_top(Transaction& t, const VersionRow& row) {
       "SELECT id FROM transfer WHERE id = $1 AND strategy = 'mirror' AND destination_directory = ''", row.origin_id);
 }
 
+// What runs attached, the newest and those before.
+constexpr std::string_view all_attachments =
+    "(SELECT job, volume, version, result, path, number FROM job_attachment UNION "
+    "SELECT job, volume, version, result, path, number FROM job_run_attachment) AS attached";
+
+// "job-x/2" is made by the second run of job-x.
+std::string job_in(const std::string& origin_id) { return origin_id.substr(0, origin_id.find('/')); }
+
 // "volume@3" -> 3.
 uint64_t number_in(const std::string& origin_id) {
   return std::strtoull(origin_id.c_str() + origin_id.rfind('@') + 1, nullptr, 10);
@@ -117,7 +125,8 @@ std::vector<Neighbour> before(Transaction& t, const Thing& thing) {
   std::vector<Neighbour> found;
   if (thing.kind == LineageKind::job)
     for (const Attached& one : t.all<Attached>(
-             "SELECT volume, version, path FROM job_attachment WHERE job = $1 AND version > 0 ORDER BY number",
+             fmt::format("SELECT volume, version, path FROM {} WHERE job = $1 AND version > 0 ORDER BY number, version",
+                         all_attachments),
              thing.id))
       found.push_back({{LineageKind::version, one.id, one.number}, "read at " + one.path});
   if (thing.kind != LineageKind::version) return found;
@@ -125,7 +134,7 @@ std::vector<Neighbour> before(Transaction& t, const Thing& thing) {
   if (!row) return found;
   // What a job pushed while it ran is named by that act.
   const auto pushed = t.find<std::string>("SELECT job FROM data_sync WHERE id = $1", row->origin_id);
-  if (row->origin == "job") found.push_back({{LineageKind::job, pushed.value_or(row->origin_id), 0}, "wrote"});
+  if (row->origin == "job") found.push_back({{LineageKind::job, pushed.value_or(job_in(row->origin_id)), 0}, "wrote"});
   else if (!row->source_volume.empty())
     found.push_back({{LineageKind::version, row->source_volume, number_in(row->origin_id)}, row->origin + "d"});
   else if (row->origin != "clone" && row->origin != "restore" && !row->origin_id.empty())
@@ -138,13 +147,22 @@ std::vector<Neighbour> after(Transaction& t, const Thing& thing) {
   std::vector<Neighbour> found;
   if (thing.kind == LineageKind::job)
     for (const Attached& one : t.all<Attached>(
-             "SELECT volume, result, path FROM job_attachment WHERE job = $1 AND result > 0 ORDER BY number",
+             fmt::format("SELECT volume, result, path FROM {} WHERE job = $1 AND result > 0 ORDER BY number, result",
+                         all_attachments),
              thing.id))
       found.push_back({{LineageKind::version, one.id, one.number}, "wrote"});
+  if (thing.kind == LineageKind::job)
+    for (const Attached& one : t.all<Attached>(
+             "SELECT version.volume, version.number, '' FROM data_sync JOIN version ON version.volume = "
+             "data_sync.volume AND version.origin = 'job' AND version.origin_id = data_sync.id "
+             "WHERE data_sync.job = $1 AND direction = 'push' ORDER BY version.volume, version.number",
+             thing.id))
+      found.push_back({{LineageKind::version, one.id, one.number}, "wrote"});  // While it ran.
   if (thing.kind != LineageKind::version) return found;
   for (const Attached& one : t.all<Attached>(
-           "SELECT job, version, path FROM job_attachment WHERE volume = $1 AND version = $2 ORDER BY job", thing.id,
-           thing.number))
+           fmt::format("SELECT job, version, path FROM {} WHERE volume = $1 AND version = $2 ORDER BY job",
+                       all_attachments),
+           thing.id, thing.number))
     found.push_back({{LineageKind::job, one.id, 0}, "read at " + one.path});
   for (const auto& id : t.all<std::string>(
            "SELECT id FROM transfer WHERE volume = $1 AND version = $2 AND kind = 'export_' AND state = 'done' "
@@ -255,7 +273,13 @@ class Walk {
     const auto named = t_.find<Named>(
         "SELECT volume.name, project.id, project.name FROM volume JOIN project ON project.id = volume.project "
         "WHERE volume.id = $1", thing.id);
-    if (!named) return node;
+    if (!named) {  // Nobody knows any more whose it was; it has no name that could be told.
+      project = caller_.project;
+      node.id = fmt::format("{}@{}", thing.id, thing.number);
+      node.name = "a deleted volume";
+      node.detail = "deleted";
+      return node;
+    }
     project = named->project;
     node.project = named->project_name;
     node.name = fmt::format("{}@{}", named->name, thing.number);

@@ -1,7 +1,8 @@
 // job/manual_syncs.cc: data synchronised because somebody asks, the part of job/jobs.h for it.
+#include <set>
+
 #include "core/error.h"
 #include "core/fault.h"
-#include "core/random.h"
 #include "core/tree_path.h"
 #include "job/synchronisations.h"
 #include "job/jobs.h"
@@ -45,50 +46,79 @@ std::vector<AttachmentRow> chosen(const JobRow& job, std::vector<AttachmentRow> 
   return chosen;
 }
 
-// A request that waits already does it.
-void want_push(Transaction& transaction, const JobRow& job, const AttachmentRow& one, Time now) {
-  for (const SyncRow& sync : syncs_of(transaction, job.id))
-    if (sync.number == one.number && sync.direction == SyncDirection::push && sync.state == SyncState::QUEUED) return;
-  transaction.run(
-      "INSERT INTO data_sync (id, job, number, direction, manual, state, volume, version, transfer, reason, "
-      "created_at) VALUES ($1, $2, $3, 'push', 1, 'QUEUED', $4, 0, '', '', $5)",
-      new_id("sync"), job.id, one.number, one.volume_id, now);
+std::string insert_push(Transaction& transaction, const JobRow& job, const AttachmentRow& one, Time now) {
+  return insert_sync(transaction, job.id, one, SyncDirection::push, SyncOccasion::asked, now);
 }
 
-// What an ended job left behind because it could not be pushed.
-bool push_again(Transaction& transaction, const JobRow& job, const AttachmentRow& one, Time now) {
+// A request that waits already does it. The id of what does.
+std::string want_push(Transaction& transaction, const JobRow& job, const AttachmentRow& one, Time now) {
+  for (const SyncRow& sync : syncs_of(transaction, job.id))
+    if (sync.number == one.number && sync.direction == SyncDirection::push && sync.state == SyncState::QUEUED)
+      return sync.id;
+  return insert_push(transaction, job, one, now);
+}
+
+// The newest push since its process ended.
+std::optional<SyncRow> find_last_push(Transaction& transaction, const JobRow& job, const AttachmentRow& one) {
   std::optional<SyncRow> last;
   for (const SyncRow& sync : syncs_of(transaction, job.id))
-    if (sync.number == one.number && sync.direction == SyncDirection::push) last = sync;
-  if (!last || last->state == SyncState::DONE || last->version == 0 || last->transfer_state == "done") return false;
+    if (sync.number == one.number && sync.direction == SyncDirection::push &&
+        (sync.occasion == SyncOccasion::end || last || (job.ended_at && sync.created_at >= *job.ended_at)))
+      last = sync;
+  return last;
+}
+
+// What an ended job left behind because it could not be pushed: the version that was, or what is still to become one.
+// "": there is nothing.
+std::string push_again(Transaction& transaction, const JobRow& job, const AttachmentRow& one, const Path& scratch,
+                       Time now) {
+  const std::optional<SyncRow> last = find_last_push(transaction, job, one);
+  if (!last || (last->version == 0 && is_ended(last->state))) {
+    return is_present(scratch) ? want_push(transaction, job, one, now) : "";
+  }
+  if (last->state == SyncState::QUEUED) return last->id;
+  if (last->state == SyncState::DONE || last->transfer_state == "done") return "";
   if (last->state == SyncState::RUNNING && (last->transfer_state == "queued" || last->transfer_state == "planning" ||
                                             last->transfer_state == "running"))
-    return true;  // It is under way.
+    return last->id;  // It is under way.
   if (last->state == SyncState::RUNNING) end_sync(transaction, last->id, SyncState::FAILED, last->transfer_error, now);
-  const std::string id = new_id("sync");
-  transaction.run(
-      "INSERT INTO data_sync (id, job, number, direction, manual, state, volume, version, transfer, reason, "
-      "created_at) VALUES ($1, $2, $3, 'push', 1, 'QUEUED', $4, 0, '', '', $5)",
-      id, job.id, one.number, one.volume_id, now);
+  const std::string id = insert_push(transaction, job, one, now);
   begin_push(transaction, job, one, last->version, id, now);
-  return true;
+  return id;
 }
 
 }  // namespace
 
+void check_nothing_left_to_push(Transaction& transaction, const JobRow& job) {
+  if (job.state != JobState::ERROR) return;
+  const bool is_whole = !job.ending.empty() && job.ending != name_of_value(JobState::ERROR);  // Its process ended.
+  for (const AttachmentRow& one : attachments_of(transaction, job.id)) {
+    if (one.push_datastore.empty()) continue;
+    const auto last = find_last_push(transaction, job, one);
+    const bool is_there = last && (last->state == SyncState::DONE || last->transfer_state == "done");
+    const bool is_known = last && (last->version != 0 || !is_ended(last->state));
+    if (!is_there && (is_known || is_whole))
+      throw Error(Errc::conflict,
+                  "what job {} changed at '{}' has not been pushed, and another run would drop it: expected it pushed "
+                  "first, with 'volary job push-data {}'", job.id, one.path, job.id);
+  }
+}
+
 std::vector<DataSync> Jobs::sync(const Caller& caller, const std::string& id, const NewDataSync& request) {
+  std::set<std::string> ids;
   const JobRow job = database_.write([&](Transaction& transaction) {
     const JobRow row = row_of(transaction, caller, id);
     if (request.direction == SyncDirection::pull) refuse_pull(row);
     const auto attachments = chosen(row, attachments_of(transaction, row.id), request.volume);
     const Time now = clock_.now();
-    bool any = false;
     for (const AttachmentRow& one : attachments) {
-      if (row.state == JobState::RUNNING) want_push(transaction, row, one, now);
-      const bool is_left = row.state == JobState::ERROR && !one.push_datastore.empty();
-      any |= row.state == JobState::RUNNING || (is_left && push_again(transaction, row, one, now));
+      const Path scratch = places_of(jobs_directory_, row.id, row.run).scratch(one.number);
+      if (row.state == JobState::RUNNING) ids.insert(want_push(transaction, row, one, now));
+      if (row.state == JobState::ERROR && !one.push_datastore.empty())
+        ids.insert(push_again(transaction, row, one, scratch, now));
     }
-    if (!any)
+    ids.erase("");
+    if (ids.empty())
       throw Error(Errc::conflict,
                   "job {} is {}, and nothing is left to be pushed: expected one that is RUNNING, or one in ERROR whose "
                   "changes could not be pushed", row.id, name_of_value(row.state));
@@ -98,7 +128,7 @@ std::vector<DataSync> Jobs::sync(const Caller& caller, const std::string& id, co
   fault::point("job.sync_asked");
   std::vector<DataSync> asked;
   for (DataSync& one : get(caller, job.id).data_sync)
-    if (one.manual && !is_ended(one.state)) asked.push_back(std::move(one));
+    if (ids.contains(one.id)) asked.push_back(std::move(one));
   return asked;
 }
 

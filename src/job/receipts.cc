@@ -17,6 +17,17 @@ std::vector<ReceiptVersion> versions_of(Transaction& transaction, const std::str
       job);
 }
 
+// Those that this run published while it ran.
+std::vector<ReceiptVersion> published_versions(Transaction& transaction, const std::string& job) {
+  return transaction.all<ReceiptVersion>(
+      "SELECT volume.name, version.number, job_attachment.path, job_attachment.access, version.checksum, version.tree, "
+      "version.files, version.bytes FROM data_sync JOIN version ON version.volume = data_sync.volume "
+      "AND version.origin = 'job' AND version.origin_id = data_sync.id JOIN volume ON volume.id = version.volume "
+      "JOIN job_attachment ON job_attachment.job = data_sync.job AND job_attachment.number = data_sync.number "
+      "WHERE data_sync.job = $1 AND direction = 'push' AND past_run = 0 ORDER BY data_sync.number, version.number",
+      job);
+}
+
 }  // namespace
 
 void keep_receipt(Transaction& transaction, const std::string& job_id) {
@@ -36,18 +47,26 @@ void keep_receipt(Transaction& transaction, const std::string& job_id) {
   receipt.submitted_at = row->created_at;
   receipt.started_at = row->started_at;
   receipt.ended_at = row->ended_at.value_or(Time{});
+  if (row->run > 1) receipt.run = row->run;
   receipt.read = versions_of(transaction, row->id, "version");
-  receipt.written = versions_of(transaction, row->id, "result");
+  receipt.written = published_versions(transaction, row->id);
+  const auto last = versions_of(transaction, row->id, "result");
+  receipt.written.insert(receipt.written.end(), last.begin(), last.end());
   transaction.run("UPDATE job SET receipt = $2 WHERE id = $1", row->id, canonical_text(to_json(receipt)));
 }
 
-std::string Receipts::receipt(const Caller& caller, const std::string& id) {
+std::string Receipts::receipt(const Caller& caller, const std::string& id, std::optional<uint64_t> run) {
   const Job job = jobs_.get(caller, id);
-  if (!is_terminal(job.state))
+  const uint64_t wanted = run.value_or(job.run);
+  if (wanted < 1 || wanted > job.run)
+    throw Error(Errc::not_found, "job {} has no run {}: it was run {} times", job.id, wanted, job.run);
+  if (wanted == job.run && !is_terminal(job.state))
     throw Error(Errc::conflict, "job {} is {}: expected an ended one; its receipt says what it read and made", job.id,
                 name_of_value(job.state));
   const auto kept = database_.read([&](Transaction& transaction) {
-    return transaction.find<std::string>("SELECT receipt FROM job WHERE id = $1", job.id);
+    return transaction.find<std::string>("SELECT receipt FROM job WHERE id = $1 AND run = $2 UNION ALL "
+                                         "SELECT receipt FROM job_run WHERE job = $1 AND number = $2",
+                                         job.id, wanted);
   });
   if (!kept || kept->empty())
     throw Error(Errc::not_found, "there is no receipt of job {}: it ended before this server kept any", job.id);

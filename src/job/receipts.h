@@ -21,9 +21,9 @@ class Receipts {
   Receipts(Database& database, Jobs& jobs, Path seed_file)
       : database_(database), jobs_(jobs), signer_(std::move(seed_file)) {}
 
-  // The document: the same bytes whenever it is asked for. Throws `conflict` for a job that has not ended, `not_found`
-  // also for one that ended before receipts were kept.
-  std::string receipt(const Caller& caller, const std::string& job);
+  // The document of a run, the newest unless told: the same bytes whenever it is asked for. Throws `conflict` for one
+  // that has not ended, `not_found` also for one that ended before receipts were kept.
+  std::string receipt(const Caller& caller, const std::string& job, std::optional<uint64_t> run = {});
   ServerKey key() { return {signer_.public_key(), "Ed25519"}; }
 
  private:

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <chrono>
 
-#include "core/error.h"
+#include "core/error_of.h"
 #include "core/fault.h"
 #include "core/random.h"
+#include "job/publications.h"
 #include "job/rows.h"
+#include "job/runs.h"
 #include "volume/happenings.h"
 
 namespace volary {
@@ -37,10 +39,11 @@ void Reconciler::start() {
     for (const auto& id : transaction.all<std::string>(
              "SELECT id FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR')"))
       note_happening(transaction, id, {Cause::restart, now, now, "the server was started anew and took it up"});
-    return transaction.all<std::string>("SELECT id FROM job WHERE state IN ('DONE', 'FAILED', 'INTERRUPTED')");
+    return transaction.all<std::string>("SELECT id FROM job WHERE removed_at IS NULL AND "
+                                        "(run > 1 OR state IN ('DONE', 'FAILED', 'INTERRUPTED', 'ERROR'))");
   });
   for (const std::string& id : ended)
-    if (const auto job = database_.read([&](Transaction& t) { return find_job(t, id); })) workplace_.clean(*job);
+    if (const auto job = database_.read([&](Transaction& t) { return find_job(t, id); })) tidy_up_again(*job);
   watch_ = database_.watch(jobs_announcement, [this] {
     shared_.lock()->asked = true;
     changed_.notify_one();
@@ -86,8 +89,11 @@ std::optional<Time> Reconciler::find_due() {
   std::vector<Seen> jobs;
   database_.read([&](Transaction& transaction) {
     transaction.each(
-        "SELECT id, state, created_at FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
-        "ORDER BY created_at, id",
+        "SELECT id, state, queued_at FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
+        "UNION SELECT job.id, job.state, job.queued_at FROM job JOIN data_sync ON data_sync.job = job.id "
+        "WHERE job.state = 'ERROR' AND removed_at IS NULL AND direction = 'push' "
+        "AND data_sync.state IN ('QUEUED', 'RUNNING') "
+        "ORDER BY queued_at, id",
         [&](const Row& row) {
           Seen& seen = jobs.emplace_back();
           db_detail::read(row, 0, seen.id);
@@ -133,11 +139,13 @@ void Reconciler::look(const std::string& id) {
 
 bool Reconciler::step_once(const std::string& id) {
   const auto job = database_.read([&](Transaction& transaction) { return find_job(transaction, id); });
+  if (job && job->state == JobState::ERROR) look_at_left(*job);
   if (!job || is_terminal(job->state)) return false;
   RunStatus run;
   if (takes_room(job->state) && job->state != JobState::INITIALIZING) run = runner_.poll(workplace_.places(*job).run);
   JobFacts facts = facts_of(*job);
-  if (job->state == JobState::QUEUED) end_wait(database_, *job, clock_.now(), facts);
+  if (job->state == JobState::QUEUED) attach_anew(database_, *job, clock_.now(), facts);
+  if (job->state == JobState::QUEUED && facts.wait == Wait::none) end_wait(database_, *job, clock_.now(), facts);
   look_at_data(*job, facts);
   const bool may_begin = job->state == JobState::QUEUED && facts.wait == Wait::none;
   const Step step = next_step(facts, run, may_begin ? take_room() : Room::none, clock_.now());
@@ -162,10 +170,34 @@ void Reconciler::look_at_data(const JobRow& job, JobFacts& facts) {
       break;
     case JobState::RUNNING:
       syncs_.look_at_pushes(job, facts);
+      ask_for_publications(job);
       for (const SyncRow& sync : syncs_.wanted_pushes(job)) workplace_.publish(job, sync);
       break;
-    case JobState::FINALIZING: syncs_.look_at_pushes(job, facts); break;
+    case JobState::FINALIZING:
+      syncs_.look_at_pushes(job, facts);
+      if (facts.ending == JobState::ERROR)
+        facts.published = database_.read([&](Transaction& t) { return published_text(t, job); });
+      break;
     default: break;
+  }
+}
+
+// What keeps it from being looked for must not keep the job from ending.
+void Reconciler::ask_for_publications(const JobRow& job) {
+  if (job.stop_requested) return;
+  const auto error = error_of([&] { want_publications(database_, job, workplace_.places(job), clock_.now()); });
+  if (error) log_(fmt::format("job {}: {}", job.id, error->what()));
+}
+
+// What it left behind, and somebody wants pushed.
+void Reconciler::look_at_left(const JobRow& job) {
+  JobFacts facts = facts_of(job);
+  syncs_.look_at_pushes(job, facts);
+  for (const SyncRow& sync : syncs_.wanted_pushes(job)) {
+    const RunPhase phase = runner_.poll(workplace_.places(job).run).phase;
+    if (phase == RunPhase::running || phase == RunPhase::starting)
+      syncs_.refuse(sync, "its process still runs: expected one that has ended");
+    else workplace_.publish(job, sync);
   }
 }
 
@@ -189,8 +221,8 @@ bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
   const int64_t leased = database_.write([&](Transaction& transaction) {
     return transaction.run(
         "UPDATE job SET lease_owner = $2, lease_until = $3 WHERE id = $1 AND state = $4 AND "
-        "(lease_owner = '' OR lease_owner = $5 OR lease_until < $6)",
-        job.id, owner_, now.plus_seconds(lease_seconds), job.state, owner_, now);
+        "(lease_owner = '' OR lease_owner = $5 OR lease_until < $6) AND run = $7",
+        job.id, owner_, now.plus_seconds(lease_seconds), job.state, owner_, now, job.run);
   });
   if (leased == 0) return false;
   fault::point(fmt::format("job.{}", name_of_value(job.state)));
@@ -215,11 +247,28 @@ bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
     if (!move_job(transaction, job, step, clock_.now())) return std::nullopt;
     return find_job(transaction, job.id);
   });
-  if (moved && is_terminal(moved->state)) {
-    if (job.state == JobState::INITIALIZING) syncs_.abandon(*moved);
-    workplace_.clean(*moved);
+  if (moved && is_terminal(*step.next)) {
+    JobRow ended = job;  // The row may be of the next run by now.
+    ended.state = *step.next;
+    tidy_up(ended);
   }
   return moved.has_value();
+}
+
+// What an ended job had begun, and what it needs no more. The next start does what could not be done.
+void Reconciler::tidy_up(const JobRow& job) {
+  fault::point("job.tidying");
+  for (const auto& error : {error_of([&] { syncs_.abandon(job); }), error_of([&] { workplace_.clean(job); })})
+    if (error) log_(fmt::format("job {}: {}", job.id, error->what()));
+}
+
+// What a server that died may have left to do: of a job that runs again, for the runs before.
+void Reconciler::tidy_up_again(const JobRow& job) {
+  if (is_terminal(job.state)) return tidy_up(job);
+  JobRow ended = job;
+  --ended.run;
+  if (const auto error = error_of([&] { workplace_.remove_secrets(ended); }))
+    log_(fmt::format("job {}: {}", job.id, error->what()));
 }
 
 }  // namespace volary

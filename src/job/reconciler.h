@@ -57,7 +57,11 @@ class Reconciler {
   bool step_once(const std::string& id);  // Whether the job moved and should be looked at again at once.
   void tell(const JobRow& job, const std::string& note);
   void look_at_data(const JobRow& job, JobFacts& facts);
+  void ask_for_publications(const JobRow& job);
+  void look_at_left(const JobRow& job);
   bool pushes_remain(const JobRow& job);
+  void tidy_up(const JobRow& job);
+  void tidy_up_again(const JobRow& job);
   Room take_room();
   bool act_and_move(const JobRow& job, const Step& step);
 

@@ -11,12 +11,18 @@
 #include "core/quantity.h"
 #include "core/tree_path.h"
 #include "core/workers.h"
+#include "engine/dependencies.h"
 #include "job/container_request.h"
+#include "job/publications.h"
+#include "job/runs.h"
+#include "job/secret_variables.h"
 
 namespace volary {
 namespace {
 
 constexpr size_t work_files_max = 1024;
+constexpr uint64_t replicas_max = 64;
+constexpr size_t dependencies_max = 256;
 constexpr int64_t timeout_seconds_max = 28 * 86400;
 
 constexpr uint64_t memory_bytes_min = 4 << 20;  // Less would not even start.
@@ -33,7 +39,7 @@ bool is_within(std::string_view path, std::string_view other) {
   return path == other || (path.starts_with(other) && path.size() > other.size() && path[other.size()] == '/');
 }
 
-void check_path(const std::string& path) {
+void check_path(const std::string& path, const NewJob& request) {
   if (!path.starts_with('/') || path == "/")
     throw Error(Errc::invalid, "'{}' is no place for a volume: expected an absolute path such as /data",
                 printable(path));
@@ -44,11 +50,18 @@ void check_path(const std::string& path) {
   if (path == "/workspace" || path == "/tmp")
     throw Error(Errc::invalid,
                 "'{}' is no place for a volume: it is the job's own; expected a path below it or elsewhere", path);
+  if (request.dependencies.empty()) return;
+  const std::string packages = std::string(work_target) + "/" + dependencies_directory;
+  for (const std::string_view taken : {std::string_view(pip_cache_target), std::string_view(packages)})
+    if (is_within(path, taken))
+      throw Error(Errc::invalid, "'{}' is no place for a volume: '{}' holds what pip installs for the job", path,
+                  taken);
 }
 
-void check_attachments(const std::vector<NewAttachment>& attachments) {
+void check_attachments(const NewJob& request) {
+  const auto& attachments = request.attachments;
   for (size_t i = 0; i < attachments.size(); ++i) {
-    check_path(attachments[i].path);
+    check_path(attachments[i].path, request);
     for (size_t j = 0; j < i; ++j)
       if (is_within(attachments[i].path, attachments[j].path) || is_within(attachments[j].path, attachments[i].path))
         throw Error(Errc::invalid, "'{}' and '{}' cannot both hold a volume: expected places outside each other",
@@ -58,19 +71,67 @@ void check_attachments(const std::vector<NewAttachment>& attachments) {
 
 void check_env(const std::map<std::string, std::string>& env) {
   for (const auto& [name, value] : env) {
-    bool good = !name.empty() && !(name[0] >= '0' && name[0] <= '9');
-    for (const char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
-    if (!good)
-      throw Error(Errc::invalid, "'{}' cannot name an environment variable: expected letters, digits and '_'",
-                  printable(name));
+    check_variable_name(name);
     if (value.find('\0') != std::string::npos)
       throw Error(Errc::invalid, "the environment variable {} holds a NUL byte: expected none", name);
   }
 }
 
+void check_restart(const NewJob& request) {
+  if (!request.auto_restart || !request.auto_restart->failures_max) return;
+  const uint64_t wanted = *request.auto_restart->failures_max;
+  if (request.auto_restart->on == RestartOn::timeout)
+    throw Error(Errc::invalid, "the job is run again after a timeout only, but {} times after failures: expected one "
+                "of both", wanted);
+  if (wanted < 1 || wanted > failures_max_max)
+    throw Error(Errc::invalid, "a job cannot be run again {} times after failures: expected 1 to {}", wanted,
+                failures_max_max);
+}
+
+void check_replicas(const NewJob& request) {
+  const uint64_t replicas = request.replicas.value_or(1);
+  if (replicas < 1 || replicas > replicas_max)
+    throw Error(Errc::invalid, "{} replicas were asked for: expected 1 to {}", replicas, replicas_max);
+  if (request.min_available.value_or(1) < 1 || request.min_available.value_or(1) > replicas)
+    throw Error(Errc::invalid, "{} replicas are to be available at least, of {}: expected 1 to {}",
+                *request.min_available, replicas, replicas);
+  if (request.image && request.replicas)
+    throw Error(Errc::invalid, "replicas are processes in the sandbox, and the job has an image: expected one of both; "
+                "in a container a launcher of its own, such as torchrun, starts several");
+}
+
+void check_dependencies(const NewJob& request) {
+  if (request.dependencies.empty()) return;
+  if (request.image)
+    throw Error(Errc::invalid, "dependencies are installed in the sandbox, and the job has an image: expected one of "
+                "both, and what is needed in the image");
+  if (request.dependencies.size() > dependencies_max)
+    throw Error(Errc::invalid, "{} dependencies were asked for: expected at most {}", request.dependencies.size(),
+                dependencies_max);
+  for (const std::string& one : request.dependencies) {
+    const bool is_file = one.starts_with("-r ") && one.size() > 3;
+    if (is_file) TreePath::parse(std::string_view(one).substr(3));
+    if (one.empty() || (one[0] == '-' && !is_file) || one.find_first_of(std::string_view("\n\r\0", 3)) != one.npos)
+      throw Error(Errc::invalid, "'{}' is no dependency: expected what pip takes, such as torch>=2, or -r FILE",
+                  printable(one));
+  }
+}
+
 }  // namespace
 
+void check_variable_name(const std::string& name) {
+  bool good = !name.empty() && !(name[0] >= '0' && name[0] <= '9');
+  for (const char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
+  if (!good)
+    throw Error(Errc::invalid, "'{}' cannot name an environment variable: expected letters, digits and '_'",
+                printable(name));
+}
+
 void check_request(const NewJob& request) {
+  check_restart(request);
+  check_replicas(request);
+  check_dependencies(request);
+  check_secret_variables(request);
   if (request.name) Name::parse(*request.name, "job");
   check_container_request(request);
   const bool may_lack_command = request.image && request.command.empty();  // Then the image's is run.
@@ -79,8 +140,9 @@ void check_request(const NewJob& request) {
   for (const std::string& word : request.command)
     if (word.find('\0') != std::string::npos)
       throw Error(Errc::invalid, "the command holds a NUL byte: expected none");
+  check_publications(request);
   check_env(request.env);
-  check_attachments(request.attachments);
+  check_attachments(request);
   if (request.files.size() > work_files_max)
     throw Error(Errc::invalid, "the job brings {} files: expected at most {}", request.files.size(), work_files_max);
   for (const WorkFile& file : request.files) {

@@ -5,8 +5,15 @@
 
 namespace volary {
 
+// In the sandbox: the job's own directory, and where pip keeps wheels for later jobs.
+constexpr const char* work_target = "/workspace";
+constexpr const char* pip_cache_target = "/pip-cache";
+
 // Throws `invalid` naming the field, what was expected and what was found.
 void check_request(const NewJob& request);
+
+// Throws `invalid` for what cannot name an environment variable.
+void check_variable_name(const std::string& name);
 
 // base64 (RFC 4648, with padding). Throws `invalid` naming `what`.
 std::string decode_base64(std::string_view text, std::string_view what);

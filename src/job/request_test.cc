@@ -44,6 +44,22 @@ TEST(a_request, keeps_volumes_out_of_the_systems_places_and_each_other) {
             "invalid: '/a' and '/a/b' cannot both hold a volume: expected places outside each other");
 }
 
+TEST(a_request, with_dependencies_keeps_volumes_out_of_where_pip_works) {
+  const auto with = [](const char* path, std::vector<std::string> dependencies) {
+    NewJob job = sound();
+    job.attachments.push_back({"v", path, AttachAccess::ro});
+    job.dependencies = std::move(dependencies);
+    return error_of(job);
+  };
+  for (const char* path : {"/pip-cache", "/pip-cache/v", "/workspace/.dependencies", "/workspace/.dependencies/bin"}) {
+    EXPECT_EQ(with(path, {}), "");
+    const std::string error = with(path, {"torch"});
+    EXPECT_TRUE(error.starts_with("invalid: '" + std::string(path) + "' is no place for a volume: ")) << error;
+    EXPECT_TRUE(error.ends_with(" holds what pip installs for the job")) << error;
+  }
+  EXPECT_EQ(with("/pip-cache2", {"torch"}), "");
+}
+
 TEST(a_request, asks_for_no_more_than_the_machine_has) {
   NewJob job = sound();
   job.memory_bytes = uint64_t{1} << 60;
@@ -90,6 +106,8 @@ TEST(a_request, for_a_container_names_what_is_wrong_with_it) {
   container = {};
   container.ports = {"8080", "80:8080"};
   EXPECT_EQ(with(container), "");
+  container.ports = {"80:8080", "080:9090"};
+  EXPECT_EQ(with(container), "invalid: port 80 of the host was asked for twice: expected it once");
   for (const char* port : {"0", "http", "80:", "1:2:3", "65536", "127.0.0.1:80:80"}) {
     container.ports = {port};
     EXPECT_EQ(with(container),

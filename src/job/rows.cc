@@ -1,14 +1,12 @@
 // job/rows.cc: reading and moving rows, for job/rows.h.
 #include "job/rows.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/quantity.h"
 #include "event/events.h"
 #include "job/receipts.h"
+#include "job/runs.h"
 #include "job/synchronisations.h"
 #include "record/transfer.h"
 #include "volume/happenings.h"
@@ -19,7 +17,8 @@ namespace volary {
 std::optional<JobRow> find_job(Transaction& transaction, const std::string& id) {
   return transaction.find<JobRow>(
       "SELECT id, tenant, project, subject, name, spec, state, reason, exit_code, ending, stop_requested, created_at, "
-      "started_at, ended_at FROM job WHERE id = $1 AND removed_at IS NULL",
+      "started_at, ended_at, published_at, run, queued_at, begins_at, restarts, sealed FROM job "
+      "WHERE id = $1 AND removed_at IS NULL",
       id);
 }
 
@@ -28,7 +27,7 @@ std::vector<AttachmentRow> attachments_of(Transaction& transaction, const std::s
       "SELECT job_attachment.number, job_attachment.volume, volume.name, job_attachment.path, job_attachment.access, "
       "job_attachment.version, job_attachment.result, COALESCE(version.tree, ''), "
       "CASE WHEN staged.volume IS NULL THEN 0 ELSE 1 END, job_attachment.datastore, job_attachment.directory, "
-      "push_datastore, push_directory, pushed FROM job_attachment "
+      "push_datastore, push_store, push_directory, pushed, marker FROM job_attachment "
       "JOIN volume ON volume.id = job_attachment.volume LEFT JOIN staged ON staged.volume = job_attachment.volume "
       "LEFT JOIN version ON version.volume = job_attachment.volume AND version.number = job_attachment.version "
       "WHERE job_attachment.job = $1 ORDER BY job_attachment.number",
@@ -125,6 +124,8 @@ Job view_of(Transaction& transaction, const JobRow& row) {
   job.memory_bytes = row.spec.memory_bytes;
   job.image = row.spec.image;
   job.container = row.spec.container;
+  job.publish_every_seconds = row.spec.publish_every_seconds;
+  job.publish_marker = row.spec.publish_marker;
   job.created_at = row.created_at;
   job.started_at = row.started_at;
   job.ended_at = row.ended_at;
@@ -141,8 +142,14 @@ Job view_of(Transaction& transaction, const JobRow& row) {
     for (const Staged& one : staged_of(transaction, row.id))
       if (is_under_way(one))
         job.reason = fmt::format("waits: transfer {} stages volume '{}' from its bucket", one.transfer, one.volume);
-  job.history = transaction.all<JobEvent>("SELECT state, date, reason FROM job_event WHERE job = $1 ORDER BY number",
-                                          row.id);
+  job.history = transaction.all<JobEvent>(
+      "SELECT state, date, reason, run FROM job_event WHERE job = $1 ORDER BY number", row.id);
+  job.auto_restart = row.spec.auto_restart;
+  job.replicas = row.spec.replicas;
+  job.dependencies = row.spec.dependencies;
+  for (const auto& [name, one] : row.spec.secrets) job.secrets.push_back(name);
+  job.run = row.run;
+  job.runs = runs_of(transaction, row, job);
   return job;
 }
 
@@ -195,10 +202,8 @@ void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts) 
 void note_job(Transaction& transaction, const std::string& id, Time now) {
   const auto row = find_job(transaction, id);
   if (!row) return;
-  std::string state(name_of_value(row->state));
-  std::transform(state.begin(), state.end(), state.begin(), [](unsigned char c) { return std::tolower(c); });
   const JobMoved moved{row->id, row->name, row->subject, row->state, row->reason, row->exit_code};
-  note_event(transaction, row->project, "job." + state, id, {.job = moved}, now);
+  note_event(transaction, row->project, type_of(row->state), id, {.job = moved}, now);
 }
 
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now) {
@@ -209,8 +214,8 @@ bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Tim
   const std::string ending = step.ending ? std::string(name_of_value(*step.ending)) : row.ending;
   const int64_t moved = transaction.run(
       "UPDATE job SET state = $3, reason = $4, ending = $5, exit_code = COALESCE($6, exit_code) "
-      "WHERE id = $1 AND state = $2",
-      row.id, row.state, next, step.reason, ending, step.exit_code);
+      "WHERE id = $1 AND state = $2 AND run = $7",
+      row.id, row.state, next, step.reason, ending, step.exit_code, row.run);
   if (moved == 0) return false;
   if (next == JobState::RUNNING) transaction.run("UPDATE job SET started_at = $2 WHERE id = $1", row.id, now);
   if (is_terminal(next)) {
@@ -220,11 +225,12 @@ bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Tim
     keep_receipt(transaction, row.id);
   }
   transaction.run(
-      "INSERT INTO job_event (job, number, state, date, reason) "
-      "SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4 FROM job_event WHERE job = $5",
-      row.id, next, now, step.reason, row.id);
+      "INSERT INTO job_event (job, number, state, date, reason, run) "
+      "SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $6 FROM job_event WHERE job = $5",
+      row.id, next, now, step.reason, row.id, row.run);
   transaction.announce(row.id);
   note_job(transaction, row.id, now);
+  if (is_terminal(next)) begin_run_if_wished(transaction, row.id, now);
   fault::point(fmt::format("job.moving.{}", name_of_value(next)));
   return true;
 }

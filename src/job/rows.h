@@ -29,9 +29,16 @@ struct JobRow {
   Time created_at;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
+  std::optional<Time> published_at;  // When its last periodic publication was asked for.
+  uint64_t run = 1;
+  Time queued_at;
+  std::optional<Time> begins_at = {};
+  uint64_t restarts = 0;
+  std::string sealed = {};
 };
 BOOST_DESCRIBE_STRUCT(JobRow, (), (id, tenant, project, subject, name, spec, state, reason, exit_code, ending,
-                                   stop_requested, created_at, started_at, ended_at))
+                                   stop_requested, created_at, started_at, ended_at, published_at, run, queued_at,
+                                   begins_at, restarts, sealed))
 
 // One attachment with what finding its tree takes.
 struct AttachmentRow {
@@ -47,11 +54,14 @@ struct AttachmentRow {
   std::string datastore;          // That it is filled from, and below which directory; "": none.
   std::string directory;
   std::string push_datastore;     // That its changes go to; "": none.
+  std::string push_store;         // Its id.
   std::string push_directory;
   uint64_t pushed = 0;            // The version that is there.
+  std::string marker;             // Which appearance of the job's marker was published last.
 };
 BOOST_DESCRIBE_STRUCT(AttachmentRow, (), (number, volume_id, volume, path, access, version, result, tree, is_staged,
-                                          datastore, directory, push_datastore, push_directory, pushed))
+                                          datastore, directory, push_datastore, push_store, push_directory, pushed,
+                                          marker))
 // Begins empty and is not kept.
 inline bool is_standalone(const AttachmentRow& one) {
   return one.is_staged && one.datastore.empty() && one.push_datastore.empty();
@@ -74,7 +84,7 @@ void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts);
 // Notes that it is in this state now, for those who follow the project.
 void note_job(Transaction& transaction, const std::string& id, Time now);
 // Writes `next` with its event, if the job is still in `from`: false if somebody else moved it. A terminal state ends
-// its leases in the same transaction.
+// its leases in the same transaction, and may begin the next run there (job/runs.h).
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now);
 
 }  // namespace volary

@@ -68,7 +68,14 @@ Step from_pending(const JobFacts& job, const RunStatus& run) {
   return step;
 }
 
+// The server died between asking the process to end and writing that down.
+Step stopped_already(const JobFacts& job) {
+  if (job.stop_requested) return move_to(INTERRUPTING, "asked to stop");
+  return move_to(TIMEOUT, fmt::format("ran longer than {} seconds", job.timeout_seconds));
+}
+
 Step from_running(const JobFacts& job, const RunStatus& run, Time now) {
+  if (run.phase == RunPhase::exited && run.stop_asked) return stopped_already(job);
   if (run.phase == RunPhase::exited) {
     const int64_t code = run.exit_code.value_or(255);
     if (code == 0) return finalise_to(DONE, "the process ended with exit code 0", code);
@@ -117,7 +124,7 @@ Step next_step(const JobFacts& job, const RunStatus& run, Room room, Time now) {
     case FINALIZING:
       if (job.wait == Wait::given_up) return move_to(ERROR, job.wait_reason);
       if (job.wait == Wait::waiting) return step;
-      step = move_to(job.ending.value_or(ERROR), job.ending_reason);
+      step = move_to(job.ending.value_or(ERROR), job.ending_reason + job.published);
       step.act = Act::finalise;
       return step;
     case DONE:

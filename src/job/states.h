@@ -34,6 +34,7 @@ struct JobFacts {
   std::optional<Time> started_at;  // Of RUNNING.
   Wait wait = Wait::none;          // Of QUEUED, INITIALIZING and FINALIZING.
   std::string wait_reason;         // Of Wait::given_up.
+  std::string published;           // Of a job that ends in ERROR: what it wrote is elsewhere already; "; …" or "".
 };
 
 enum class Act {

@@ -43,6 +43,19 @@ TEST(a_job, that_runs_says_where_its_ports_are) {
             "the process runs; port 8080 at 127.0.0.1:32768");
 }
 
+TEST(a_job, whose_process_was_asked_to_end_before_the_server_died_was_not_the_one_that_failed) {
+  RunStatus status = run(RunPhase::exited, 143);
+  EXPECT_EQ(next_step(facts(RUNNING), status, Room::free, soon).ending, FAILED);
+  status.stop_asked = true;
+  const Step late_step = next_step(facts(RUNNING), status, Room::free, late);
+  EXPECT_EQ(late_step.next, TIMEOUT);
+  EXPECT_EQ(late_step.act, Act::none);
+  JobFacts stopped = facts(RUNNING);
+  stopped.stop_requested = true;
+  EXPECT_EQ(next_step(stopped, status, Room::free, soon).next, INTERRUPTING);
+  EXPECT_EQ(next_step(facts(TIMEOUT), status, Room::free, late).ending, INTERRUPTED);
+}
+
 TEST(a_job, that_is_lost_says_why) {
   RunStatus status = run(RunPhase::lost);
   status.error = "the engine's container is gone: somebody removed it";

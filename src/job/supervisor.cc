@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "core/fault.h"
+#include "engine/exec.h"
 #include "engine/inside.h"
 #include "engine/supervision.h"
 #include "mount/mount.h"
@@ -56,6 +57,7 @@ void contain(Supervision& run) {
 
 int run_supervisor(const Path& directory) {
   if (directory == "-") return run_inside();
+  if (directory == exec_word) return run_exec();
   auto run = Supervision::begin(directory);
   if (!run) return 0;
   try {  // A step of background work: whatever goes wrong becomes the run's outcome.

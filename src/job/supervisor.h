@@ -10,7 +10,7 @@
 namespace volary {
 
 // The exit status. For a process with one thread that has done nothing else yet. "-" as the directory is the part of
-// the supervisor that runs inside the sandbox (engine/inside.h).
+// the supervisor that runs inside the sandbox (engine/inside.h), "+" a command beside a run's (engine/exec.h).
 int run_supervisor(const Path& directory);
 
 }  // namespace volary

@@ -35,6 +35,31 @@ AttachmentRow attachment_at(Transaction& transaction, const std::string& job_id,
   throw Error(Errc::internal, "job {} has no attachment {}", job_id, number);
 }
 
+// What a pull left out, because no file in a volume can have such a name; "": nothing.
+std::string left_out_of(Transaction& transaction, const SyncRow& sync) {
+  const std::string from = "FROM transfer_failure WHERE transfer = $1 AND outcome = 'skipped'";
+  const auto number = transaction.find<uint64_t>("SELECT COUNT(*) " + from, sync.transfer);
+  const auto first = transaction.find<std::string>(
+      "SELECT '''' || path || ''': ' || reason " + from + " ORDER BY number LIMIT 1", sync.transfer);
+  return first ? fmt::format("{} left out: {}{}", *number, *first, *number > 1 ? ", …" : "") : "";
+}
+
+// What a job's own volume held before is needed no more, but for what the job began with.
+void note_pushed(Transaction& transaction, const JobRow& job, const SyncRow& sync) {
+  transaction.run("UPDATE job_attachment SET pushed = $3 WHERE job = $1 AND number = $2", job.id, sync.number,
+                  sync.version);
+  transaction.run(
+      "DELETE FROM version WHERE volume IN (SELECT volume FROM staged WHERE volume = $1 AND job = $2) AND number < $3 "
+      "AND number <> (SELECT version FROM job_attachment WHERE job = $4 AND number = $5)",
+      sync.volume_id, job.id, sync.version, job.id, sync.number);
+}
+
+bool is_last(const SyncRow& sync) { return sync.occasion == SyncOccasion::end; }
+
+void begin_again(Transaction& transaction, const SyncRow& sync) {
+  transaction.run("UPDATE data_sync SET state = 'QUEUED', transfer = '' WHERE id = $1", sync.id);
+}
+
 void give_up(JobFacts& facts, std::string_view act, const std::string& what, const std::string& reason) {
   facts.wait = Wait::given_up;
   facts.wait_reason = fmt::format("{}: {} '{}': {}", sync_failed, act, what, reason);
@@ -42,24 +67,41 @@ void give_up(JobFacts& facts, std::string_view act, const std::string& what, con
 
 }  // namespace
 
+static constexpr std::string_view select_sync =
+    "SELECT data_sync.id, number, direction, manual, occasion, data_sync.state, data_sync.volume, data_sync.version, "
+    "data_sync.transfer, data_sync.reason, data_sync.created_at, data_sync.started_at, data_sync.ended_at, "
+    "COALESCE(transfer.state, ''), COALESCE(transfer.error, ''), COALESCE(transfer.version, 0), transfer.counts "
+    "FROM data_sync LEFT JOIN transfer ON transfer.id = data_sync.transfer WHERE data_sync.job = $1 "
+    "AND past_run = 0 ";
+static constexpr std::string_view in_order = "ORDER BY data_sync.created_at, number, data_sync.id";
+
 std::vector<SyncRow> syncs_of(Transaction& transaction, const std::string& job_id) {
+  return transaction.all<SyncRow>(fmt::format("{}{}", select_sync, in_order), job_id);
+}
+
+std::vector<SyncRow> open_syncs_of(Transaction& transaction, const std::string& job_id) {
   return transaction.all<SyncRow>(
-      "SELECT data_sync.id, number, direction, manual, data_sync.state, data_sync.volume, data_sync.version, "
-      "data_sync.transfer, data_sync.reason, data_sync.created_at, data_sync.started_at, data_sync.ended_at, "
-      "COALESCE(transfer.state, ''), COALESCE(transfer.error, ''), COALESCE(transfer.version, 0), transfer.counts "
-      "FROM data_sync LEFT JOIN transfer ON transfer.id = data_sync.transfer WHERE data_sync.job = $1 "
-      "ORDER BY data_sync.created_at, number, data_sync.id",
-      job_id);
+      fmt::format("{}AND data_sync.state IN ('QUEUED', 'RUNNING') {}", select_sync, in_order), job_id);
+}
+
+std::vector<SyncRow> recent_syncs_of(Transaction& transaction, const std::string& job_id) {
+  return transaction.all<SyncRow>(
+      fmt::format("{}AND (occasion NOT IN ('interval', 'marker') OR data_sync.state IN ('QUEUED', 'RUNNING') OR "
+                  "data_sync.id IN (SELECT id FROM data_sync WHERE job = $2 AND occasion IN ('interval', 'marker') "
+                  "ORDER BY created_at DESC, id LIMIT {})) {}",
+                  select_sync, publications_shown, in_order),
+      job_id, job_id);
 }
 
 std::vector<DataSync> syncs_shown(Transaction& transaction, const JobRow& job) {
   std::vector<DataSync> shown;
-  for (const SyncRow& row : syncs_of(transaction, job.id)) {
+  for (const SyncRow& row : recent_syncs_of(transaction, job.id)) {
     const NewAttachment& asked = asked_of(job, row.number);
     DataSync one{.id = row.id, .job = job.id, .volume = asked.volume, .path = asked.path, .direction = row.direction,
-                 .manual = row.manual, .state = row.state, .progress = row.counts.value_or(TransferCounts()),
-                 .version = row.version, .transfer = row.transfer, .reason = row.reason, .created_at = row.created_at,
-                 .started_at = row.started_at, .ended_at = row.ended_at};
+                 .manual = row.manual, .occasion = row.occasion, .state = row.state,
+                 .progress = row.counts.value_or(TransferCounts()), .version = row.version, .transfer = row.transfer,
+                 .reason = row.reason, .created_at = row.created_at, .started_at = row.started_at,
+                 .ended_at = row.ended_at};
     TransferCounts& counts = one.progress;
     counts.processed = counts.completed + counts.skipped + counts.failed;
     if (!is_ended(row.state) && !row.transfer.empty() && has_ended(row)) {  // Nobody has written it down yet.
@@ -71,15 +113,32 @@ std::vector<DataSync> syncs_shown(Transaction& transaction, const JobRow& job) {
   return shown;
 }
 
+std::string insert_sync(Transaction& transaction, const std::string& job_id, const AttachmentRow& attachment,
+                        SyncDirection direction, SyncOccasion occasion, Time now) {
+  const std::string id = new_id("sync");
+  transaction.run(
+      "INSERT INTO data_sync (id, job, number, direction, manual, occasion, state, volume, version, transfer, reason, "
+      "created_at) VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, 0, '', '', $8)",
+      id, job_id, attachment.number, direction, occasion == SyncOccasion::asked, occasion, attachment.volume_id, now);
+  return id;
+}
+
+void check_nothing_is_pulled(Transaction& transaction, const JobRow& job) {
+  for (const SyncRow& sync : syncs_of(transaction, job.id))
+    if (sync.direction == SyncDirection::pull && !is_ended(sync.state))
+      throw Error(Errc::conflict, "job {} has ended, but what is pulled for it is still being broken off: expected one "
+                  "without; try again in a moment", job.id);
+}
+
 void end_sync(Transaction& transaction, const std::string& id, SyncState state, const std::string& reason, Time now) {
   transaction.run("UPDATE data_sync SET state = $2, reason = $3, ended_at = $4 WHERE id = $1", id, state, reason, now);
 }
 
 StorePlace push_place(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment) {
   const auto store = find_datastore(transaction, job.project, attachment.push_datastore);
-  if (!store)
-    throw Error(Errc::not_found, "datastore '{}', to which '{}' is pushed, has been removed", attachment.push_datastore,
-                attachment.path);
+  if (!store || store->id != attachment.push_store)
+    throw Error(Errc::not_found, "datastore '{}', to which '{}' is pushed, has been removed{}",
+                attachment.push_datastore, attachment.path, store ? "; the one of that name now is another" : "");
   return {*store, attachment.push_directory};
 }
 
@@ -92,12 +151,9 @@ void begin_push(Transaction& transaction, const JobRow& job, const AttachmentRow
                            {.volume_id = attachment.volume_id, .version = version, .since = attachment.pushed,
                             .removals = attachment.access == AttachAccess::rwd ? Removals::go : Removals::stay},
                            push_place(transaction, job, attachment), now);
-  const std::string id = sync_id.empty() ? new_id("sync") : sync_id;
-  if (sync_id.empty())
-    transaction.run(
-        "INSERT INTO data_sync (id, job, number, direction, manual, state, volume, version, transfer, reason, "
-        "created_at) VALUES ($1, $2, $3, 'push', 0, 'QUEUED', $4, 0, '', '', $5)",
-        id, job.id, attachment.number, attachment.volume_id, now);
+  const std::string id = sync_id.empty() ? insert_sync(transaction, job.id, attachment, SyncDirection::push,
+                                                       SyncOccasion::end, now)
+                                         : sync_id;
   transaction.run(
       "UPDATE data_sync SET state = $2, version = $3, transfer = $4, started_at = $5, ended_at = $6 WHERE id = $1", id,
       is_there ? SyncState::DONE : SyncState::RUNNING, version, transfer, now,
@@ -131,6 +187,15 @@ void DataSyncs::begin_pulls(const JobRow& job) {
   });
 }
 
+// A pull that several jobs may wait for is theirs, and was cancelled.
+bool DataSyncs::was_broken_off(const SyncRow& sync) {
+  if (sync.transfer_state != name_of_value(TransferState::cancelled)) return false;
+  return database_.read([&](Transaction& transaction) {
+    return transaction.find<std::string>("SELECT volume FROM staged WHERE volume = $1 AND job = ''", sync.volume_id)
+        .has_value();
+  });
+}
+
 // False if what was pulled has gone meanwhile: nothing holds it until the job does.
 bool DataSyncs::end_pull(const JobRow& job, const SyncRow& sync) {
   return database_.write([&](Transaction& transaction) {
@@ -142,7 +207,7 @@ bool DataSyncs::end_pull(const JobRow& job, const SyncRow& sync) {
     uint64_t version = sync.transfer_version;
     if (version != 0 && !transaction.find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND number = $2",
                                                     sync.volume_id, version)) {
-      transaction.run("UPDATE data_sync SET state = 'QUEUED', transfer = '' WHERE id = $1", sync.id);
+      begin_again(transaction, sync);
       return false;
     }
     if (attachment.access == AttachAccess::ro) {
@@ -156,7 +221,7 @@ bool DataSyncs::end_pull(const JobRow& job, const SyncRow& sync) {
     }
     transaction.run("UPDATE job_attachment SET version = $3, pushed = $3 WHERE job = $1 AND number = $2", job.id,
                     sync.number, version);
-    end_sync(transaction, sync.id, SyncState::DONE, "", now);
+    end_sync(transaction, sync.id, SyncState::DONE, left_out_of(transaction, sync), now);
     fault::point("job.pulled");
     return true;
   });
@@ -178,6 +243,9 @@ void DataSyncs::pull(const JobRow& job, JobFacts& facts) {
       facts.wait = Wait::waiting;
     } else if (is_done(sync)) {
       if (!end_pull(job, sync)) facts.wait = Wait::waiting;
+    } else if (was_broken_off(sync)) {  // By somebody who does not need it.
+      database_.write([&](Transaction& t) { begin_again(t, sync); });
+      facts.wait = Wait::waiting;
     } else {
       const std::string reason = failure_of(sync);
       database_.write([&](Transaction& t) { end_sync(t, sync.id, SyncState::FAILED, reason, clock_.now()); });
@@ -186,20 +254,30 @@ void DataSyncs::pull(const JobRow& job, JobFacts& facts) {
   }
 }
 
+// What was to be pushed while the job ran, and is pushed at its end.
+void DataSyncs::too_late(const SyncRow& sync, const JobFacts& facts) {
+  database_.write([&](Transaction& transaction) {
+    if (sync.manual)
+      end_sync(transaction, sync.id, SyncState::FAILED,
+               facts.ending == JobState::ERROR ? "the job was lost first"
+                                               : "the job ended first; what it changed is pushed at its end",
+               clock_.now());
+    else transaction.run("DELETE FROM data_sync WHERE id = $1", sync.id);
+  });
+}
+
 void DataSyncs::look_at_pushes(const JobRow& job, JobFacts& facts) {
   const bool ends = job.state == JobState::FINALIZING;
-  const auto syncs = database_.read([&](Transaction& transaction) { return syncs_of(transaction, job.id); });
+  // Of one that runs there may be thousands that have ended.
+  const auto syncs = database_.read([&](Transaction& transaction) {
+    return ends ? syncs_of(transaction, job.id) : open_syncs_of(transaction, job.id);
+  });
   for (const SyncRow& sync : syncs) {
     if (sync.direction != SyncDirection::push) continue;
     const std::string& what = asked_of(job, sync.number).volume;
-    if (ends && !sync.manual && is_ended(sync.state) && sync.state != SyncState::DONE)
+    if (ends && is_last(sync) && is_ended(sync.state) && sync.state != SyncState::DONE)
       return give_up(facts, "pushing", what, sync.reason);
-    if (sync.state == SyncState::QUEUED && ends) {
-      database_.write([&](Transaction& t) {
-        end_sync(t, sync.id, SyncState::FAILED, "the job ended first; what it changed is pushed at its end",
-                 clock_.now());
-      });
-    }
+    if (sync.state == SyncState::QUEUED && ends) too_late(sync, facts);
     if (sync.state != SyncState::RUNNING) continue;
     if (!has_ended(sync)) {
       if (ends) facts.wait = Wait::waiting;
@@ -207,19 +285,17 @@ void DataSyncs::look_at_pushes(const JobRow& job, JobFacts& facts) {
     }
     const bool arrived = is_done(sync);
     database_.write([&](Transaction& transaction) {
-      end_sync(transaction, sync.id, arrived ? SyncState::DONE : SyncState::FAILED, arrived ? "" : failure_of(sync),
-               clock_.now());
-      if (arrived)
-        transaction.run("UPDATE job_attachment SET pushed = $3 WHERE job = $1 AND number = $2", job.id, sync.number,
-                        sync.version);
+      end_sync(transaction, sync.id, arrived ? SyncState::DONE : SyncState::FAILED,
+               arrived ? sync.reason : failure_of(sync), clock_.now());
+      if (arrived) note_pushed(transaction, job, sync);
       fault::point("job.pushed");
     });
-    if (!arrived && ends && !sync.manual) return give_up(facts, "pushing", what, failure_of(sync));
+    if (!arrived && ends && is_last(sync)) return give_up(facts, "pushing", what, failure_of(sync));
   }
 }
 
 std::vector<SyncRow> DataSyncs::wanted_pushes(const JobRow& job) {
-  auto syncs = database_.read([&](Transaction& transaction) { return syncs_of(transaction, job.id); });
+  const auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
   std::vector<SyncRow> wanted;
   for (const SyncRow& sync : syncs) {
     if (sync.direction != SyncDirection::push || sync.state != SyncState::QUEUED) continue;
@@ -231,10 +307,17 @@ std::vector<SyncRow> DataSyncs::wanted_pushes(const JobRow& job) {
   return wanted;
 }
 
+void DataSyncs::refuse(const SyncRow& sync, const std::string& reason) {
+  database_.write([&](Transaction& t) { end_sync(t, sync.id, SyncState::ERROR, reason, clock_.now()); });
+}
+
 void DataSyncs::abandon(const JobRow& job) {
-  const auto syncs = database_.read([&](Transaction& transaction) { return syncs_of(transaction, job.id); });
+  const auto syncs = database_.read([&](Transaction& transaction) {
+    const auto now_job = find_job(transaction, job.id);
+    return now_job && now_job->run == job.run ? syncs_of(transaction, job.id) : std::vector<SyncRow>();
+  });
   for (const SyncRow& sync : syncs) {
-    if (is_ended(sync.state)) continue;
+    if (is_ended(sync.state) || sync.direction != SyncDirection::pull) continue;
     const bool is_own = database_.read([&](Transaction& transaction) {
       return transaction.find<std::string>("SELECT volume FROM staged WHERE volume = $1 AND job = $2", sync.volume_id,
                                            job.id).has_value();

@@ -29,6 +29,7 @@ struct SyncRow {
   uint64_t number = 0;
   SyncDirection direction{};
   bool manual = false;
+  SyncOccasion occasion{};
   SyncState state{};
   std::string volume_id;
   uint64_t version = 0;
@@ -42,11 +43,17 @@ struct SyncRow {
   uint64_t transfer_version = 0;
   std::optional<TransferCounts> counts;
 };
-BOOST_DESCRIBE_STRUCT(SyncRow, (), (id, number, direction, manual, state, volume_id, version, transfer, reason,
-                                    created_at, started_at, ended_at, transfer_state, transfer_error, transfer_version,
-                                    counts))
+BOOST_DESCRIBE_STRUCT(SyncRow, (), (id, number, direction, manual, occasion, state, volume_id, version, transfer,
+                                    reason, created_at, started_at, ended_at, transfer_state, transfer_error,
+                                    transfer_version, counts))
 
+// Of its newest run.
 std::vector<SyncRow> syncs_of(Transaction& transaction, const std::string& job_id);
+// Of these, those that have not ended.
+std::vector<SyncRow> open_syncs_of(Transaction& transaction, const std::string& job_id);
+// Of publications while it ran, the newest `publications_shown` that have ended; all others.
+constexpr uint64_t publications_shown = 50;
+std::vector<SyncRow> recent_syncs_of(Transaction& transaction, const std::string& job_id);
 // As people see them.
 std::vector<DataSync> syncs_shown(Transaction& transaction, const JobRow& job);
 
@@ -56,6 +63,13 @@ StorePlace push_place(Transaction& transaction, const JobRow& job, const Attachm
 // id of a row that waits, for that; otherwise a new one.
 void begin_push(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment, uint64_t version,
                 const std::string& sync_id, Time now);
+// A row that waits; its id.
+std::string insert_sync(Transaction& transaction, const std::string& job_id, const AttachmentRow& attachment,
+                        SyncDirection direction, SyncOccasion occasion, Time now);
+// Throws `conflict` naming an attachment whose changes could not be pushed and are kept until they are.
+void check_nothing_left_to_push(Transaction& transaction, const JobRow& job);
+// Throws `conflict` while something is still being pulled for a job that has ended: that is broken off (abandon()).
+void check_nothing_is_pulled(Transaction& transaction, const JobRow& job);
 void end_sync(Transaction& transaction, const std::string& id, SyncState state, const std::string& reason, Time now);
 
 // Any thread may call.
@@ -67,16 +81,20 @@ class DataSyncs {
   // Of a job in INITIALIZING: begins its pulls and gives its attachments what they brought. The facts' wait says what
   // is still missing.
   void pull(const JobRow& job, JobFacts& facts);
-  // Of a job that runs or is finalised: writes down which pushes have ended. In FINALIZING, the facts' wait says
-  // whether all have arrived.
+  // Of a job that runs, is finalised or ended in ERROR: writes down which pushes have ended. In FINALIZING, the facts'
+  // wait says whether all have arrived.
   void look_at_pushes(const JobRow& job, JobFacts& facts);
   // Those that somebody asked for and that wait for the job's changes to be harvested.
   std::vector<SyncRow> wanted_pushes(const JobRow& job);
-  // Breaks off what was begun for a job that ends before it has begun.
+  // That one of them cannot be, now.
+  void refuse(const SyncRow& sync, const std::string& reason);
+  // Breaks off what was begun to be pulled for a job that has ended.
   void abandon(const JobRow& job);
 
  private:
   void begin_pulls(const JobRow& job);
+  void too_late(const SyncRow& sync, const JobFacts& facts);
+  bool was_broken_off(const SyncRow& sync);
   bool end_pull(const JobRow& job, const SyncRow& sync);
 
   Database& database_;

@@ -1,15 +1,20 @@
 // job/workplace.cc: files, mounts and harvests of one job, for job/workplace.h.
 #include "job/workplace.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cctype>
 
 #include "core/error_of.h"
 #include "core/fault.h"
+#include "core/random.h"
+#include "engine/dependencies.h"
 #include "engine/engine_client.h"
+#include "engine/run_directory.h"
 #include "job/container_request.h"
 #include "job/request.h"
+#include "job/secret_variables.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
 #include "volume/staged_volumes.h"
@@ -18,7 +23,32 @@ namespace volary {
 namespace {
 
 constexpr const char* work_mount = "work";      // Below the staging directory.
-constexpr const char* work_target = "/workspace";
+constexpr uint64_t pip_cache_bytes_max = 4ull << 30;
+constexpr std::string_view temp_file_prefix = ".volary-";  // Of what a crash left.
+
+uint64_t bytes_below(const Path& directory) {
+  uint64_t sum = 0;
+  std::error_code gone;  // Jobs write there meanwhile.
+  for (std::filesystem::recursive_directory_iterator one(directory, gone), end; one != end; one.increment(gone)) {
+    if (gone) break;
+    struct stat status {};
+    if (::lstat(one->path().c_str(), &status) == 0 && S_ISREG(status.st_mode))
+      sum += static_cast<uint64_t>(status.st_size);
+  }
+  return sum;
+}
+
+constexpr std::string_view forgotten_prefix = "forgotten-";
+
+// Jobs that have it mounted go on with what is left of it. What cannot be removed now is removed the next time.
+void forget_cache(const Path& cache) {
+  const Path among = cache.parent_path();
+  (void)error_of([&] {
+    rename_file(cache, among / (std::string(forgotten_prefix) + random_hex(8)));
+    for (const DirectoryEntry& entry : list_directory(among))
+      if (entry.name.starts_with(forgotten_prefix)) remove_tree(among / entry.name);
+  });
+}
 
 Digest tree_of(const AttachmentRow& attachment) {
   return attachment.tree.empty() ? empty_tree().tree : Digest::parse(attachment.tree);
@@ -54,11 +84,31 @@ struct Head {
 };
 BOOST_DESCRIBE_STRUCT(Head, (), (head, tree))
 
+Head head_of(Transaction& transaction, const AttachmentRow& attachment) {
+  return *transaction.find<Head>(
+      "SELECT head, COALESCE(tree, '') FROM volume LEFT JOIN version ON version.volume = volume.id AND number = head "
+      "WHERE id = $1",
+      attachment.volume_id);
+}
+
 bool final_push_begun(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment) {
   for (const SyncRow& sync : syncs_of(transaction, job.id))
-    if (sync.number == attachment.number && sync.direction == SyncDirection::push && !sync.manual) return true;
+    if (sync.number == attachment.number && sync.occasion == SyncOccasion::end) return true;
   return false;
 }
+
+// What names the version that a run's end makes: of one volume there is one at most.
+std::string final_act(const JobRow& job) {
+  return job.run == 1 ? job.id : fmt::format("{}/{}", job.id, job.run);
+}
+
+// "work.3" -> 3, "work" -> 1.
+uint64_t run_in(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  return dot == name.npos ? 1 : std::strtoull(name.c_str() + dot + 1, nullptr, 10);
+}
+
+bool is_run_directory(const std::string& name) { return name == "run" || name.starts_with("run."); }
 
 void give_to_job(const Path& path) {
   if (::geteuid() != 0) return;
@@ -118,11 +168,14 @@ RunSpec Workplace::prepare(const JobRow& job) {
   write_files(job);
   fault::point("job.files_written");
   RunSpec spec;
-  spec.name = job.id;
+  spec.name = job.id + places(job).suffix;
   spec.command = job.spec.command;
   spec.cpus = job.spec.cpus;
   spec.memory_bytes = job.spec.memory_bytes;
-  spec.env = {{"VOLARY_JOB_ID", job.id}, {"VOLARY_JOB_NAME", job.name}};
+  spec.replicas = job.spec.replicas;
+  spec.log_bytes = log_bytes_;
+  spec.env = {{"VOLARY_JOB_ID", job.id}, {"VOLARY_JOB_NAME", job.name},
+              {"VOLARY_JOB_RUN", std::to_string(job.run)}};
   if (job.spec.image) spec.container = container_of(job, secrets_, engine_);
   else spec.env.insert({{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"USER", "volary"},
                         {"LANG", "C.UTF-8"}});
@@ -145,9 +198,33 @@ RunSpec Workplace::prepare(const JobRow& job) {
     plans.push_back(std::move(plan));
   }
   for (const auto& [name, value] : job.spec.env) spec.env[name] = value;
+  for (const auto& [name, value] : secret_variables(secrets_, job)) spec.env[name] = value;
+  add_dependencies(job, spec);
   spec.mounts = to_json(plans);
   fault::point("job.prepared");
   return spec;
+}
+
+// Wheels are kept for later jobs of the same person in the project: they are programs, and what one puts there the
+// next one runs. More than fit are forgotten.
+void Workplace::add_dependencies(const JobRow& job, RunSpec& spec) const {
+  if (job.spec.dependencies.empty()) return;
+  const Path cache = jobs_directory_.parent_path() / "pip" / job.project / Digest::of(job.subject).hex();
+  const bool is_first_time = job.state == JobState::INITIALIZING;  // Of two.
+  if (is_first_time && is_present(cache) && bytes_below(cache) > pip_cache_bytes_max) forget_cache(cache);
+  make_directories(cache, 0755);
+  give_to_job(cache);
+  spec.dependencies = job.spec.dependencies;
+  spec.pip_cache = pip_cache_target;
+  spec.install_seconds = job.spec.timeout_seconds.value_or(timeout_seconds_default);
+  spec.binds.push_back({cache.native(), pip_cache_target, true});
+  const std::string packages = std::string(work_target) + "/" + dependencies_directory;
+  const auto put_first = [&](const char* variable, const std::string& path) {
+    std::string& value = spec.env[variable];
+    value = path + (value.empty() ? "" : ":" + value);
+  };
+  put_first("PYTHONPATH", packages);
+  put_first("PATH", packages + "/bin");
 }
 
 // The tree that the job's directory is of: of a volume's subdirectory, that one's.
@@ -162,6 +239,16 @@ Digest Workplace::mounted_tree(const JobRow& job, const AttachmentRow& attachmen
               below.text());
 }
 
+// A file that never held still stays as it was published last.
+void Workplace::keep_published(const JobRow& job, const AttachmentRow& attachment, Harvest& harvested) const {
+  const Head head = database_.read([&](Transaction& t) { return head_of(t, attachment); });
+  if (head.tree.empty() || fault::planted("harvest.forgets_published")) return;
+  for (const TreePath& path : harvested.restless) {
+    const TreePath whole = part_of(job, attachment) / path;
+    if (auto entry = find_entry(store_, Digest::parse(head.tree), whole)) harvested.changes.push_back({whole, entry});
+  }
+}
+
 // What the volume holds with the job's changes; published. `told`: what was left out, for the version's message.
 Workplace::Harvested Workplace::harvest_attachment(const JobRow& job, const AttachmentRow& attachment, Commit& commit,
                                                    Writers writers) {
@@ -172,8 +259,13 @@ Workplace::Harvested Workplace::harvest_attachment(const JobRow& job, const Atta
       harvest(store_, commit, mounted_tree(job, attachment), scratch,
               attachment.access == AttachAccess::rwd ? Deletions::keep : Deletions::drop, progress, writers);
   fault::point("job.harvested");
+  if (job.spec.publish_marker)
+    std::erase_if(harvested.changes, [&](const TreeChange& one) {
+      return one.path.text() == *job.spec.publish_marker && one.entry && one.entry->kind == EntryKind::file;
+    });
   if (const TreePath below = part_of(job, attachment); !below.is_root())
     for (TreeChange& change : harvested.changes) change.path = below / change.path;
+  if (!harvested.restless.empty()) keep_published(job, attachment, harvested);
   Harvested made;
   made.began = began;
   if (!harvested.left_out.empty())
@@ -189,11 +281,8 @@ Workplace::Harvested Workplace::harvest_attachment(const JobRow& job, const Atta
 // The number of the version with that tree: the newest one, if it has it already.
 uint64_t Workplace::commit_tree(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment,
                                 const TreeSummary& tree, const std::string& message, const std::string& act) {
-  const auto head = transaction.find<Head>(
-      "SELECT head, COALESCE(tree, '') FROM volume LEFT JOIN version ON version.volume = volume.id AND number = head "
-      "WHERE id = $1",
-      attachment.volume_id);
-  if (head->tree == tree.tree.hex() || (head->tree.empty() && tree.tree == empty_tree().tree)) return head->head;
+  const Head head = head_of(transaction, attachment);
+  if (head.tree == tree.tree.hex() || (head.tree.empty() && tree.tree == empty_tree().tree)) return head.head;
   return commit_version(transaction,
                         {.volume_id = attachment.volume_id, .tree = tree, .author = job.subject, .message = message,
                          .origin = Origin::job, .holder = {"job", job.id}, .origin_id = act},
@@ -210,7 +299,7 @@ void Workplace::finalise_attachment(const JobRow& job, const AttachmentRow& atta
   const Harvested harvested = harvest_attachment(job, attachment, *commit, Writers::gone);
   database_.write([&](Transaction& transaction) {
     const uint64_t number = commit_tree(transaction, job, attachment, harvested.tree,
-                                        "job " + job.name + harvested.told, job.id);
+                                        "job " + job.name + harvested.told, final_act(job));
     if (number != attachment.version) {
       transaction.run("UPDATE job_attachment SET result = $3 WHERE job = $1 AND number = $2", job.id, attachment.number,
                       number);
@@ -227,13 +316,25 @@ void Workplace::publish(const JobRow& job, const SyncRow& sync) {
     const auto attachments = database_.read([&](Transaction& t) { return attachments_of(t, job.id); });
     const AttachmentRow& attachment = attachments.at(sync.number);
     const auto commit = store_.begin_commit();
-    const Harvested harvested = harvest_attachment(job, attachment, *commit, Writers::there);
+    const bool runs = job.state == JobState::RUNNING;
+    const Harvested harvested =
+        harvest_attachment(job, attachment, *commit, runs ? Writers::there : Writers::gone);
     database_.write([&](Transaction& transaction) {
       const auto now_job = find_job(transaction, job.id);
-      if (!now_job || now_job->state != JobState::RUNNING) return;  // Its end does it.
+      if (!now_job || now_job->state != job.state || now_job->run != job.run) return;  // Its end does it.
+      const Holder holder{"job", job.id};
+      if (!runs)
+        take_writer(transaction, attachment.volume_id, attachment.volume, attachment.version, holder, clock_.now());
+      const uint64_t before = head_of(transaction, attachment).head;
       const uint64_t number =
           commit_tree(transaction, job, attachment, harvested.tree,
-                      "job " + job.name + " while it runs" + harvested.told, sync.id);
+                      "job " + job.name + (runs ? " while it runs" : "") + harvested.told, sync.id);
+      if (!runs) release_leases(transaction, holder);
+      const bool is_there = number == before && (attachment.push_datastore.empty() || number == attachment.pushed);
+      if (is_there && sync.occasion == SyncOccasion::interval) {
+        transaction.run("DELETE FROM data_sync WHERE id = $1", sync.id);
+        return;
+      }
       begin_push(transaction, job, attachment, number, sync.id, clock_.now());
       if (!harvested.told.empty())
         transaction.run("UPDATE data_sync SET reason = $2 WHERE id = $1", sync.id, harvested.told.substr(1));
@@ -253,18 +354,35 @@ void Workplace::finalise(const JobRow& job) {
              [&] { finalise_attachment(job, one); });
 }
 
+void Workplace::remove_secrets(const JobRow& job) {
+  const JobPlaces at = places(job);
+  if (!is_present(at.directory)) return;
+  for (const DirectoryEntry& entry : list_directory(at.directory)) {
+    if (!is_run_directory(entry.name) || run_in(entry.name) > job.run) continue;
+    const RunDirectory run(at.directory / entry.name);
+    const bool is_supervised = run.is_locked();
+    if (!job.spec.secrets.empty() && (!is_supervised || run.has_ended()))
+      remove_file(run.file("spec.json"));  // Its environment has their values.
+    if (is_supervised) continue;           // What else there is, its supervisor removes or still writes.
+    remove_file(run.file("credentials"));
+    for (const DirectoryEntry& file : list_directory(run.path()))
+      if (file.name.starts_with(temp_file_prefix)) remove_file(run.path() / file.name);
+  }
+}
+
 void Workplace::clean(const JobRow& job) {
+  remove_secrets(job);
   if (job.state == JobState::ERROR) return;
+  const JobPlaces at = places(job);
   database_.write([&](Transaction& transaction) {
     for (const std::string& volume : find_left_staged(transaction)) empty_staged(transaction, volume);
     transaction.run("UPDATE staged SET used_at = $2 WHERE job = '' AND volume IN (SELECT volume FROM data_sync "
                     "WHERE job = $1)",
                     job.id, clock_.now());
   });
-  const JobPlaces at = places(job);
   if (!is_present(at.directory)) return;
   for (const DirectoryEntry& entry : list_directory(at.directory))
-    if (entry.name != at.run.filename()) remove_tree(at.directory / entry.name);
+    if (!is_run_directory(entry.name) && run_in(entry.name) <= job.run) remove_tree(at.directory / entry.name);
 }
 
 }  // namespace volary

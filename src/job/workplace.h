@@ -18,13 +18,13 @@ namespace volary {
 
 class Workplace {
  public:
-  // `engine`: of containers, as for Jobs.
+  // `engine`: of containers, as for Jobs. `log_bytes`: as of a RunSpec.
   Workplace(Database& database, Store& store, Mounter& mounter, Path jobs_directory, Clock& clock, Secrets& secrets,
-            std::string engine)
+            std::string engine, std::optional<uint64_t> log_bytes = std::nullopt)
       : database_(database), store_(store), mounter_(mounter), jobs_directory_(std::move(jobs_directory)),
-        clock_(clock), secrets_(secrets), engine_(std::move(engine)) {}
+        clock_(clock), secrets_(secrets), engine_(std::move(engine)), log_bytes_(log_bytes) {}
 
-  JobPlaces places(const JobRow& job) const { return places_of(jobs_directory_, job.id); }
+  JobPlaces places(const JobRow& job) const { return places_of(jobs_directory_, job.id, job.run); }
 
   // Removes the containers of jobs that have ended or are gone; says how many.
   size_t remove_stray_containers();
@@ -37,15 +37,19 @@ class Workplace {
   // may be half written and stays where it is, for people to look at.
   void finalise(const JobRow& job);
 
-  // The same of one attachment of a job that runs, for the waiting row `sync` of table data_sync. What is wrong with it
-  // is written there.
+  // The same of one attachment of a job that runs, or ended in ERROR before it came to it, for the waiting row `sync`
+  // of table data_sync. What is wrong with it is written there.
   void publish(const JobRow& job, const SyncRow& sync);
 
-  // Removes what an ended job needs no more: all but its log and outcome, and what ERROR left.
+  // Removes what an ended run and those before it were told in plain text, unless it is still being read.
+  void remove_secrets(const JobRow& job);
+
+  // The same, and what they need no more: all but their logs and outcomes, and what ERROR left.
   void clean(const JobRow& job);
 
  private:
   void write_files(const JobRow& job);
+  void add_dependencies(const JobRow& job, RunSpec& spec) const;
   Digest mounted_tree(const JobRow& job, const AttachmentRow& attachment) const;
   void finalise_attachment(const JobRow& job, const AttachmentRow& attachment);
   // What the volume holds with the job's changes.
@@ -55,6 +59,7 @@ class Workplace {
     std::string told = {};  // What was left out, for the version's message.
     Time began;
   };
+  void keep_published(const JobRow& job, const AttachmentRow& attachment, Harvest& harvested) const;
   Harvested harvest_attachment(const JobRow& job, const AttachmentRow& attachment, Commit& commit, Writers writers);
   uint64_t commit_tree(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment,
                        const TreeSummary& tree, const std::string& message, const std::string& act);
@@ -66,6 +71,7 @@ class Workplace {
   Clock& clock_;
   Secrets& secrets_;
   std::string engine_;
+  std::optional<uint64_t> log_bytes_;
 };
 
 }  // namespace volary

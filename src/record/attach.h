@@ -10,7 +10,7 @@
 //   caching     = "cache" | "no-cache"                        in either case; no-cache unless told
 //   target      = container "@" datastore [ "/" [ prefix ] ] | datastore ":" directory   where a job's changes go
 //
-// Whether NAME@WORD is a version of a volume or a container of a datastore, only the project knows (job/sources.h).
+// Whether NAME@WORD is a version of a volume or a container of a datastore, only the project knows (job/attaching.h).
 #pragma once
 
 #include <string>

@@ -86,7 +86,7 @@ struct Webhook {
   std::string id;
   std::string project;
   std::string name;
-  std::string url;
+  std::string url;                 // Without what stands behind a '?', which may be secret.
   std::vector<std::string> types;  // Empty: all.
   std::string secret;              // Name of the one that signs; "" if it has a key of its own.
   bool active = false;             // No: its receiver said that it is gone; a ping that is answered well wakes it.

@@ -13,6 +13,7 @@ namespace volary {
 enum class Cause {
   state,    // It came into a state.
   room,     // Waited for its turn.
+  pause,    // Waited before it was run again.
   writer,   // Waited to write a volume that another wrote.
   staging,  // Waited for data that a transfer brought.
   phase,    // A part of its work, with what it moved.
@@ -22,7 +23,7 @@ enum class Cause {
   asked,    // Somebody asked for something.
   now,      // How it stands at this moment.
 };
-BOOST_DESCRIBE_ENUM(Cause, state, room, writer, staging, phase, made, failure, restart, asked, now)
+BOOST_DESCRIBE_ENUM(Cause, state, room, pause, writer, staging, phase, made, failure, restart, asked, now)
 
 struct ExplainedLine {
   Time at;

@@ -63,6 +63,28 @@ struct WorkFile {
 };
 BOOST_DESCRIBE_STRUCT(WorkFile, (), (path, content, executable))
 
+// When a job is run again by itself (job/runs.h).
+enum class RestartOn {
+  timeout,  // It ran longer than its timeout allows.
+  failure,  // Its process ended with another exit code than 0.
+  any,      // Either.
+};
+BOOST_DESCRIBE_ENUM(RestartOn, timeout, failure, any)
+
+struct AutoRestart {
+  RestartOn on{};
+  std::optional<uint64_t> failures_max = {};  // How often after a failure, at most: 5 unless told.
+};
+BOOST_DESCRIBE_STRUCT(AutoRestart, (), (on, failures_max))
+
+// What a variable of the job is set to and nobody is shown: a value, or one of a secret of the project.
+struct NewJobSecret {
+  std::optional<std::string> value = {};
+  std::optional<std::string> secret = {};  // Its name.
+  std::optional<std::string> key = {};     // Of the value in the secret; the variable's name unless told.
+};
+BOOST_DESCRIBE_STRUCT(NewJobSecret, (), (value, secret, key))
+
 // POST /jobs
 struct NewJob {
   std::optional<std::string> name;
@@ -77,16 +99,38 @@ struct NewJob {
   std::optional<uint64_t> wait_seconds = {};  // How long it may wait in QUEUED to write its volumes; else not at all.
   std::optional<std::string> image = {};      // Of a container to run in; in the sandbox unless told.
   std::optional<NewContainer> container = {};  // With an image only.
+  std::optional<int64_t> publish_every_seconds = {};  // What it wrote becomes a version so often while it runs, …
+  std::optional<std::string> publish_marker = {};     // … and when a file of this name appears where it writes.
+  std::optional<AutoRestart> auto_restart = {};  // Never unless told.
+  std::optional<uint64_t> replicas = {};         // Processes of the same command, in the sandbox; 1 unless told.
+  std::optional<uint64_t> min_available = {};    // At most `replicas`: they all begin together anyway.
+  std::vector<std::string> dependencies = {};    // As pip takes them: "torch>=2"; or "-r FILE" of `files`.
+  std::map<std::string, NewJobSecret> secrets = {};  // By variable. Values are kept sealed.
 };
 BOOST_DESCRIBE_STRUCT(NewJob, (), (name, command, env, labels, attachments, files, timeout_seconds, cpus, memory_bytes,
-                                   wait_seconds, image, container))
+                                   wait_seconds, image, container, publish_every_seconds, publish_marker, auto_restart,
+                                   replicas, min_available, dependencies, secrets))
 
 struct JobEvent {
   JobState state{};
   Time date;
   std::string reason;
+  uint64_t run = 1;
 };
-BOOST_DESCRIBE_STRUCT(JobEvent, (), (state, date, reason))
+BOOST_DESCRIBE_STRUCT(JobEvent, (), (state, date, reason, run))
+
+// One time that a job was run: from QUEUED to a terminal state.
+struct JobRun {
+  uint64_t number = 0;  // From 1.
+  JobState state{};
+  std::string reason;
+  std::optional<int64_t> exit_code;
+  Time queued_at;
+  std::optional<Time> started_at;
+  std::optional<Time> ended_at;
+  std::vector<Attachment> attachments;
+};
+BOOST_DESCRIBE_STRUCT(JobRun, (), (number, state, reason, exit_code, queued_at, started_at, ended_at, attachments))
 
 struct Job {
   std::string id;
@@ -110,9 +154,18 @@ struct Job {
   std::optional<std::string> image = {};
   std::optional<NewContainer> container = {};
   std::vector<DataSync> data_sync = {};  // Its data on their way from and to datastores, oldest first.
+  std::optional<int64_t> publish_every_seconds = {};
+  std::optional<std::string> publish_marker = {};
+  uint64_t run = 1;                      // The newest: what is said above but the history is of it.
+  std::vector<JobRun> runs = {};         // All of them, oldest first.
+  std::optional<AutoRestart> auto_restart = {};
+  std::optional<uint64_t> replicas = {};
+  std::vector<std::string> dependencies = {};
+  std::vector<std::string> secrets = {};  // The variables' names.
 };
 BOOST_DESCRIBE_STRUCT(Job, (), (id, project, name, user, state, reason, exit_code, command, env, labels, attachments,
                                 timeout_seconds, cpus, memory_bytes, history, created_at, started_at, ended_at, image,
-                                container, data_sync))
+                                container, data_sync, publish_every_seconds, publish_marker, run, runs, auto_restart,
+                                replicas, dependencies, secrets))
 
 }  // namespace volary

@@ -48,9 +48,10 @@ struct Receipt {
   Time ended_at;
   std::vector<ReceiptVersion> read;
   std::vector<ReceiptVersion> written;
+  std::optional<uint64_t> run = {};  // Of the job, from the second on.
 };
 BOOST_DESCRIBE_STRUCT(Receipt, (), (format, job, name, project, user, image, command, state, reason, exit_code,
-                                    submitted_at, started_at, ended_at, read, written))
+                                    submitted_at, started_at, ended_at, read, written, run))
 
 // GET /jobs/{job}/receipt
 struct SignedReceipt {

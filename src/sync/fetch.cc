@@ -147,8 +147,13 @@ class Fetch {
       end_checkpoint();
       read_group(std::move(act));
       fetch_group();
-      if (brought_.failed == 0) take(group_);
+      std::optional<Error> refused;
+      if (brought_.failed == 0) refused = error_of([&] { take(group_); });
       keep_new();
+      if (refused) {  // What came is written down all the same, for whoever resumes it.
+        (void)error_of([&] { end_checkpoint(); end_writing(); });
+        throw Error(*refused);
+      }
     }
     end_writing();
     return std::move(brought_);

@@ -61,7 +61,8 @@ Cache::WordsByTree Cache::versions() const {
   const auto rows = database_.read([](Transaction& transaction) {
     return transaction.all<TreeWord>(
         "SELECT version.tree, volume.name || '@' || version.number FROM version "
-        "JOIN volume ON volume.id = version.volume ORDER BY volume.name, version.number");
+        "JOIN volume ON volume.id = version.volume WHERE volume.id NOT IN (SELECT volume FROM staged) "
+        "ORDER BY volume.name, version.number");
   });
   WordsByTree versions;
   for (const TreeWord& row : rows) versions[row.tree].push_back(row.word);

@@ -233,6 +233,14 @@ void Datastores::remove(const Caller& caller, const std::string& name) {
     if (volume)
       throw Error(Errc::conflict, "datastore '{}' holds the objects of volume '{}': expected no volume kept in it",
                   name, *volume);
+    const auto job = transaction.find<std::string>(
+        "SELECT job.id FROM job JOIN job_attachment ON job_attachment.job = job.id WHERE job.project = $1 "
+        "AND (job_attachment.datastore = $2 OR job_attachment.push_datastore = $2) "
+        "AND job.state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') ORDER BY job.created_at, job.id LIMIT 1",
+        caller.project, name);
+    if (job)
+      throw Error(Errc::conflict, "datastore '{}' is attached to job {}: expected none under way that reads or writes "
+                  "it", name, *job);
     transaction.run("DELETE FROM seen_object WHERE datastore = $1", store.id);
     transaction.run("DELETE FROM datastore WHERE id = $1", store.id);
   });

@@ -49,7 +49,7 @@ class Datastores {
   Datastore of_url(const Caller& caller, NewDatastore request, Asker asker);
   std::vector<Datastore> list(const Caller& caller);
   Datastore get(const Caller& caller, const std::string& name);
-  // Throws `conflict` while a transfer uses it. What lies in the store stays.
+  // Throws `conflict` while a transfer or job uses it. What lies in the store stays.
   void remove(const Caller& caller, const std::string& name);
 
   // Tries what it lets one do. A refusal is an answer, not an error.

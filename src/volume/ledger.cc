@@ -7,6 +7,7 @@
 #include "core/quantity.h"
 #include "core/random.h"
 #include "event/events.h"
+#include "volume/staged_volumes.h"
 
 namespace volary {
 namespace {
@@ -112,10 +113,11 @@ uint64_t commit_version(Transaction& transaction, const NewVersion& version, Tim
   if (!fault::planted("ledger.head_stays"))
     transaction.run("UPDATE volume SET head = $2, used_bytes = $3 WHERE id = $1", version.volume_id, number,
                     version.tree.bytes);
-  note_event(transaction, books.project, "version.published", version.volume_id,
-             {.version = VersionMade{books.name, number, version.tree.files, version.tree.bytes,
-                                     version.tree.checksum.hex(), version.author, version.message}},
-             now);
+  if (!is_staged(transaction, version.volume_id))
+    note_event(transaction, books.project, "version.published", version.volume_id,
+               {.version = VersionMade{books.name, number, version.tree.files, version.tree.bytes,
+                                       version.tree.checksum.hex(), version.author, version.message}},
+               now);
   fault::point("ledger.committing");
   return number;
 }

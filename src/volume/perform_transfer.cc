@@ -21,6 +21,7 @@
 #include "volume/planned.h"
 #include "volume/transfer_rows.h"
 #include "volume/transfers.h"
+#include "volume/version_rows.h"
 
 namespace volary {
 namespace {
@@ -46,6 +47,13 @@ Error summary_of(const std::vector<TransferFailure>& failures, uint64_t failed, 
   return Error(errc_named(reason.substr(0, colon)), "{} of {} files did not arrive: '{}': {}{}{}", failed,
                plan.copy_files, failures.front().path, reason.substr(colon + 2), more,
                plan.delete_files == 0 ? "" : "; nothing was deleted");
+}
+
+// Of a push whose other files are there.
+Error conflict_of(const Planned& planned, const std::vector<TransferFailure>& left_out) {
+  const uint64_t conflicts = planned.conflicts(TransferKind::export_);
+  return Error(Errc::conflict, "'{}' cannot be copied: {}{}; all others are there", left_out.front().path,
+               left_out.front().reason, conflicts == 1 ? "" : fmt::format("; nor can {} more", conflicts - 1));
 }
 
 // The volume's next tree, published; nothing if the plan changes nothing.
@@ -178,6 +186,7 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, c
   Transfer agreed = transfer;  // What it copied and deleted itself makes no deletions more than half of the target.
   if (database_.read([&](Transaction& transaction) { return inside_of(transaction, transfer.id).agreed; }))
     agreed.expected.reset();
+  agreed.skip_conflicts |= is_staged && transfer.kind == TransferKind::export_;  // Its end tells them.
   check_agreed(planned, wanted, agreed, remote.description());
   live.progress.files_total = planned.plan.copy_files;
   live.progress.bytes_total = planned.plan.copy_bytes;
@@ -189,12 +198,12 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Datastore datastore = at_its_commit(datastores_.get(caller, transfer.datastore), transfer);
   const auto remote = datastores_.open_until(datastore, live.stop.get_token());
   const TreePath into = TreePath::parse_directory(transfer.destination_directory);
-  const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, caller, transfer.volume); });
+  const TransferInside inside = database_.read([&](Transaction& t) { return inside_of(t, transfer.id); });
+  const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, inside.volume_id); });
   const Version version = volume.head == 0 ? Version() : database_.read([&](Transaction& t) {
     return get_version(t, volume, "");
   });
   const Digest base = volume.head == 0 ? empty_tree().tree : Digest::parse(version.tree);
-  const TransferInside inside = database_.read([&](Transaction& t) { return inside_of(t, transfer.id); });
   const Comparison wanted{transfer.kind, datastore, version, base,
                           TreePath::parse_directory(transfer.source_directory), into, transfer.strategy,
                           Filter(transfer.include, transfer.exclude), is_in_bucket(volume) || inside.staged};
@@ -268,7 +277,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const auto remote = datastores_.open_until(datastore, live.stop.get_token());
   const TreePath to = TreePath::parse_directory(transfer.destination_directory);
   const Version version = database_.read([&](Transaction& t) {
-    return get_version(t, get_volume(t, caller, transfer.volume), std::to_string(transfer.version));
+    return get_version(t, get_volume(t, inside_of(t, transfer.id).volume_id), std::to_string(transfer.version));
   });
   Comparison wanted{transfer.kind, datastore, version, Digest::parse(version.tree),
                     TreePath::parse_directory(transfer.source_directory), to, transfer.strategy,
@@ -292,12 +301,16 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Shipment shipment{sides.plan, sides.source, sides.target, to, *remote, datastore.id, transfer.id};
   const Delivery sent = send(shipment, store_, database_, live.progress, live.stop.get_token());
   fault::point("export.sent");
+  const auto left_out = transfer.skip_conflicts ? std::vector<TransferFailure>()
+                                                : left_out_of(sides, transfer.kind, FileOutcome::failed);
   database_.write([&](Transaction& transaction) {
     transaction.run("UPDATE transfer SET verified = $2 WHERE id = $1", transfer.id, sent.verified);
     transaction.run("DELETE FROM transfer_failure WHERE transfer = $1 AND outcome = 'failed'", transfer.id);
+    note_failures(transaction, transfer.id, left_out);
     note_failures(transaction, transfer.id, sent.failures);
   });
   if (!sent.failures.empty()) throw summary_of(sent.failures, sent.failures.size(), sides.plan);
+  if (!left_out.empty()) throw conflict_of(sides, left_out);
   database_.write([&](Transaction& transaction) {
     end_transfer(transaction, transfer.id, TransferState::done, version.number,
                  finished(counts, sides.plan, live.progress), "", clock_.now());

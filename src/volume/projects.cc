@@ -14,12 +14,13 @@ namespace {
 constexpr uint64_t quota_bytes_default = uint64_t{1} << 40;
 
 constexpr std::string_view select_project =
-    "SELECT project.id, project.name, COUNT(volume.id), "
+    "SELECT project.id, project.name, COUNT(volume.id) - COUNT(staged.volume), "
     "quota_fs_bytes, COALESCE(SUM(CASE WHEN storage_type = 'fs' THEN used_bytes END), 0), "
     "COALESCE(SUM(CASE WHEN storage_type = 'fs' THEN reserved_bytes END), 0), "
     "quota_obs_bytes, COALESCE(SUM(CASE WHEN storage_type = 'obs' THEN used_bytes END), 0), "
     "COALESCE(SUM(CASE WHEN storage_type = 'obs' THEN reserved_bytes END), 0) "
-    "FROM project LEFT JOIN volume ON volume.project = project.id ";
+    "FROM project LEFT JOIN volume ON volume.project = project.id "
+    "LEFT JOIN staged ON staged.volume = volume.id ";
 constexpr std::string_view by_project = "GROUP BY project.id, project.name, quota_fs_bytes, quota_obs_bytes ";
 
 Project get_project(Transaction& transaction, const std::string& id) {

@@ -87,13 +87,6 @@ Pruned pruned(Transaction& transaction, const Volume& volume, const NewPrune& re
   return result;
 }
 
-struct Ruled {
-  std::string project;
-  std::string tenant;
-  std::string name;
-};
-BOOST_DESCRIBE_STRUCT(Ruled, (), (project, tenant, name))
-
 }  // namespace
 
 Pruned Volumes::prune(const Caller& caller, const std::string& name, const NewPrune& request) {
@@ -105,17 +98,15 @@ Pruned Volumes::prune(const Caller& caller, const std::string& name, const NewPr
 
 std::vector<Pruned> Volumes::apply_retention() {
   const auto ruled = database_.read([&](Transaction& transaction) {
-    return transaction.all<Ruled>(
-        "SELECT project, tenant, name FROM volume WHERE retention <> '{}' ORDER BY project, name");
+    return transaction.all<std::string>("SELECT id FROM volume WHERE retention <> '{}' ORDER BY project, name");
   });
   std::vector<Pruned> results;
-  for (const Ruled& one : ruled) {
-    const Caller server{"", "retention", one.tenant, one.project};
+  for (const std::string& id : ruled) {
     const auto look = [&](bool dry_run) {
       return [&, dry_run](Transaction& transaction) {
         NewPrune request;
         request.dry_run = dry_run;
-        const auto volume = find_volume(transaction, server, one.name);
+        const auto volume = find_volume(transaction, id);
         return volume ? pruned(transaction, *volume, request, clock_.now()) : Pruned();
       };
     };

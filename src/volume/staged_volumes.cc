@@ -66,6 +66,10 @@ void mark_staged(Transaction& transaction, const std::string& id, uint64_t since
 
 }  // namespace
 
+bool is_staged(Transaction& transaction, const std::string& volume_id) {
+  return transaction.find<std::string>("SELECT volume FROM staged WHERE volume = $1", volume_id).has_value();
+}
+
 std::string make_staged(Transaction& transaction, const Caller& caller, const std::string& name,
                         const std::string& job_id, Time now) {
   return insert_staged(transaction, caller, name, "", "", job_id, now);
@@ -99,8 +103,8 @@ std::string pull_staged(Transaction& transaction, const Caller& caller, const st
                         const StorePlace& place, Absent absent, Time now) {
   const auto under_way = transaction.find<std::string>(
       "SELECT id FROM transfer WHERE volume = $1 AND kind = 'import' AND state IN ('queued', 'planning', 'running') "
-      "AND cancel_requested = 0 ORDER BY created_at, id LIMIT 1",
-      volume_id);
+      "AND cancel_requested = 0 AND staged = $2 ORDER BY created_at, id LIMIT 1",
+      volume_id, absent == Absent::made);
   if (under_way) return *under_way;
   const std::string id = new_id("xfer");
   const Named volume = named(transaction, volume_id);
@@ -125,7 +129,6 @@ std::string push_staged(Transaction& transaction, const Caller& caller, const Pu
   take_reader(transaction, push.volume_id, push.version, {"transfer", id}, now);
   NewTransfer asked;
   asked.confirmed = true;
-  asked.skip_conflicts = true;
   insert_transfer(transaction, caller, id,
                   {.kind = TransferKind::export_, .volume_id = push.volume_id, .version = push.version,
                    .datastore = place.datastore.name, .source_directory = "",
@@ -151,6 +154,15 @@ bool drop_kept(Transaction& transaction, const std::string& volume_id) {
   const auto kept = transaction.find<KeptStaged>(std::string(select_kept) + "AND volume.id = $1", volume_id);
   if (!kept || kept->users > 0) return false;
   empty_staged(transaction, volume_id);
+  const bool is_known = transaction.find<std::string>("SELECT job FROM job_attachment WHERE volume = $1 "
+                                                      "UNION SELECT job FROM data_sync WHERE volume = $2 LIMIT 1",
+                                                      volume_id, volume_id).has_value();
+  if (!is_known) {
+    delete_volume(transaction, volume_id);
+    return true;
+  }
+  transaction.run("UPDATE staged SET job = '-' WHERE volume = $1", volume_id);
+  transaction.run("UPDATE volume SET name = name || ' ' || id WHERE id = $1", volume_id);
   return true;
 }
 

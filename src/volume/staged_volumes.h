@@ -7,7 +7,8 @@
 //
 // A pull makes the volume what the datastore's directory holds: objects whose key, etag and size were seen before are
 // not fetched again. A push touches only what changed in the volume since the version that the target has: it copies
-// those files and, if asked, deletes those that went; whatever else others have done in the target stays.
+// those files and, if asked, deletes those that went; whatever else others have done in the target stays. A file that
+// cannot be copied for its name fails the push when all others are there.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct StorePlace {
   std::string directory;  // "" is all of it.
 };
 
+bool is_staged(Transaction& transaction, const std::string& volume_id);
 // An empty one for a job; its id. `name` is what messages call it: no other volume has it.
 std::string make_staged(Transaction& transaction, const Caller& caller, const std::string& name,
                         const std::string& job_id, Time now);
@@ -69,7 +71,8 @@ struct KeptStaged {
 };
 BOOST_DESCRIBE_STRUCT(KeptStaged, (), (volume_id, name, tree, bytes, used_at, users))
 std::vector<KeptStaged> all_kept(Transaction& transaction);
-// Empties it, unless somebody uses it by now: then false.
+// Forgets it, unless somebody uses it by now: then false. What jobs read of it stays known as theirs: the next one that
+// is kept for its place is another.
 bool drop_kept(Transaction& transaction, const std::string& volume_id);
 
 // Those of ended jobs that are not needed any more: in ERROR a job's stay until it is removed.

@@ -8,8 +8,10 @@
 #include "sync/upload_notes.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
+#include "volume/staged_volumes.h"
 #include "volume/transfer_rows.h"
 #include "volume/transfers.h"
+#include "volume/version_rows.h"
 
 namespace volary {
 namespace {
@@ -31,6 +33,13 @@ void check_ended_early(const Transfer& transfer) {
 }
 
 constexpr std::chrono::seconds resume_patience{5};  // While its uploads are being abandoned.
+
+// Those of jobs are begun again by them, in the order of what they bring.
+void check_not_of_job(Transaction& transaction, const std::string& id) {
+  if (is_staged(transaction, inside_of(transaction, id).volume_id))
+    throw Error(Errc::invalid, "transfer {} moves what a job attached: expected one of a volume of this project; see "
+                "'volary job push-data'", id);
+}
 
 }  // namespace
 
@@ -63,7 +72,8 @@ std::vector<Transfer> Transfers::list(const Caller& caller, const TransferQuery&
   auto transfers = database_.read([&](Transaction& transaction) {
     auto found = transaction.all<Transfer>(
         std::string(select_transfer) +
-            "WHERE transfer.project = $1 AND ($2 = '' OR volume.name = $3) AND ($4 = '' OR (transfer.created_at, "
+            "WHERE transfer.project = $1 AND transfer.volume NOT IN (SELECT volume FROM staged) "
+            "AND ($2 = '' OR volume.name = $3) AND ($4 = '' OR (transfer.created_at, "
             "transfer.id) < (SELECT created_at, id FROM transfer AS last WHERE last.id = $5))" +
             in_states(query.states) + " ORDER BY transfer.created_at DESC, transfer.id DESC LIMIT $6",
         caller.project, query.volume, query.volume, query.after, query.after, query.limit);
@@ -118,6 +128,7 @@ void Transfers::cancel(const Caller& caller, const std::string& id) {
 
 Transfer Transfers::resume(const Caller& caller, const std::string& id) {
   get(caller, id);
+  database_.read([&](Transaction& transaction) { check_not_of_job(transaction, id); });
   const InHand mine(*this, id, resume_patience);
   if (!mine.is_mine())
     throw Error(Errc::conflict, "transfer {} is just being resumed, or its uploads in parts are being ended: expected "
@@ -126,7 +137,7 @@ Transfer Transfers::resume(const Caller& caller, const std::string& id) {
     const Transfer transfer = *find_transfer(transaction, id);
     check_ended_early(transfer);
     const Time now = clock_.now();
-    const Volume volume = get_volume(transaction, caller, transfer.volume);
+    const Volume volume = get_volume(transaction, inside_of(transaction, id).volume_id);
     uint64_t version = volume.head;
     if (transfer.kind == TransferKind::export_) {
       version = get_version(transaction, volume, std::to_string(transfer.version)).number;
@@ -170,6 +181,7 @@ void Transfers::abandon_left_uploads(const std::stop_token& stop) {
 Transfer Transfers::retry(const Caller& caller, const std::string& id) {
   const Transfer transfer = get(caller, id);
   check_ended_early(transfer);
+  database_.read([&](Transaction& transaction) { check_not_of_job(transaction, id); });
   if (transfer.kind == TransferKind::snapshot)
     throw Error(Errc::invalid,
                 "transfer {} is a snapshot, which reads '{}' as it is now anyway: expected an import or export; take "

@@ -8,6 +8,7 @@
 #include "event/events.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
+#include "volume/staged_volumes.h"
 
 namespace volary {
 namespace {
@@ -27,10 +28,10 @@ std::optional<Transfer> find_transfer(Transaction& transaction, const std::strin
 
 void note_transfer(Transaction& transaction, const std::string& id, Time now) {
   const auto transfer = find_transfer(transaction, id);
-  if (!transfer) return;
+  if (!transfer || is_staged(transaction, inside_of(transaction, id).volume_id)) return;  // The job's own events tell.
   const TransferMoved moved{transfer->id,    transfer->kind,    transfer->volume, transfer->datastore,
                             transfer->state, transfer->version, transfer->counts, transfer->error};
-  note_event(transaction, transfer->project, fmt::format("transfer.{}", name_of_value(transfer->state)), id,
+  note_event(transaction, transfer->project, type_of(transfer->state), id,
              {.transfer = moved}, now);
 }
 

@@ -83,8 +83,19 @@ std::vector<Lease> leases_of(Transaction& transaction, const Volume& volume) {
 }  // namespace
 
 std::optional<Volume> find_volume(Transaction& transaction, const Caller& caller, const std::string& name) {
-  return transaction.find<Volume>(std::string(select_volume) + "WHERE volume.project = $1 AND volume.name = $2",
+  return transaction.find<Volume>(std::string(select_volume) + "WHERE volume.project = $1 AND volume.name = $2 "
+                                                               "AND volume.id NOT IN (SELECT volume FROM staged)",
                                   caller.project, name);
+}
+
+std::optional<Volume> find_volume(Transaction& transaction, const std::string& id) {
+  return transaction.find<Volume>(std::string(select_volume) + "WHERE volume.id = $1", id);
+}
+
+Volume get_volume(Transaction& transaction, const std::string& id) {
+  auto volume = find_volume(transaction, id);
+  if (!volume) throw Error(Errc::not_found, "there is no volume {} any more", id);
+  return *volume;
 }
 
 Volume get_volume(Transaction& transaction, const Caller& caller, const std::string& name) {
@@ -197,7 +208,8 @@ void delete_volume(Transaction& transaction, const std::string& id) {
                     id);
   transaction.run("DELETE FROM happening WHERE subject IN (SELECT id FROM transfer WHERE volume = $1)", id);
   transaction.run("DELETE FROM upload_file WHERE upload IN (SELECT id FROM upload WHERE volume = $1)", id);
-  for (const char* table : {"transfer", "upload", "job_attachment", "version_tag", "share", "version", "staged"})
+  for (const char* table : {"transfer", "upload", "job_attachment", "job_run_attachment", "version_tag", "share",
+                            "version", "staged"})
     transaction.run(fmt::format("DELETE FROM {} WHERE volume = $1", table), id);
   transaction.run("DELETE FROM volume WHERE id = $1", id);
 }
