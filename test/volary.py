@@ -25,6 +25,13 @@ def write_large(path: pathlib.Path, megabytes: int) -> None:
             file.write(number.to_bytes(8, "little") + block[8:])
 
 
+def is_dead(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" in pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+
+
 class Volary:
     """Runs the command line against a data directory of its own; its server starts by itself, as for a user."""
 
@@ -79,7 +86,10 @@ class Volary:
                               capture_output=True).returncode == 0
 
     def server_pids(self) -> list[int]:
-        """Of this data directory's servers: by what they were started with."""
+        return self.pids("server")
+
+    def pids(self, act: str) -> list[int]:
+        """Of the program's processes that do this in the data directory."""
         pids = []
         for proc in pathlib.Path("/proc").iterdir():
             if proc.name.isdigit():
@@ -87,18 +97,21 @@ class Volary:
                     words = (proc / "cmdline").read_bytes().split(b"\0")
                 except OSError:
                     continue
-                if b"server" in words[1:2] and str(self.data).encode() in words:
+                if act.encode() in words[1:2] and any((word + b"/").startswith(f"{self.data}/".encode()) for word in words):
                     pids.append(int(proc.name))
         return pids
 
     def kill(self) -> None:
         """kill -9, as an operator's last resort or the machine's."""
-        for pid in self.server_pids():
+        pids = self.server_pids()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.wait_for(lambda: not self.server_pids(), "the server to be gone")
+        for pid in pids:  # Its memory goes before its files, and with these its lock.
+            self.wait_for(lambda: is_dead(pid), f"process {pid} to have closed its files")
 
     def end(self) -> None:
         for pid in self.server_pids():
@@ -110,6 +123,11 @@ class Volary:
             self.wait_for(lambda: not self.server_pids(), "the server to end", seconds=10)
         except AssertionError:
             self.kill()
+        for pid in self.pids("supervise"):  # Jobs outlive their server; here nobody asks for them any more.
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     @staticmethod
     def wait_for(condition, what: str, seconds: float = 30):

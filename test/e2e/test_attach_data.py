@@ -1,8 +1,11 @@
 """Jobs that attach containers, URLs and standalone directories: filled before they begin, pushed back before they end."""
+import os
+import pathlib
+import signal
 import subprocess
 
 import pytest
-from lying import LyingS3, said
+from lying import LyingS3, said, silent
 from stores import DirectoryStore
 from web import Nginx
 
@@ -26,6 +29,11 @@ def run(volary, *words, script: str, expect: str = "DONE") -> dict:
     ended = volary.job_ended(submit(volary, *words, script=script))
     assert ended["state"] == expect, (ended["reason"], volary("job", "logs", ended["id"]))
     return ended
+
+
+def wait_for_up(volary, job) -> None:
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING",
+                    "the job to run")
 
 
 def states(job) -> list[str]:
@@ -54,7 +62,7 @@ def test_deletions_go_back_exactly(volary, shelf):
     """What others did in the container meanwhile stays, but for the files that the job changed or deleted itself."""
     job = submit(volary, "-v", "corpora@gra/wiki:/in:rwd", script="""
         echo up; until test -e /workspace/go; do sleep 0.05; done; rm -r /in/sub; echo 2 >/in/a.txt""")
-    volary.wait_for(lambda: "up" in volary("job", "logs", job), "the job to run")
+    wait_for_up(volary, job)
     shelf.put("corpora/wiki/others.txt", b"new")
     shelf.put("corpora/wiki/gone.txt", b"newer")
     (volary.data / "jobs" / job / "work" / "go").touch()
@@ -69,7 +77,7 @@ def test_failed_and_interrupted_jobs_are_pushed_too(volary, shelf):
     run(volary, "-v", "corpora@gra/wiki:/in:rw", script="echo half >/in/half; exit 3", expect="FAILED")
     assert shelf.objects("corpora/wiki/half") == {"corpora/wiki/half": b"half\n"}
     job = submit(volary, "-v", "corpora@gra/wiki:/in:rw", script="echo some >/in/stopped; echo up; sleep 1000")
-    volary.wait_for(lambda: "up" in volary("job", "logs", job), "the job to run")
+    wait_for_up(volary, job)
     volary("job", "stop", job)
     assert volary.job_ended(job)["state"] == "INTERRUPTED"
     assert shelf.objects("corpora/wiki/stopped") == {"corpora/wiki/stopped": b"some\n"}
@@ -91,6 +99,8 @@ def test_another_place_for_what_changes(volary, shelf):
         "/in=results@gra/run-2", script="cat /m/one && echo two >/m/two && rm /in/gone.txt && echo new >/in/a.txt")
     assert shelf.objects("results/") == {"results/run-1/two": b"two\n", "results/run-2/a.txt": b"new\n"}
     assert volary.json("volume", "get", "mine")["head"] == 1
+    assert "'/m' is no value for --push-to: expected /PATH=CONTAINER@ALIAS/PREFIX" in \
+        volary.refuses("job", "run", "-v", "mine:/m", "--push-to", "/m", "--", "true")[1]
     code, said = volary.refuses("job", "run", "-v", "mine:/m", "--push-to", "/m=results@gra", "--", "true")
     assert code == 2 and "expected permission rw or rwd" in said
 
@@ -177,12 +187,146 @@ def test_a_push_that_fails_keeps_everything(volary):
     server.end()
 
 
+def test_what_cannot_be_pushed_for_its_name_is_kept_and_told(volary, shelf):
+    shelf.put("corpora/wiki/a", b"file")
+    job = run(volary, "-v", "corpora@gra/wiki:/in:rw", expect="ERROR",
+              script="rm /in/a && mkdir /in/a && echo precious >/in/a/b && echo more >/in/more")
+    assert job["reason"].startswith("DATASYNC_FAILED: pushing 'corpora@gra/wiki': transfer "), job["reason"]
+    assert "'a/b' cannot be copied: " in job["reason"] and "; all others are there" in job["reason"]
+    assert shelf.objects("corpora/wiki/more") == {"corpora/wiki/more": b"more\n"}
+    shelf.remove("corpora/wiki/a")
+    assert [one["state"] for one in volary.json("job", "push-data", job["id"], "--wait")] == ["DONE"]
+    assert shelf.objects("corpora/wiki/a/") == {"corpora/wiki/a/b": b"precious\n"}
+
+
+def test_a_datastore_stays_while_a_job_uses_it_and_another_of_its_name_is_not_meant(volary, shelf, tmp_path):
+    shelf.put("corpora/wiki/a", b"file")
+    job = submit(volary, "-v", "corpora@gra/wiki:/in:rw", script="""
+        rm /in/a && mkdir /in/a && echo 1 >/in/a/b && echo up; until test -e /workspace/go; do sleep 0.05; done""")
+    wait_for_up(volary, job)
+    code, said = volary.refuses("datastore", "rm", "gra")
+    assert code == 6 and f"datastore 'gra' is attached to job {job}: expected none under way" in said, said
+    (volary.data / "jobs" / job / "work" / "go").touch()
+    assert volary.job_ended(job)["state"] == "ERROR"
+    volary("datastore", "rm", "gra")
+    other = DirectoryStore(tmp_path / "other")
+    other.add(volary, "gra")
+    code, said = volary.refuses("job", "push-data", job)
+    assert code == 4 and "datastore 'gra', to which '/in' is pushed, has been removed; the one of that name now is " \
+        "another" in said, said
+    assert other.objects("") == {}
+
+
+def test_what_is_left_out_is_told(volary):
+    server = lying_store(volary, {"wiki/a": b"file", "wiki/a/b": b"below it", "wiki/c": b"other"})
+    job = submit(volary, "-v", "corpora@s/wiki:/in:rw",
+                 script="mkfifo /in/pipe; echo 1 >/in/new; echo up; until test -e /workspace/go; do sleep 0.05; done")
+    wait_for_up(volary, job)
+    pull, = volary.json("job", "get", job)["dataSync"]
+    assert pull["state"] == "DONE" and pull["reason"].startswith("1 left out: 'a': it is both"), pull
+    push, = volary.json("job", "push-data", job, "--wait")
+    assert push["state"] == "DONE" and push["reason"] == "(1 left out: pipe 'pipe')", push
+    (volary.data / "jobs" / job / "work" / "go").touch()
+    assert volary.job_ended(job)["state"] == "DONE"
+    server.end()
+
+
+def end_supervisor(volary, job):
+    """Kills what watches the job's process, and with it the process."""
+    for proc in pathlib.Path("/proc").iterdir():
+        try:
+            words = (proc / "cmdline").read_bytes().split(b"\0") if proc.name.isdigit() else []
+        except OSError:
+            continue
+        if words[1:2] == [b"supervise"] and job.encode() in words[2]:
+            os.kill(int(proc.name), signal.SIGKILL)
+
+
+def test_what_a_lost_job_left_can_be_pushed(volary, shelf):
+    job = submit(volary, "-v", "corpora@gra/wiki:/in:rwd", script="""
+        echo 1 >/in/step; echo up; until test -e /workspace/go; do sleep 0.05; done; echo 2 >/in/step; echo on; sleep 1000""")
+    wait_for_up(volary, job)
+    assert [one["state"] for one in volary.json("job", "push-data", job, "--wait")] == ["DONE"]
+    (volary.data / "jobs" / job / "work" / "go").touch()
+    volary.wait_for(lambda: "on" in volary("job", "logs", job), "the job to go on")
+    end_supervisor(volary, job)
+    assert volary.job_ended(job)["state"] == "ERROR"
+    assert shelf.objects("corpora/wiki/step") == {"corpora/wiki/step": b"1\n"}
+    assert [one["state"] for one in volary.json("job", "push-data", job, "--wait")] == ["DONE"]
+    assert shelf.objects("corpora/wiki/step") == {"corpora/wiki/step": b"2\n"}
+    code, told = volary.refuses("job", "push-data", job)
+    assert code == 6 and "nothing is left to be pushed" in told
+
+
+def test_a_file_that_never_holds_still_stays_as_it_was_pushed(volary, shelf):
+    volary("volume", "create", "model")
+    job = submit(volary, "-v", "corpora@gra/wiki:/in:rwd", "-v", "model:/m:rw", script="""
+        head -c 1048576 /dev/zero | tee /in/busy >/m/busy; echo up; until test -e /workspace/go; do sleep 0.05; done
+        exec python3 -c '
+import os
+files = [os.open(name, os.O_WRONLY) for name in ("/in/busy", "/m/busy")]
+os.write(1, b"busy\\n")
+while True:
+    for letter in b"abcdefghij":
+        for file in files:
+            os.pwrite(file, bytes([letter]) * 1048576, 0)
+'""")
+    wait_for_up(volary, job)
+    assert [one["state"] for one in volary.json("job", "push-data", job, "--wait")] == ["DONE"] * 2
+    (volary.data / "jobs" / job / "work" / "go").touch()
+    volary.wait_for(lambda: "busy" in volary("job", "logs", job), "the job to be busy")
+    left_out = set()
+
+    def both_left_out():
+        pushed = volary.json("job", "push-data", job, "--wait")
+        assert len(shelf.objects("corpora/wiki/busy")["corpora/wiki/busy"]) == 1048576
+        assert [one["path"] for one in volary.json("volume", "files", "model")] == ["busy"]
+        left_out.update(one["path"] for one in pushed if "'busy', which is being written" in one["reason"])
+        return len(left_out) == 2
+
+    volary.wait_for(both_left_out, "a file that never holds still")
+    volary("job", "stop", job)
+    assert volary.job_ended(job)["state"] == "INTERRUPTED"
+
+
+def test_what_jobs_stage_is_found_by_no_name(volary, shelf):
+    run(volary, "-v", "corpora@gra/wiki:/in:rw:cache", script="echo more >/in/more")
+    job, = volary.json("job", "ls", "--all")
+    for transfer in {one["transfer"] for one in job["dataSync"]}:
+        name = volary.json("transfer", "get", transfer)["volume"]
+        for words in (["volume", "get"], ["volume", "rm"], ["volume", "versions"], ["volume", "leases"]):
+            code, told = volary.refuses(*words, name)
+            assert code in (2, 4), told
+        code, told = volary.refuses("transfer", "retry", transfer)
+        assert code in (2, 6), told
+    assert volary.json("transfer", "ls") == [] and [one["volumes"] for one in volary.json("project", "ls")] == [0]
+    assert {one["type"].split(".")[0] for one in volary.json("events")} == {"job"}
+    kept, = [one for one in volary.json("cache", "ls") if one["kind"] == "data"]
+    assert not [word for one in volary.json("cache", "ls") for word in one["versions"] if "cached" in word]
+    volary("cache", "prune")
+    run(volary, "-v", "corpora@gra/wiki:/in:ro:cache", script="test $(cat /in/more) = more")
+    again, = [one for one in volary.json("cache", "ls") if one["kind"] == "data"]
+    assert again["name"] == kept["name"]
+
+
+def test_whoever_cancels_a_shared_pull_stops_no_other_job(volary):
+    server = lying_store(volary, {f"wiki/{n}": b"content %d" % n for n in range(20)})
+    with server.fault(silent()):
+        jobs = [submit(volary, "-v", "corpora@S/wiki:/in:ro:cache", script="cat /in/*") for _ in range(2)]
+        volary.wait_for(lambda: all(volary.json("job", "get", job)["dataSync"][0]["transfer"] for job in jobs), "pulls")
+        first, other = [volary.json("job", "get", job)["dataSync"][0]["transfer"] for job in jobs]
+        assert first == other
+        volary("transfer", "cancel", first)
+    assert [volary.job_ended(job)["state"] for job in jobs] == ["DONE"] * 2
+    server.end()
+
+
 def test_pushing_while_it_runs(volary, shelf):
     volary("volume", "create", "model")
     job = submit(volary, "-v", "corpora@gra/wiki:/in:rwd", "-v", "model:/m:rw", script="""
         echo 1 >/in/step; echo 2 >/in/passing; echo m >/m/m; echo up
         until test -e /workspace/go; do sleep 0.05; done; rm /in/passing; echo 3 >/in/step""")
-    volary.wait_for(lambda: "up" in volary("job", "logs", job), "the job to run")
+    wait_for_up(volary, job)
     pushed = volary.json("job", "push-data", job, "--wait")
     assert sorted((one["path"], one["state"], one["manual"]) for one in pushed) == [("/in", "DONE", True), ("/m", "DONE", True)]
     assert shelf.objects("corpora/wiki/step") == {"corpora/wiki/step": b"1\n"}

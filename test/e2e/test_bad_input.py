@@ -33,7 +33,8 @@ def unchanged(volary) -> None:
 @pytest.mark.parametrize("text, word, line", [
     ("name: x\ncolour: red\ncommand: [a]\n", "colour", 2),
     ("name: x\nname: y\n", "name", 2),
-    ("replicas: 3\n", "replicas", 1),
+    ("replicas: none\n", "replicas", 1),
+    ("shared_volume: {size: 10}\n", "shared_volume", 1),
     ("resources:\n  gpu:\n    accelerator: H100\n", "gpu", 3),
     ("input_model_data_volume: digits\n", "input_model_data_volume", 1),
     ("command: [a\n", "", 2),

@@ -218,6 +218,9 @@ def test_a_private_registry_wants_the_right_password_and_nobody_sees_it(served, 
     assert "cannot be had" in reason and "unauthorized" in reason
     done = run(served, "--registry-secret", "right", shell("echo fetched"), image=CLOSED)
     assert done.returncode == 0, served.json("job", "get", "one")["reason"]
+    served("secret", "create", "elsewhere", stdin="username=tester\npassword=right password\nregistry=registry.example.org\n")
+    assert run(served, "--registry-secret", "elsewhere", shell("true"), image=CLOSED).returncode != 0
+    assert "secret 'elsewhere' is for the registry registry.example.org" in served.json("job", "get", "one")["reason"]
     # The image is here now, but whoever names a secret is asked for it again.
     assert run(served, "--registry-secret", "wrong", shell("true"), image=CLOSED).returncode == 1
     code, words = served.refuses("job", "run", "--registry-secret", "none", CLOSED)
@@ -316,10 +319,12 @@ def test_what_cannot_be_is_refused_in_words(served):
     assert "user 0:0 could not write volume 'out'" in served.refuses("job", "run", "--user", "0", "-v", "out:/out:rw", IMAGE)[1]
 
 
-def test_without_an_engine_that_answers_the_job_says_so(volary, tmp_path):
+def test_without_an_engine_that_answers_the_job_says_so_and_keeps_no_password(volary, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("needs root")
     volary.start(options=("--engine", f"unix://{tmp_path}/none.sock"))
-    run(volary, shell("true"))
+    volary("secret", "create", "registry", stdin="username=tester\npassword=right password\n")
+    run(volary, "--registry-secret", "registry", shell("true"))
     job = volary.json("job", "get", "one")
     assert job["state"] == "FAILED" and f"the container engine at unix://{tmp_path}/none.sock does not answer" in job["reason"]
+    assert not [*(volary.data / "jobs").rglob("credentials")]

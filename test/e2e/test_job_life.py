@@ -123,7 +123,7 @@ def test_readers_keep_their_version_while_the_head_moves(model):
 def test_logs_follow_a_job_to_its_end(volary):
     run(volary, "-n", "count", "--", "sh", "-c", "for i in 1 2 3; do echo line $i; sleep 0.3; done", wait=False)
     log = volary("job", "logs", "-f", "count", "--timestamps")
-    assert [line.split(" ", 1)[1] for line in log.splitlines()] == ["line 1", "line 2", "line 3"]
+    assert [line.split(" ", 1)[1] for line in log.splitlines()] == ["[job] line 1", "[job] line 2", "[job] line 3"]
     assert all(line.startswith("20") and line.split()[0].endswith("Z") for line in log.splitlines())
     assert volary("job", "logs", "count") == "line 1\nline 2\nline 3\n"
 

@@ -22,6 +22,7 @@ def all_ended(volary):
 
 
 def test_many_imports_at_once_never_exceed_the_projects_quota(volary, store):
+    assert volary.json("project", "get", "default")["volumes"] == 0
     volary("project", "update", "default", "--quota-fs", "10MiB")
     names = [f"v{i}" for i in range(64)]
     for name in names:

@@ -1,13 +1,14 @@
 """Everything a user without root gets: the same promises by link farms and overlayfs in a user namespace."""
 import os
 import pathlib
+import re
 import shutil
 import uuid
 
 import pytest
 
 from stores import DirectoryStore
-from volary import PROGRAM, Volary
+from volary import PROGRAM, ROOT, Volary
 
 USER = 12345
 
@@ -78,8 +79,41 @@ def test_a_writer_changes_files_in_place_and_the_next_version_has_it(volary, sto
     assert store.objects("out/")["out/sub/change"] == b"changemore\n"
 
 
+def test_the_io_scripts_run_as_jobs(volary, store):
+    examples = volary.data.parent / "io"
+    shutil.copytree(ROOT / "examples/io", examples)  # The checkout may be in a directory that this user cannot read.
+    for name in ("digits", "digits-model", "checkpoints"):
+        volary("volume", "create", name)
+    for name in ("digits", "digits-model"):
+        volary("volume", "import", name, "--from", "store:m")
+
+    def runs(name):
+        config = examples / name / "config.yaml"
+        done = volary.run("job", "run", "-f", config, "--wait", "--logs")
+        if "leave the limit out" not in done.stderr:
+            return done
+        config.write_text(re.sub(r"^resources:\n(?:  .*\n)*", "", config.read_text(), flags=re.M))  # No control groups here.
+        return volary.run("job", "run", "-f", config, "--wait", "--logs")
+    reads = runs("reader")
+    assert reads.returncode == 0, reads.stdout + reads.stderr
+    assert "  sub/change (6 bytes)" in reads.stdout and reads.stdout.count("2 files") == 2
+    writes = runs("writer")
+    assert writes.returncode == 0, writes.stdout + writes.stderr
+    assert [writes.stdout.count(word) for word in ("Write OK", "Read OK", "Delete OK")] == [2, 2, 2]
+    assert "Read-only file system" in runs("read-only").stdout
+
+
 def test_an_image_needs_a_server_that_is_root_and_that_is_said(volary):
     code, words = volary.refuses("job", "run", "busybox:1", "--", "true")
     assert "jobs with an image need a server that runs as root" in words
     [containers] = [one for one in volary.json("doctor") if one["subject"] == "containers"]
     assert not containers["good"]
+
+
+def test_a_command_runs_beside_a_jobs_process(volary, store):
+    volary("job", "run", "-n", "one", "-v", "v:/out:rw", "--", "sh", "-c", "echo up; sleep 1000")
+    volary.wait_for(lambda: volary.json("job", "get", "one")["state"] == "RUNNING", "the job to run")
+    done = volary.run("job", "exec", "one", "--", "sh", "-c", "id -u; cat /out/keep; echo made >/out/file; kill -0 1; exit 5")
+    assert (done.returncode, done.stdout) == (5, "42420\nkeep"), done.stderr
+    volary("job", "stop", "one", "--wait")
+    assert volary("volume", "cat", "v:/file") == "made\n"

@@ -5,6 +5,7 @@ import pathlib
 import signal
 
 import pytest
+from lying import LyingS3, silent
 
 POINTS = [
     "job.submitting", "job.QUEUED", "job.moving.INITIALIZING", "job.INITIALIZING", "job.files_written", "job.prepared",
@@ -87,6 +88,28 @@ def test_a_server_killed_while_a_jobs_data_travel(volary, directory_bucket, poin
     volary.wait_for(lambda: not [one for one in volary.json("transfer", "ls") if one["state"] != "done"], "all to end")
 
 
+def test_a_server_killed_before_it_gave_up_what_a_stopped_job_had_begun_to_pull(volary):
+    store = LyingS3()
+    store.buckets["corpora"] = {"a": b"alpha"}
+    volary("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+    volary("datastore", "add", "s3", "s", "--endpoint", store.url, "--secret", "key")
+    volary.end()
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": "job.tidying=kill", "VOLARY_FAULT_LOG": str(fired)})
+    with store.fault(silent()):
+        volary("job", "run", "-n", "one", "-v", "corpora@s:/in", "-v", "corpora@s:/kept:ro:cache", "--", "true")
+        volary.wait_for(lambda: all(one["transfer"] for one in volary.json("job", "get", "one")["dataSync"]), "pulls")
+        volary.run("job", "stop", "one")
+        server.wait(timeout=30)
+        assert server.returncode == -9 and fired.exists()
+    volary.start()
+    job = volary.job_ended("one")
+    assert job["state"] == "INTERRUPTED"
+    assert [(one["state"], one["reason"]) for one in job["dataSync"]] == \
+        [("FAILED", "the job was stopped before it began")] * 2
+    store.end()
+
+
 def test_a_job_runs_on_while_the_server_is_dead(volary):
     volary("volume", "create", "out")
     volary("job", "run", "-n", "long", "-v", "out:/out:rw", "--", "sh", "-c",
@@ -116,3 +139,131 @@ def test_a_job_whose_supervisor_was_killed_ends_in_error_and_publishes_nothing(v
     assert ended["state"] == "ERROR" and "vanished" in ended["reason"]
     assert volary.json("volume", "versions", "out") == []
     nothing_is_left(volary, job["id"])
+
+
+def supervisors(job) -> list[int]:
+    found = []
+    for proc in pathlib.Path("/proc").iterdir():
+        try:
+            words = (proc / "cmdline").read_bytes().split(b"\0") if proc.name.isdigit() else []
+        except OSError:
+            continue
+        if words[1:2] == [b"supervise"] and job.encode() in words[2]:
+            found.append(int(proc.name))
+    return found
+
+
+def test_a_lost_machine_loses_what_was_written_since_the_last_publication(volary, directory_bucket):
+    """The server dies as a publication is due and as one is made; then the job's processes die, without a word."""
+    directory_bucket.add(volary, "gra")
+    volary("volume", "create", "out")
+    volary.end()
+
+    def dies_at(point):
+        fired = volary.data.parent / point
+        server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+        return server, fired
+
+    def is_dead(server, fired):
+        volary.wait_for(fired.exists, f"the fail point {fired.name} to be passed")
+        server.wait(timeout=60)
+        assert server.returncode == -9
+
+    # The first server that sees the job dies at the first publication, so that none is made before, however slow all is.
+    first = dies_at("job.publication_due")
+    job = volary("job", "run", "-n", "one", "-v", "out:/out:rw", "-v", "results@gra:/r:rw", "-v", "standalone:/s",
+                 "--publish-every", "10s", "--", "sh", "-c",
+                 "echo half | tee /out/file >/r/file; echo up; sleep 1000").strip()
+    is_dead(*first)
+    is_dead(*dies_at("job.published"))
+    volary.start()
+
+    def published():
+        return [(one["path"], one["occasion"], one["state"]) for one in volary.json("job", "get", job)["dataSync"]
+                if one["direction"] == "push"]
+    volary.wait_for(lambda: sorted(published()) == [("/out", "interval", "DONE"), ("/r", "interval", "DONE")],
+                    "both publications")
+    for supervisor in supervisors(job):
+        os.kill(supervisor, signal.SIGKILL)
+    ended = volary.job_ended("one")
+    assert ended["state"] == "ERROR" and "the process vanished without an exit code" in ended["reason"]
+    assert "; 'out@1' has what it had written by 20" in ended["reason"], ended["reason"]
+    assert "; 'results@gra' has what it had written by 20" in ended["reason"], ended["reason"]
+    assert [one["number"] for one in volary.json("volume", "versions", "out")] == [1]
+    assert volary("volume", "cat", "out:/file") == "half\n"
+    assert directory_bucket.objects() == {"results/file": b"half\n"}
+    nothing_is_left(volary, job)
+
+
+RUN_POINTS = ["job.rerunning", "job.run_begun", "job.files_written", "job.acted.PENDING", "job.harvested",
+              "ledger.committing", "job.committed", "job.moving.DONE"]
+
+
+@pytest.mark.parametrize("point", RUN_POINTS)
+def test_a_server_killed_while_a_job_is_run_again(volary, point):
+    """Its second run begins or does not, and publishes once, whatever the first has left."""
+    volary("volume", "create", "out")
+    volary("job", "run", "-n", "one", "-v", "out:/out:rw", "--wait", "--", "sh", "-c", "echo x >>/out/runs")
+    volary.end()
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+    asked = volary.run("job", "rerun", "one")
+    volary.wait_for(fired.exists, f"the fail point {point} to be passed")
+    server.wait(timeout=30)
+    assert server.returncode == -9
+
+    volary.start()
+    job = volary.job_ended("one")
+    is_begun = point not in ("job.rerunning", "job.run_begun")
+    assert is_begun or asked.returncode != 0
+    assert [one["state"] for one in job["runs"]] == ["DONE"] * (2 if is_begun else 1), job["reason"]
+    assert [one["number"] for one in volary.json("volume", "versions", "out")] == ([2, 1] if is_begun else [1])
+    assert volary("volume", "cat", "out:/runs") == "x\n" * (2 if is_begun else 1)
+    nothing_is_left(volary, job["id"])
+
+
+@pytest.mark.parametrize("point", ["job.moving.TIMEOUT", "job.run_begun", "job.moving.INTERRUPTED", "job.attaching_anew"])
+def test_a_server_killed_while_a_job_that_took_too_long_is_run_again(volary, point):
+    volary("volume", "create", "out")
+    volary.end()
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+    volary("job", "run", "-n", "one", "-v", "out:/out:rw", "--timeout", "1s", "--auto-restart", "--", "sh", "-c",
+           "echo x >>/out/runs; test $VOLARY_JOB_RUN = 2 || sleep 1000")
+    volary.wait_for(fired.exists, f"the fail point {point} to be passed")
+    server.wait(timeout=30)
+    assert server.returncode == -9
+
+    volary.start()
+    job = volary.job_ended("one")
+    assert [one["state"] for one in job["runs"]] == ["INTERRUPTED", "DONE"], job["reason"]
+    assert [one["number"] for one in volary.json("volume", "versions", "out")] == [2, 1]
+    assert volary("volume", "cat", "out:/runs") == "x\nx\n"
+    nothing_is_left(volary, job["id"])
+
+
+def test_a_server_killed_before_it_tidied_up_after_a_run_leaves_none_of_its_secrets(volary, tmp_path):
+    volary.end()
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": "job.tidying=kill", "VOLARY_FAULT_LOG": str(fired)})
+    config = tmp_path / "job" / "config.yaml"
+    config.parent.mkdir()
+    config.write_text("secrets: {TOKEN: hush-hush}\n")
+    (config.parent / "main.py").write_text("import os, time\n"
+                                          "if os.environ['VOLARY_JOB_RUN'] == '1': os._exit(3)\ntime.sleep(1000)\n")
+    volary("job", "run", "-n", "one", "--auto-restart=on-failure:1", "-f", str(config))
+    volary.wait_for(fired.exists, "the end of its first run")
+    server.wait(timeout=30)
+    assert server.returncode == -9
+    jobs = volary.data / "jobs"
+    assert [path for path in jobs.glob("*/run/spec.json") if "hush-hush" in path.read_text()]  # As it died.
+    [run] = jobs.glob("*/run")
+    (run / ".volary-0123456789abcdef01234567").write_text("hush-hush")  # As one that dies while it writes leaves it.
+
+    volary.start()
+    volary.wait_for(lambda: volary.json("job", "get", "one")["run"] == 2, "the second run")
+    assert not (run / "spec.json").exists() and not [*run.glob(".volary-*")]
+    volary.wait_for(lambda: volary.json("job", "get", "one")["state"] == "RUNNING", "it to run")
+    assert (run.parent / "run.2" / "spec.json").exists()
+    volary("job", "stop", "one", "--wait")
+    volary.wait_for(lambda: not [*jobs.glob("*/run*/spec.json")], "the second run to be tidied up after")

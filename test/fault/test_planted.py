@@ -36,6 +36,7 @@ PLANTED = [
     ("transfer.lease_kept", "plain", "import"),         # An import that is done goes on holding its volume.
     ("harvest.drops_whiteouts", "plain", "harvest"),    # What a job deleted comes back.
     ("harvest.torn", "mount_test", "HarvestOfALiveDirectory.HasWhat*"),  # A file that is being written is read once.
+    ("harvest.forgets_published", "e2e", "test_attach_data.py::test_a_file_that_never_holds_still_stays_as_it_was_pushed"),  # What is being written falls back to the job's beginning.
     ("harvest.follows_links", "plain", "harvest"),      # A job's link into the host is read as the file it leads to.
     ("sweep.forgets_transfers", "volume_test", "Sweep.keeps*"),  # What an import has fetched already is nobody's.
     ("sweep.ignores_age", "volume_test", "Sweep.spares*"),       # What is just being written is as good as old.
