@@ -7,12 +7,14 @@ resident memory.
 import argparse
 import dataclasses
 import datetime
+import http.client
 import json
 import os
 import pathlib
 import platform
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -162,6 +164,36 @@ class Volary:
         self.server.terminate()
         self.server.wait()
         remove(self.data)
+
+
+class Api(http.client.HTTPConnection):
+    """The server by its socket: what a request takes without the start of a command."""
+
+    def __init__(self, volary: Volary):
+        super().__init__("volary")
+        self.path = str(volary.data / "volary.sock")
+        self.token = (volary.data / "admin.token").read_text().strip()
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+    def __call__(self, method: str, path: str, body: dict | None = None) -> dict:
+        self.request(method, path, json.dumps(body) if body is not None else None,
+                     {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"})
+        answer = self.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise SystemExit(f"bench: {method} {path} answered {answer.status}: {text.decode()}")
+        return json.loads(text) if text else {}
+
+    def timed(self, method: str, path: str, body: dict | None = None) -> Sample:
+        self.close()
+        self.connect()  # Not timed: one that was idle for long may have been closed by the server.
+        start = time.monotonic()
+        self(method, path, body)
+        seconds = time.monotonic() - start
+        return Sample(seconds, seconds, 0, 0, 0, os.getloadavg()[0])
 
 
 def remove(path: pathlib.Path) -> None:
