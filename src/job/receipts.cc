@@ -7,26 +7,23 @@
 namespace volary {
 namespace {
 
-// A version of an attachment: the one read, or the one made.
-std::vector<ReceiptVersion> versions_of(Transaction& transaction, const std::string& job, const std::string& column) {
+// Of each attachment, the versions for which `condition` holds.
+std::vector<ReceiptVersion> versions_of(Transaction& transaction, const std::string& job, std::string_view condition) {
   return transaction.all<ReceiptVersion>(
-      "SELECT volume.name, version.number, job_attachment.path, job_attachment.access, version.checksum, version.tree, "
-      "version.files, version.bytes FROM job_attachment JOIN volume ON volume.id = job_attachment.volume "
-      "JOIN version ON version.volume = job_attachment.volume AND version.number = job_attachment." +
-          column + " WHERE job_attachment.job = $1 ORDER BY job_attachment.number",
+      fmt::format("SELECT volume.name, version.number, job_attachment.path, job_attachment.access, version.checksum, "
+                  "version.tree, version.files, version.bytes FROM job_attachment "
+                  "JOIN volume ON volume.id = job_attachment.volume JOIN version ON version.volume = volume.id "
+                  "AND ({}) WHERE job_attachment.job = $1 ORDER BY job_attachment.number, version.number",
+                  condition),
       job);
 }
 
-// Those that this run published while it ran.
-std::vector<ReceiptVersion> published_versions(Transaction& transaction, const std::string& job) {
-  return transaction.all<ReceiptVersion>(
-      "SELECT volume.name, version.number, job_attachment.path, job_attachment.access, version.checksum, version.tree, "
-      "version.files, version.bytes FROM data_sync JOIN version ON version.volume = data_sync.volume "
-      "AND version.origin = 'job' AND version.origin_id = data_sync.id JOIN volume ON volume.id = version.volume "
-      "JOIN job_attachment ON job_attachment.job = data_sync.job AND job_attachment.number = data_sync.number "
-      "WHERE data_sync.job = $1 AND direction = 'push' AND past_run = 0 ORDER BY data_sync.number, version.number",
-      job);
-}
+constexpr std::string_view is_read = "version.number = job_attachment.version";
+// At the run's end, or while it ran. It is one version if nothing was written in between.
+constexpr std::string_view is_written =
+    "version.number = job_attachment.result OR (version.origin = 'job' AND version.origin_id IN (SELECT id "
+    "FROM data_sync WHERE data_sync.job = job_attachment.job AND data_sync.number = job_attachment.number "
+    "AND past_run = 0))";
 
 }  // namespace
 
@@ -48,10 +45,8 @@ void keep_receipt(Transaction& transaction, const std::string& job_id) {
   receipt.started_at = row->started_at;
   receipt.ended_at = row->ended_at.value_or(Time{});
   if (row->run > 1) receipt.run = row->run;
-  receipt.read = versions_of(transaction, row->id, "version");
-  receipt.written = published_versions(transaction, row->id);
-  const auto last = versions_of(transaction, row->id, "result");
-  receipt.written.insert(receipt.written.end(), last.begin(), last.end());
+  receipt.read = versions_of(transaction, row->id, is_read);
+  receipt.written = versions_of(transaction, row->id, is_written);
   transaction.run("UPDATE job SET receipt = $2 WHERE id = $1", row->id, canonical_text(to_json(receipt)));
 }
 
