@@ -52,7 +52,7 @@ std::string insert_push(Transaction& transaction, const JobRow& job, const Attac
 
 // A request that waits already does it. The id of what does.
 std::string want_push(Transaction& transaction, const JobRow& job, const AttachmentRow& one, Time now) {
-  for (const SyncRow& sync : syncs_of(transaction, job.id))
+  for (const SyncRow& sync : open_syncs_of(transaction, job.id))
     if (sync.number == one.number && sync.direction == SyncDirection::push && sync.state == SyncState::QUEUED)
       return sync.id;
   return insert_push(transaction, job, one, now);

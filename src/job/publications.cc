@@ -6,10 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 
 #include "core/fault.h"
-#include "core/quantity.h"
-#include "core/random.h"
 #include "core/tree_path.h"
 #include "job/request.h"
 #include "job/synchronisations.h"

@@ -65,15 +65,15 @@ void give_up(JobFacts& facts, std::string_view act, const std::string& what, con
   facts.wait_reason = fmt::format("{}: {} '{}': {}", sync_failed, act, what, reason);
 }
 
-}  // namespace
-
-static constexpr std::string_view select_sync =
+constexpr std::string_view select_sync =
     "SELECT data_sync.id, number, direction, manual, occasion, data_sync.state, data_sync.volume, data_sync.version, "
     "data_sync.transfer, data_sync.reason, data_sync.created_at, data_sync.started_at, data_sync.ended_at, "
     "COALESCE(transfer.state, ''), COALESCE(transfer.error, ''), COALESCE(transfer.version, 0), transfer.counts "
     "FROM data_sync LEFT JOIN transfer ON transfer.id = data_sync.transfer WHERE data_sync.job = $1 "
     "AND past_run = 0 ";
-static constexpr std::string_view in_order = "ORDER BY data_sync.created_at, number, data_sync.id";
+constexpr std::string_view in_order = "ORDER BY data_sync.created_at, number, data_sync.id";
+
+}  // namespace
 
 std::vector<SyncRow> syncs_of(Transaction& transaction, const std::string& job_id) {
   return transaction.all<SyncRow>(fmt::format("{}{}", select_sync, in_order), job_id);
@@ -124,8 +124,8 @@ std::string insert_sync(Transaction& transaction, const std::string& job_id, con
 }
 
 void check_nothing_is_pulled(Transaction& transaction, const JobRow& job) {
-  for (const SyncRow& sync : syncs_of(transaction, job.id))
-    if (sync.direction == SyncDirection::pull && !is_ended(sync.state))
+  for (const SyncRow& sync : open_syncs_of(transaction, job.id))
+    if (sync.direction == SyncDirection::pull)
       throw Error(Errc::conflict, "job {} has ended, but what is pulled for it is still being broken off: expected one "
                   "without; try again in a moment", job.id);
 }
