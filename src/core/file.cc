@@ -84,6 +84,12 @@ Fd open_to_append(const Path& path, mode_t mode) {
   return open_or_throw(path, O_WRONLY | O_CREAT | O_APPEND, mode, "open to append to");
 }
 
+Pipe make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
 size_t read_some(int fd, std::span<char> to, const Path& name) {
   pass("file.read", "read", name);
   const ssize_t size = uninterrupted([&] { return ::read(fd, to.data(), to.size()); });

@@ -47,6 +47,11 @@ std::optional<Fd> try_open_to_read(const Path& path);           // Nothing if th
 Fd open_directory(const Path& path, Follow follow = Follow::yes);
 Fd create_file(const Path& path, mode_t mode = 0644);           // Must not exist. fail point file.create
 Fd open_to_append(const Path& path, mode_t mode = 0644);        // Made if absent.
+struct Pipe {
+  Fd to_read;
+  Fd to_write;
+};
+Pipe make_pipe();
 
 // --- bytes
 size_t read_some(int fd, std::span<char> to, const Path& name);                       // fail point file.read

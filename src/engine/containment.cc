@@ -35,11 +35,6 @@ constexpr int64_t not_executable_exit_code = 126;
 constexpr int64_t not_found_exit_code = 127;
 constexpr int64_t catatonit_exit_code = 1;
 
-int millis_until(steady_clock::time_point then) {
-  const auto left = std::chrono::ceil<milliseconds>(then - steady_clock::now()).count();
-  return static_cast<int>(std::clamp<int64_t>(left, 0, look_millis_max));
-}
-
 // Docker's init is tini, podman's is catatonit: what they print and end with where they cannot execute the command.
 bool is_word_of_init(const std::string& line, int64_t exit_code) {
   const bool is_kind = exit_code == not_executable_exit_code || exit_code == not_found_exit_code;
@@ -223,8 +218,7 @@ void Containment::attend() {
     const auto age = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began).count();
     int millis = static_cast<int>(std::clamp<int64_t>(age / 10, look_millis_min, look_millis_max));
     if (steady_clock::now() < hasty_until) millis = look_millis_min;
-    if (kill_at_) millis = std::min(millis, millis_until(*kill_at_));
-    if (!wait_for_change(following ? &*following : nullptr, millis)) {
+    if (!wait_for_change(following ? &*following : nullptr, kill_at_.millis(millis))) {
       const auto error = error_of([&] { following->finish(); });
       following.reset();
       if (error) say(fmt::format("cannot follow the container's log: {}", error->what()));
@@ -252,14 +246,14 @@ bool Containment::wait_for_change(const Errand* errand, int millis) {
 }
 
 void Containment::look_for_stop() {
-  if (kill_at_ && steady_clock::now() >= *kill_at_) {
+  if (kill_at_.has_passed()) {
     engine_.kill(name_, "SIGKILL");
-    kill_at_.reset();
+    kill_at_.clear();
   }
   if (is_stopping_ || !run_.is_stop_asked()) return;
   engine_.kill(name_, "SIGTERM");
   is_stopping_ = true;
-  kill_at_ = steady_clock::now() + std::chrono::seconds(spec_.grace_seconds);
+  kill_at_.set(spec_.grace_seconds);
 }
 
 // For people to read: where it cannot be written, nothing else suffers.

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/deadline.h"
 #include "engine/engine_client.h"
 #include "engine/errand.h"
 #include "engine/log_frames.h"
@@ -76,7 +77,7 @@ class Containment {
   std::string last_line_;
   std::optional<MemoryWatch> memory_;
   std::chrono::steady_clock::time_point noted_at_{};
-  std::optional<std::chrono::steady_clock::time_point> kill_at_;
+  Deadline kill_at_;
 };
 
 }  // namespace volary

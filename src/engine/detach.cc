@@ -7,13 +7,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 #include "core/error.h"
+#include "engine/processes.h"
 
 namespace volary {
 namespace {
@@ -72,10 +73,8 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
 Fd start_detached(const Path& program, const std::vector<std::string>& arguments,
                   const std::vector<std::string>& environment, const Path& error_log,
                   const std::vector<int>& descriptors) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
-  Fd ours(ends[0]);
-  const Fd theirs = above_two(Fd(ends[1]));
+  Pipe pipe = make_pipe();
+  const Fd theirs = above_two(std::exchange(pipe.to_write, Fd()));
   const Fd input = above_two(open_to_read("/dev/null"));
   const Fd errors = above_two(open_to_append(error_log, 0600));
   std::vector<Fd> passed;
@@ -93,11 +92,9 @@ Fd start_detached(const Path& program, const std::vector<std::string>& arguments
     if (grandchild == 0) become_program(prepared);
     ::_exit(grandchild < 0 ? 1 : 0);
   }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (status != 0) throw Error(Errc::exhausted, "no process can be made for '{}'", program.native());
-  return ours;
+  if (wait_for_child(child) != 0)
+    throw Error(Errc::exhausted, "no process can be made for '{}'", program.native());
+  return std::move(pipe.to_read);
 }
 
 }  // namespace volary

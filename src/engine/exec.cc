@@ -13,10 +13,10 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 
 #include "core/error_of.h"
 #include "core/tree_path.h"
+#include "engine/deadline.h"
 #include "engine/detach.h"
 #include "engine/exec_target.h"
 #include "engine/run_directory.h"
@@ -26,13 +26,11 @@
 namespace volary {
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr int connection_place = 3;
 constexpr int spec_place = 4;
 constexpr int leash_place = STDOUT_FILENO;  // Nobody reads it, so it is broken when the server is gone.
 constexpr size_t held_bytes_max = 256 << 10;
-constexpr auto hangup_patience = std::chrono::seconds(10);
+constexpr int64_t hangup_seconds = 10;
 constexpr size_t engine_header_bytes = 8;
 constexpr size_t first_words_max = 512;
 constexpr int64_t failed_exit_code = 126;
@@ -66,7 +64,7 @@ class Relay {
   }
 
   bool is_done() {
-    if (kill_at_ && steady_clock::now() >= *kill_at_) {
+    if (kill_at_.has_passed()) {
       target_.signal(SIGKILL);
       return true;
     }
@@ -83,7 +81,7 @@ class Relay {
                                       {has_room ? output_ : -1, POLLIN, 0},
                                       {has_room ? errors_ : -1, POLLIN, 0},
                                       {has_ended_ ? -1 : target_.ended(), POLLIN, 0}}};
-    if (::poll(waiting.data(), waiting.size(), has_ended_ && has_room ? 0 : millis()) < 0 && errno != EINTR)
+    if (::poll(waiting.data(), waiting.size(), has_ended_ && has_room ? 0 : kill_at_.millis()) < 0 && errno != EINTR)
       throw error_from_errno(errno, "wait for", "a command");
     if (waiting[0].revents & POLLIN) take_frames();
     if (waiting[0].revents & (POLLRDHUP | POLLHUP | POLLERR) || waiting[1].revents) hang_up();
@@ -95,19 +93,13 @@ class Relay {
     send();
   }
 
-  int millis() const {
-    if (!kill_at_) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*kill_at_ - steady_clock::now()).count();
-    return static_cast<int>(std::max<int64_t>(0, left));
-  }
-
   // Nobody is there any more to see what it does.
   void hang_up() {
     if (is_hung_up_) return;
     is_hung_up_ = true;
     to_user_.clear();
     target_.signal(SIGHUP);
-    kill_at_ = steady_clock::now() + hangup_patience;
+    kill_at_.set(hangup_seconds);
   }
 
   void take_frames() {
@@ -216,7 +208,7 @@ class Relay {
   bool is_hung_up_ = false;
   bool has_ended_ = false;
   bool has_more_ = false;  // In its outputs, perhaps.
-  std::optional<steady_clock::time_point> kill_at_;
+  Deadline kill_at_;
 };
 
 // So that a user whose machine died is noticed within two minutes.

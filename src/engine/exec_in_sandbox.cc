@@ -13,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,15 +43,12 @@ struct Ends {
 
 enum class Direction { to_command, from_command };
 
-// The command may reopen /dev/stdin and the others, so they belong to it.
-Ends make_pipe(Direction direction) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
-  Ends made{Fd(ends[direction == Direction::to_command]), Fd(ends[direction == Direction::from_command])};
+Ends make_ends(Direction direction) {
+  Pipe pipe = make_pipe();
+  Ends made{std::move(pipe.to_read), std::move(pipe.to_write)};
+  if (direction == Direction::to_command) std::swap(made.ours, made.theirs);
   ::fcntl(made.ours.get(), F_SETFL, O_NONBLOCK);
-  const SandboxUser user = sandbox_user();
-  if (::geteuid() == 0 && ::fchown(made.theirs.get(), user.uid, user.gid) < 0 && errno != EINVAL)
-    throw error_from_errno(errno, "change the owner of", "a pipe");
+  give_to(sandbox_user(), made.theirs);
   return made;
 }
 
@@ -178,10 +174,7 @@ void close_all_but(std::vector<int> kept) {
   if (child == 0) become_command(wanted);
   say(wanted.channel, fmt::format("p {}", child));
   ::close_range(0, ~0u, 0);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+  ::_exit(wait_for_child(child));
 }
 
 bool has_ended(const Fd& process) {
@@ -207,13 +200,7 @@ class Child {
     if (!ended_) throw error_from_errno(errno, "open", "a pidfd");
   }
   int ended() const { return ended_.get(); }
-  int wait() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    return status;
-  }
+  int wait() { return wait_for_child(std::exchange(pid_, -1)); }
 
  private:
   pid_t pid_ = -1;
@@ -226,7 +213,7 @@ class SandboxTarget final : public ExecTarget {
     std::array<Fd, 3> ours;
     if (!is_terminal_)
       for (size_t i = 0; i < ours.size(); ++i) {
-        Ends ends = make_pipe(i == 0 ? Direction::to_command : Direction::from_command);
+        Ends ends = make_ends(i == 0 ? Direction::to_command : Direction::from_command);
         ours[i] = std::move(ends.ours);
         wanted.pipes[i] = std::move(ends.theirs);
       }
@@ -272,9 +259,8 @@ class SandboxTarget final : public ExecTarget {
   }
 
   ExecEnd finish(std::string_view) override {
-    const int status = door_.wait();
-    if (failure_) return *failure_;
-    return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), ""};
+    const int exit_code = door_.wait();
+    return failure_.value_or(ExecEnd{exit_code, ""});
   }
 
  private:

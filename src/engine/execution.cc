@@ -29,13 +29,10 @@ struct Ends {
 
 // The process may reopen /dev/stdout, so the pipe belongs to it.
 Ends make_output(SandboxUser user) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
-  Ends output{Fd(ends[0]), Fd(ends[1])};
-  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  if (::geteuid() == 0 && ::fchown(ends[1], user.uid, user.gid) < 0 && errno != EINVAL)
-    throw error_from_errno(errno, "change the owner of", "a pipe");
-  return output;
+  Pipe output = make_pipe();
+  ::fcntl(output.to_read.get(), F_SETFL, O_NONBLOCK);
+  give_to(user, output.to_write);
+  return {std::move(output.to_read), std::move(output.to_write)};
 }
 
 Ends make_channel() {
@@ -109,24 +106,18 @@ void Execution::attend(Guard& guard) {
                                       {output_ ? output_.get() : -1, POLLIN, 0},
                                       {channel_ ? channel_.get() : -1, POLLIN, 0},
                                       {control_.get(), POLLIN, 0}}};
-    const int count = ::poll(waiting.data(), waiting.size(), millis_to_deadline());
+    const int count = ::poll(waiting.data(), waiting.size(), kill_at_.millis());
     if (count < 0 && errno != EINTR) throw error_from_errno(errno, "wait for", "the process");
     if (count < 0) continue;
     if (waiting[1].revents) take_output();
     if (waiting[2].revents) take_report(guard);
     if (waiting[3].revents) look_for_stop(guard);
-    if (kill_at_ && std::chrono::steady_clock::now() >= *kill_at_) {
+    if (kill_at_.has_passed()) {
       guard.kill();
-      kill_at_.reset();
+      kill_at_.clear();
     }
     if (waiting[0].revents) return;
   }
-}
-
-int Execution::millis_to_deadline() const {
-  if (!kill_at_) return -1;
-  const auto left = *kill_at_ - std::chrono::steady_clock::now();
-  return static_cast<int>(std::max<int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(left).count()));
 }
 
 // Takes one block, so that a process that prints without pause may still be stopped. False if there was none.
@@ -172,7 +163,7 @@ void Execution::look_for_stop(Guard& guard) {
     return;
   }
   guard.terminate();
-  kill_at_ = std::chrono::steady_clock::now() + std::chrono::seconds(grace_seconds_);
+  kill_at_.set(grace_seconds_);
 }
 
 // A file that cannot be written here costs the knowledge that the process runs, until it ends; not the process.

@@ -4,11 +4,11 @@
 // stop, the grace is over, everything has ended.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/deadline.h"
 #include "engine/guard.h"
 #include "engine/log_writer.h"
 #include "engine/run_directory.h"
@@ -27,7 +27,6 @@ class Execution {
   void take_report(Guard& guard);
   void look_for_stop(Guard& guard);
   void note_started();
-  int millis_to_deadline() const;
   RunOutcome outcome_of(int exit_code);
 
   const RunDirectory& run_;
@@ -40,7 +39,7 @@ class Execution {
   bool is_released_ = false;         // The command may be executed, or is.
   bool is_stopped_unstarted_ = false;
   bool is_stopping_ = false;
-  std::optional<std::chrono::steady_clock::time_point> kill_at_;
+  Deadline kill_at_;
   std::optional<Time> started_at_;
   std::optional<std::pair<int64_t, std::string>> failure_;  // Exit code and reason, from inside.
 };

@@ -13,14 +13,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "engine/processes.h"
 
 namespace volary {
 namespace {
 
 constexpr int setup_failed_exit_code = 125;
 constexpr std::string_view oom_score = "300";  // When the machine runs out of memory, jobs go before servers.
-
-int exit_code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 // In a child: what cannot be returned is printed, into the log, and ends the child.
 [[noreturn]] void give_up(const char* action) {
@@ -116,17 +117,20 @@ void become(SandboxUser user) {
   if (::syscall(SYS_setresuid, user.uid, user.uid, user.uid) < 0) give_up("change the user");
 }
 
+void give_to(SandboxUser user, const Fd& fd) {
+  if (::geteuid() == 0 && ::fchown(fd.get(), user.uid, user.gid) < 0 && errno != EINVAL)
+    throw error_from_errno(errno, "change the owner of", "a pipe");
+}
+
 Guard::Guard(const GuardedCommand& command) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
-  const Fd held(ends[0]);
-  leash_ = Fd(ends[1]);
+  Pipe leash = make_pipe();
+  leash_ = std::move(leash.to_write);
   if (::unshare(CLONE_NEWPID) < 0) throw error_from_errno(errno, "enter", "a pid namespace");
   pid_ = ::fork();
   if (pid_ < 0) throw error_from_errno(errno, "fork", "the guard");
   if (pid_ == 0) {
     leash_.close();
-    keep_guard(command, held.get());
+    keep_guard(command, leash.to_read.get());
   }
   pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_) throw error_from_errno(errno, "open", "a pidfd");
@@ -143,12 +147,6 @@ void Guard::go() { write_all(leash_.get(), "g", "the guard's leash"); }
 void Guard::terminate() const { ::kill(pid_, SIGUSR1); }
 void Guard::kill() const { ::kill(pid_, SIGKILL); }
 
-int Guard::wait() {
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-  }
-  pid_ = -1;
-  return exit_code_of(status);
-}
+int Guard::wait() { return wait_for_child(std::exchange(pid_, -1)); }
 
 }  // namespace volary

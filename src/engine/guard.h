@@ -27,6 +27,8 @@ SandboxUser sandbox_user();
 
 // Becomes `user` for good, without supplementary groups. Only system calls: for a child after fork.
 void become(SandboxUser user);
+// The end of a pipe, which the process may open again as /dev/stdout.
+void give_to(SandboxUser user, const Fd& fd);
 
 struct GuardedCommand {
   std::vector<std::string> arguments;  // arguments[0] is the program's absolute path.

@@ -1,4 +1,4 @@
-// engine/processes.h: the processes of this machine, as far as /proc shows them.
+// engine/processes.h: the children of this process, and all of this machine, as far as /proc shows them.
 #pragma once
 
 #include <vector>
@@ -6,6 +6,11 @@
 #include "core/file.h"
 
 namespace volary {
+
+// Waits for a child. Its exit code, as shells count it: 128 + n for a signal n.
+int wait_for_child(int pid);
+// The same of what waitpid() tells.
+int exit_code_of(int status);
 
 // Their numbers, at some moment: each may be gone, or be another's, before it is looked at.
 std::vector<int> all_processes();

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,22 +16,12 @@
 
 #include "core/error.h"
 #include "engine/execute.h"
+#include "engine/processes.h"
 
 namespace volary {
 namespace {
 
 constexpr size_t line_bytes_max = 64 * 1024 - 64;  // With the rank in front it is one line of the log still.
-
-struct Pipe {
-  Fd to_read;
-  Fd to_write;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
-  return {Fd(ends[0]), Fd(ends[1])};
-}
 
 void say(const std::string& text) {
   size_t written = 0;
@@ -49,10 +38,6 @@ bool is_stop_asked() {
   sigset_t pending;
   ::sigpending(&pending);
   return ::sigismember(&pending, SIGTERM) == 1;
-}
-
-int exit_code_of(int status) {
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 }  // namespace
@@ -120,7 +105,7 @@ int Replicas::begin() {
   int number = 0;
   if (::read(failed.to_read.get(), &number, sizeof number) != sizeof number) return 0;
   ::kill(-1, SIGKILL);
-  for (const Replica& replica : replicas_) ::waitpid(replica.pid, nullptr, 0);
+  for (const Replica& replica : replicas_) wait_for_child(replica.pid);
   return number;
 }
 
@@ -131,14 +116,14 @@ int Replicas::wait() {
     for (const Replica& one : replicas_) waiting.push_back({one.process ? one.process.get() : -1, POLLIN, 0});
     if (std::all_of(waiting.begin(), waiting.end(), [](const pollfd& one) { return one.fd < 0; })) break;
     for (const Replica& one : replicas_) waiting.push_back({one.output ? one.output.get() : -1, POLLIN, 0});
-    if (::poll(waiting.data(), waiting.size(), millis_to_deadline()) < 0) continue;
+    if (::poll(waiting.data(), waiting.size(), kill_at_.millis()) < 0) continue;
     for (size_t rank = 0; rank < count; ++rank)
       if (waiting[count + rank].revents) take_output(rank);
     for (size_t rank = 0; rank < count; ++rank)
       if (waiting[rank].revents) bury(rank);
-    if (kill_at_ && std::chrono::steady_clock::now() >= *kill_at_) {
+    if (kill_at_.has_passed()) {
       ::kill(-1, SIGKILL);
-      kill_at_.reset();
+      kill_at_.clear();
     }
   }
   ::kill(-1, SIGKILL);  // What they left would print on for ever.
@@ -149,12 +134,6 @@ int Replicas::wait() {
     if (!replicas_[rank].line.empty()) end_line(rank);
   }
   return failure_.value_or(0);
-}
-
-int Replicas::millis_to_deadline() const {
-  if (!kill_at_) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*kill_at_ - std::chrono::steady_clock::now());
-  return static_cast<int>(std::max<int64_t>(0, left.count()));
 }
 
 // False if there was nothing.
@@ -177,10 +156,8 @@ void Replicas::end_line(size_t rank) {
 
 void Replicas::bury(size_t rank) {
   Replica& replica = replicas_[rank];
-  int status = 0;
-  if (::waitpid(replica.pid, &status, 0) != replica.pid) return;
   replica.process.close();
-  if (const int code = exit_code_of(status); code != 0 && !failure_) {
+  if (const int code = wait_for_child(replica.pid); code != 0 && !failure_) {
     failure_ = code;
     end_all();
   }
@@ -189,7 +166,7 @@ void Replicas::bury(size_t rank) {
 // At a stop the others were asked already.
 void Replicas::end_all() {
   if (!is_stop_asked()) ::kill(-1, SIGTERM);
-  kill_at_ = std::chrono::steady_clock::now() + std::chrono::seconds(spec_.grace_seconds.value_or(10));
+  kill_at_.set(spec_.grace_seconds.value_or(10));
 }
 
 }  // namespace volary

@@ -8,13 +8,13 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/file.h"
+#include "engine/deadline.h"
 #include "engine/inside.h"
 
 namespace volary {
@@ -44,7 +44,6 @@ class Replicas {
     std::string line;  // Begun, not ended.
   };
 
-  int millis_to_deadline() const;
   bool take_output(size_t rank);
   void end_line(size_t rank);
   void bury(size_t rank);
@@ -53,7 +52,7 @@ class Replicas {
   const InsideSpec& spec_;
   std::vector<Replica> replicas_;
   std::optional<int> failure_;  // The first one's exit code.
-  std::optional<std::chrono::steady_clock::time_point> kill_at_;
+  Deadline kill_at_;
 };
 
 }  // namespace volary

@@ -1,12 +1,11 @@
 // engine/sandbox_report.cc: trying a sandbox out, for `volary doctor`.
-#include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <vector>
 
+#include "engine/processes.h"
 #include "engine/sandbox.h"
 
 namespace volary {
@@ -19,10 +18,7 @@ struct Tried {
 
 // Only system calls between fork and exec: the server has many threads.
 Tried try_command(const std::vector<std::string>& words) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
-  const Fd ours(ends[0]);
-  Fd theirs(ends[1]);
+  Pipe said = make_pipe();
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -30,20 +26,17 @@ Tried try_command(const std::vector<std::string>& words) {
   const pid_t child = ::fork();
   if (child < 0) throw error_from_errno(errno, "fork for", words[0]);
   if (child == 0) {
-    ::dup2(theirs.get(), STDOUT_FILENO);
-    ::dup2(theirs.get(), STDERR_FILENO);
+    ::dup2(said.to_write.get(), STDOUT_FILENO);
+    ::dup2(said.to_write.get(), STDERR_FILENO);
     become(user);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
   }
-  theirs.close();
+  said.to_write.close();
   Tried tried;
   std::array<char, 4096> block;
-  while (const size_t size = read_some(ours.get(), block, words[0])) tried.output.append(block.data(), size);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  tried.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  while (const size_t size = read_some(said.to_read.get(), block, words[0])) tried.output.append(block.data(), size);
+  tried.exit_code = wait_for_child(child);
   while (!tried.output.empty() && tried.output.back() == '\n') tried.output.pop_back();
   return tried;
 }

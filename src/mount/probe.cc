@@ -168,17 +168,15 @@ void try_user_overlay(const Sample& sample) {
 
 // "" if `work` succeeded in a child, or why not.
 std::string failure_in_child(const std::function<void()>& work) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) throw error_from_errno(errno, "make", "a pipe");
-  const Fd reading(ends[0]);
-  Fd writing(ends[1]);
+  Pipe pipe = make_pipe();
   const pid_t child = ::fork();
   if (child < 0) throw error_from_errno(errno, "start", "a child");
-  if (child == 0) report_and_end(writing.get(), work);
-  writing.close();
+  if (child == 0) report_and_end(pipe.to_write.get(), work);
+  pipe.to_write.close();
   std::string failure;
   std::array<char, 4096> block{};
-  while (const size_t size = read_some(reading.get(), block, "the pipe of a child")) failure.append(block.data(), size);
+  while (const size_t size = read_some(pipe.to_read.get(), block, "the pipe of a child"))
+    failure.append(block.data(), size);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   if (status != 0 && failure.empty()) failure = fmt::format("the child that tried it ended with status {}", status);
