@@ -1,4 +1,4 @@
-"""Web servers for tests: a real nginx over a directory, git's own http-backend over a directory of repositories, and a proxy
+"""Web servers for tests: a real nginx over a directory, or with TLS in front of another server, git's own http-backend over a directory of repositories, and a proxy
 that counts and holds back."""
 import base64
 import http.server
@@ -33,6 +33,24 @@ http {{
 """
 
 
+TLS_CONFIGURATION = """
+daemon off; master_process off; worker_processes 1; pid {root}/pid; error_log {root}/error.log warn;
+events {{ worker_connections 64; }}
+http {{
+  access_log {root}/access.log; client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3;
+  uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;
+  map $http_upgrade $connection_of {{ default upgrade; '' close; }}
+  server {{
+    listen 127.0.0.1:{port} ssl; ssl_certificate {root}/server.pem; ssl_certificate_key {root}/server.key;
+    location / {{
+      proxy_pass {behind}; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off; client_max_body_size 0;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_of;
+    }}
+  }}
+}}
+"""
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -48,8 +66,11 @@ class Nginx:
         self.root, self.files, self.port = root, root / "files", free_port()
         self.files.mkdir(parents=True)
         (root / "users").write_text("ann:{PLAIN}secret word\n")
-        (root / "nginx.conf").write_text(CONFIGURATION.format(root=root, files=self.files, port=self.port))
-        self.process = subprocess.Popen([NGINX, "-p", str(root), "-c", str(root / "nginx.conf")], stdin=subprocess.DEVNULL,
+        self.begin(CONFIGURATION.format(root=root, files=self.files, port=self.port))
+
+    def begin(self, configuration: str) -> None:
+        (self.root / "nginx.conf").write_text(configuration)
+        self.process = subprocess.Popen([NGINX, "-p", str(self.root), "-c", str(self.root / "nginx.conf")], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         Volary.wait_for(self.answers, "nginx to answer")
 
@@ -73,6 +94,31 @@ class Nginx:
     def end(self) -> None:
         self.process.terminate()
         self.process.wait()
+
+
+class TlsProxy(Nginx):
+    """In front of the server at `behind`, with a certificate by an authority of its own, whose is in `authority`."""
+
+    def __init__(self, root: pathlib.Path, behind: str):
+        if not NGINX:
+            pytest.skip("no nginx: apt install nginx-light")
+        self.root, self.port, self.authority = root, free_port(), root / "authority.pem"
+        root.mkdir(parents=True)
+
+        def openssl(*words) -> None:
+            subprocess.run(["openssl", *words], cwd=root, check=True, capture_output=True)
+
+        new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        openssl(*new, "-x509", "-subj", "/CN=an authority", "-keyout", "authority.key", "-out", "authority.pem")
+        openssl(*new, "-subj", "/CN=a server", "-keyout", "server.key", "-out", "server.csr")
+        (root / "names").write_text("subjectAltName=IP:127.0.0.1")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial",
+                "-extfile", "names", "-out", "server.pem")
+        self.begin(TLS_CONFIGURATION.format(root=root, port=self.port, behind=behind))
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
 
 
 class GitServer:

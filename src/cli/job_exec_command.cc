@@ -97,8 +97,8 @@ winsize window_of_terminal() {
 
 class Talk {
  public:
-  Talk(Session& session, Fd connection, const ExecOptions& options)
-      : session_(session), connection_(std::move(connection)), is_terminal_(options.terminal),
+  Talk(Session& session, const Fd& connection, const ExecOptions& options)
+      : session_(session), connection_(connection), is_terminal_(options.terminal),
         is_reading_(options.interactive) {
     if (!is_reading_ && !is_terminal_) unsent_ += print_frame(FrameKind::input_end, "");
   }
@@ -175,7 +175,7 @@ class Talk {
 
   Session& session_;
   const Signals signals_;
-  Fd connection_;
+  const Fd& connection_;
   const bool is_terminal_;
   bool is_reading_;
   FrameReader frames_;
@@ -202,7 +202,7 @@ NewExec request_of(const ExecOptions& o) {
   return wanted;
 }
 
-Fd connect(const Endpoint& endpoint, const std::string& job, const NewExec& wanted) {
+Tunnel connect(const Endpoint& endpoint, const std::string& job, const NewExec& wanted) {
   HttpRequest asked;
   asked.method = "POST";
   asked.url = endpoint.base + api_path({"jobs", job, "exec"});
@@ -212,7 +212,7 @@ Fd connect(const Endpoint& endpoint, const std::string& job, const NewExec& want
   if (!endpoint.project.empty()) asked.headers.emplace_back("volary-project", endpoint.project);
   asked.body = print_json(to_json(wanted));
   Tunnel tunnel = open_tunnel(asked);
-  if (tunnel.response.status == 101) return std::move(tunnel.connection);
+  if (tunnel.response.status == 101) return tunnel;
   if (!tunnel.response.header("content-type").value_or("").starts_with("application/problem+json"))
     throw Error(Errc::unavailable, "{} answered with status {}: it, or a proxy before it, does not let a command have "
                 "a connection of its own", endpoint.name, tunnel.response.status);
@@ -224,8 +224,8 @@ Fd connect(const Endpoint& endpoint, const std::string& job, const NewExec& want
 int exec(Session& session, const ExecOptions& o) {
   if (o.terminal && o.interactive && ::isatty(STDIN_FILENO) == 0)
     throw Error(Errc::invalid, "standard input is no terminal: expected one with -t, or -i alone");
-  Fd connection = connect(session.client().endpoint(), o.id, request_of(o));
-  Talk talk(session, std::move(connection), o);
+  const Tunnel tunnel = connect(session.client().endpoint(), o.id, request_of(o));
+  Talk talk(session, tunnel.connection, o);
   int code = 0;
   {
     std::optional<RawTerminal> raw;

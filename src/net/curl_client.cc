@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <thread>
 
@@ -37,9 +38,6 @@ constexpr uint64_t worth_waking_bytes = 64 << 10;
 constexpr std::chrono::milliseconds gathering_time{1};
 constexpr int poll_millis = 1000;  // How often libcurl looks at its own timers at the latest.
 
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl().easy_cleanup(easy); }
-};
 struct FreeMulti {
   void operator()(CURLM* multi) const { curl().multi_cleanup(multi); }
 };
@@ -51,7 +49,7 @@ using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 // The members' order matters: the easy handle goes before the multi handle that holds its connections.
 struct Line {
   std::unique_ptr<CURLM, FreeMulti> multi{curl().multi_init()};
-  std::unique_ptr<CURL, FreeEasy> easy{curl().easy_init()};
+  CurlEasy easy{curl().easy_init()};
 };
 
 void append(HeaderList& list, const std::string& line) {
@@ -85,7 +83,7 @@ class Exchange {
     if (code != CURLE_OK && refused_) throw refusal();
     if (request_.stop.stop_requested())
       throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request_.url));
-    if (code != CURLE_OK) throw failure(code);
+    if (code != CURLE_OK) throw curl_failure(request_, code, static_cast<const char*>(error_text_));
     response_.status = status();
     begin_body();
     const char* next = nullptr;
@@ -96,14 +94,15 @@ class Exchange {
   }
 
   void set_up_trust(const HttpClientOptions& options) {
+    set_up_curl(line_.easy.get(), request_, options.ca_file);
     const std::string host = host_of_url(request_.url);
     uses_proxy_ = !options.proxy.empty() && !is_without_proxy(host, options.no_proxy);
-    set(CURLOPT_PROXY, uses_proxy_ ? options.proxy.c_str() : "");  // "" also keeps libcurl from reading http_proxy.
-    set(CURLOPT_NOPROXY, uses_proxy_ ? "" : "*");
-    if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+    if (!uses_proxy_) return;
+    set(CURLOPT_PROXY, options.proxy.c_str());
+    set(CURLOPT_NOPROXY, "");
     // The proxy finds the address, and is trusted with that; an address in the URL itself can be seen here.
-    if (uses_proxy_) connected_ = kind_of_literal(host).value_or(AddressKind::open);
-    if (uses_proxy_ && !may_connect(*connected_, host)) throw refusal();
+    connected_ = kind_of_literal(host).value_or(AddressKind::open);
+    if (!may_connect(*connected_, host)) throw refusal();
   }
 
   // What it was led to: the absolute URL, or "".
@@ -113,10 +112,7 @@ class Exchange {
  private:
   template <class Value>
   void set(CURLoption option, Value value) {
-    const CURLcode code = curl().easy_setopt(line_.easy.get(), option, value);
-    if (code != CURLE_OK)
-      throw Error(Errc::invalid, "the request to {} cannot be made: {}", speakable(request_.url),
-                  curl().easy_strerror(code));
+    set_curl(line_.easy.get(), request_, option, value);
   }
 
   bool has_body() const {
@@ -125,13 +121,7 @@ class Exchange {
   }
 
   void set_options() {
-    set(CURLOPT_URL, request_.url.c_str());
-    set(CURLOPT_PATH_AS_IS, 1L);
-    set(CURLOPT_PROTOCOLS_STR, "http,https");
-    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_BUFFERSIZE, receive_buffer_bytes);
-    set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_text_));
     set_timeouts();
     set_method();
@@ -149,7 +139,6 @@ class Exchange {
 
   void set_timeouts() {
     const auto stall = static_cast<long>(std::min<uint64_t>(request_.stall_seconds, 1'000'000));
-    set(CURLOPT_CONNECTTIMEOUT, stall > 0 ? std::min(stall, connect_seconds_max) : connect_seconds_max);
     set(CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(CURLOPT_LOW_SPEED_TIME, stall);
     set(CURLOPT_TIMEOUT, static_cast<long>(std::min<uint64_t>(request_.seconds_max, 1'000'000)));
@@ -252,24 +241,6 @@ class Exchange {
       if (message->msg == CURLMSG_DONE) code = message->data.result;
     curl().multi_remove_handle(multi, line_.easy.get());  // Closes the connection if the exchange was cut short.
     return code;
-  }
-
-  Error failure(CURLcode code) const {
-    const std::string what = error_text_[0] ? static_cast<const char*>(error_text_) : curl().easy_strerror(code);
-    const std::string where = speakable(request_.url);
-    switch (code) {
-      case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL:
-        return Error(Errc::invalid, "'{}' is not a URL that can be asked: {}", where, what);
-      case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_ISSUER_ERROR:
-        return Error(Errc::invalid, "the certificate of {} cannot be trusted: {}", where, what);
-      case CURLE_OUT_OF_MEMORY: return Error(Errc::exhausted, "no memory for the request to {}", where);
-      case CURLE_OPERATION_TIMEDOUT:
-        if (request_.seconds_max > 0)
-          return Error(Errc::unavailable, "{} has not answered within {} s: {}", where, request_.seconds_max, what);
-        return Error(Errc::unavailable, "{} does not answer, or nothing moved for {} s: {}", where,
-                     request_.stall_seconds, what);
-      default: return Error(Errc::unavailable, "the request to {} failed: {}", where, what);
-    }
   }
 
   // Whether this answer is only the way to another.
@@ -465,6 +436,40 @@ class CurlClient final : public HttpClient {
 };
 
 }  // namespace
+
+Error curl_failure(const HttpRequest& request, CURLcode code, const std::string& words) {
+  const std::string what = words.empty() ? curl().easy_strerror(code) : words;
+  const std::string where = speakable(request.url);
+  switch (code) {
+    case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL:
+      return {Errc::invalid, "'{}' is not a URL that can be asked: {}", where, what};
+    case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_ISSUER_ERROR:
+      return {Errc::invalid, "the certificate of {} cannot be trusted: {}", where, what};
+    case CURLE_OUT_OF_MEMORY: return {Errc::exhausted, "no memory for the request to {}", where};
+    case CURLE_OPERATION_TIMEDOUT:
+      if (request.seconds_max > 0)
+        return {Errc::unavailable, "{} has not answered within {} s: {}", where, request.seconds_max, what};
+      return {Errc::unavailable, "{} does not answer, or nothing moved for {} s: {}", where, request.stall_seconds,
+              what};
+    default: return {Errc::unavailable, "the request to {} failed: {}", where, what};
+  }
+}
+
+void set_up_curl(CURL* easy, const HttpRequest& request, const std::string& ca_file) {
+  const auto set = [&](CURLoption option, auto value) { set_curl(easy, request, option, value); };
+  set(CURLOPT_URL, request.url.c_str());
+  set(CURLOPT_PATH_AS_IS, 1L);
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  const auto stall = static_cast<long>(std::min<uint64_t>(request.stall_seconds, connect_seconds_max));
+  set(CURLOPT_CONNECTTIMEOUT, stall > 0 ? stall : connect_seconds_max);
+  set(CURLOPT_PROXY, "");  // This also keeps libcurl from reading http_proxy.
+  set(CURLOPT_NOPROXY, "*");
+  const char* const trusted = ca_file.empty() ? std::getenv("SSL_CERT_FILE") : ca_file.c_str();
+  if (trusted && *trusted) set(CURLOPT_CAINFO, trusted);
+}
 
 std::unique_ptr<HttpClient> make_curl_client(const HttpClientOptions& options) {
   curl();

@@ -13,7 +13,10 @@ CurlLibrary load() {
   library.find(functions.easy_cleanup, "curl_easy_cleanup");
   library.find(functions.easy_getinfo, "curl_easy_getinfo");
   library.find(functions.easy_init, "curl_easy_init");
+  library.find(functions.easy_perform, "curl_easy_perform");
+  library.find(functions.easy_recv, "curl_easy_recv");
   library.find(functions.easy_reset, "curl_easy_reset");
+  library.find(functions.easy_send, "curl_easy_send");
   library.find(functions.easy_setopt, "curl_easy_setopt");
   library.find(functions.easy_strerror, "curl_easy_strerror");
   library.find(functions.multi_add_handle, "curl_multi_add_handle");

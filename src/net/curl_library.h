@@ -1,6 +1,8 @@
-// net/curl_library.h: the functions of libcurl that net/curl_client.cc calls, loaded by the first request that needs
+// net/curl_library.h: the functions of libcurl that this folder calls, loaded by the first request that needs
 // them. libcurl brings thirty libraries along, which a command that only asks this machine's server never uses.
 #pragma once
+
+#include <memory>
 
 #include <curl/curl.h>
 
@@ -10,7 +12,10 @@ struct CurlLibrary {
   decltype(&curl_easy_cleanup) easy_cleanup;
   decltype(&curl_easy_getinfo) easy_getinfo;
   decltype(&curl_easy_init) easy_init;
+  decltype(&curl_easy_perform) easy_perform;
+  decltype(&curl_easy_recv) easy_recv;
   decltype(&curl_easy_reset) easy_reset;
+  decltype(&curl_easy_send) easy_send;
   decltype(&curl_easy_setopt) easy_setopt;
   decltype(&curl_easy_strerror) easy_strerror;
   decltype(&curl_multi_add_handle) multi_add_handle;
@@ -28,5 +33,10 @@ struct CurlLibrary {
 
 // Loads and starts it, once; any thread. Throws `unavailable` if it cannot be loaded, naming what to install.
 const CurlLibrary& curl();
+
+struct FreeEasy {
+  void operator()(CURL* easy) const { curl().easy_cleanup(easy); }
+};
+using CurlEasy = std::unique_ptr<CURL, FreeEasy>;
 
 }  // namespace volary

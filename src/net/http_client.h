@@ -72,7 +72,9 @@ enum class Redirects {
 struct HttpClientOptions {
   std::string proxy{};     // "http://host:port" to go through. "" is none: *_proxy in the environment is never read.
   std::string no_proxy{};  // Hosts to go to without it: see is_without_proxy().
-  std::string ca_file{};  // PEM certificates to trust instead of the system's. "" is the system's.
+  // PEM certificates to trust. "": those that SSL_CERT_FILE in the environment names, as OpenSSL's own programs have
+  // it, or the system's.
+  std::string ca_file{};
   // What every request is for: a name that leads nearer to this machine by now is `denied`. Nothing: anywhere.
   std::optional<AddressKind> made_for{};
   Redirects redirects = Redirects::guarded;

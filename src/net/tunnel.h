@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "core/file.h"
 #include "net/http_client.h"
@@ -53,11 +54,13 @@ class FrameReader {
   size_t taken_ = 0;  // From its start.
 };
 
-// The answer, and the connection where it is a 101. Over a Unix socket or http://. Throws as HttpClient.
 struct Tunnel {
   HttpResponse response;
   Fd connection;
+  std::jthread relay;  // Of TCP and TLS: passes on bytes while this lives. Over a Unix socket there is none.
 };
+// The answer, and the connection where it is a 101: a socket like any other, whatever the bytes travel through. Trusts
+// whom an HttpClient without options trusts. Throws as HttpClient.
 Tunnel open_tunnel(const HttpRequest& request, const char* protocol = tunnel_protocol);
 
 }  // namespace volary

@@ -16,39 +16,17 @@
 #include <cstring>
 #include <system_error>
 
-#include <boost/beast/http/basic_parser.hpp>
-
 #include "core/error.h"
 #include "net/request_words.h"
+#include "net/wire.h"
 
 namespace volary {
 namespace {
 
-namespace http = boost::beast::http;
-using boost::beast::error_code;
-using BeastText = boost::beast::string_view;
-
-constexpr size_t received_bytes_max = 256 << 10;  // At a time; also the most that a head may have.
+constexpr size_t received_bytes_max = answer_head_bytes_max;  // At a time.
 constexpr size_t sent_bytes_max = 256 << 10;
 constexpr size_t idle_connections_max = 64;  // To one socket.
 constexpr uint64_t connect_seconds_max = 30;
-
-// "/a?b" of "http://host/a?b#c". Throws `invalid` if it cannot stand in a request's first line.
-std::string target_of(const std::string& url) {
-  const size_t scheme = url.find("://");
-  const bool is_sayable = std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7f; });
-  if (!url.starts_with("http") || scheme == std::string::npos || !is_sayable)
-    throw Error(Errc::invalid, "'{}' is not a URL that can be asked: expected http://HOST/…", speakable(url));
-  const std::string rest = url.substr(0, url.find('#')).substr(scheme + 3);
-  const size_t start = rest.find_first_of("/?");
-  if (start == std::string::npos) return "/";
-  return (rest[start] == '?' ? "/" : "") + rest.substr(start);
-}
-
-std::string host_and_port_of(const std::string& url) {
-  const std::string rest = url.substr(url.find("://") + 3);
-  return rest.substr(0, rest.find_first_of("/?#"));
-}
 
 using Clock = std::chrono::steady_clock;
 
@@ -56,97 +34,6 @@ std::optional<Clock::time_point> end_of(const HttpRequest& request) {
   if (request.seconds_max == 0) return std::nullopt;
   return Clock::now() + std::chrono::seconds(std::min<uint64_t>(request.seconds_max, 1'000'000));
 }
-
-bool has_body(const HttpRequest& request) {
-  return request.source || !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
-         request.method == "PATCH";
-}
-
-std::string head_of(const HttpRequest& request) {
-  std::string head = request.method + " " + target_of(request.url) + " HTTP/1.1\r\nHost: " +
-                     host_and_port_of(request.url) + "\r\n";
-  if (has_body(request))
-    head += fmt::format("Content-Length: {}\r\n", request.source ? request.source_bytes : request.body.size());
-  for (const auto& [name, value] : request.headers) {
-    check_header(name, value);
-    head += name + (value.empty() ? ":" : ": ") + value + "\r\n";
-  }
-  return head + "\r\n";
-}
-
-Fd connect_to(const std::string& socket, const HttpRequest& request, std::optional<Clock::time_point> end_at) {
-  const auto fail = [&](int number) {
-    return Error(Errc::unavailable, "the request to {} failed: cannot connect to '{}': {}", speakable(request.url),
-                 socket, std::generic_category().message(number));
-  };
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket.size() >= sizeof address.sun_path) throw fail(ENAMETOOLONG);
-  socket.copy(static_cast<char*>(address.sun_path), socket.size());
-  Fd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!connection) throw fail(errno);
-  // While too many wait there, connect() waits too: by pieces, so that the caller is heard.
-  constexpr timeval piece{0, 100'000};
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &piece, sizeof piece);
-  const uint64_t stall = request.stall_seconds > 0 ? request.stall_seconds : connect_seconds_max;
-  auto end = Clock::now() + std::chrono::seconds(std::min(stall, connect_seconds_max));
-  if (end_at) end = std::min(end, *end_at);
-  while (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
-    if ((errno != EAGAIN && errno != EINTR) || request.stop.stop_requested() || Clock::now() >= end) throw fail(errno);
-  }
-  return connection;
-}
-
-// What the parser finds becomes the response, or goes to the sink.
-class Answer final : public http::basic_parser<false> {
- public:
-  Answer(const HttpRequest& request, Sink* sink, HttpResponse& response)
-      : request_(request), sink_(sink), response_(response) {
-    eager(true);
-    skip(request.method == "HEAD");
-    header_limit(received_bytes_max);
-    body_limit(boost::none);
-  }
-  bool is_interim() const { return response_.status / 100 == 1; }  // Another one follows.
-
- private:
-  void on_request_impl(http::verb, BeastText, BeastText, int, error_code&) override {}
-  void on_response_impl(int status, BeastText, int, error_code&) override {
-    response_.status = status;
-    response_.headers.clear();
-  }
-  void on_field_impl(http::field, BeastText name, BeastText value, error_code&) override {
-    std::string key(name);
-    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
-    response_.headers.emplace(std::move(key), value);
-  }
-  void on_header_impl(error_code&) override {
-    if (!is_interim() && request_.on_headers) request_.on_headers(response_);
-  }
-  void on_body_init_impl(const boost::optional<uint64_t>&, error_code&) override {}
-  size_t on_body_impl(BeastText bytes, error_code&) override {
-    take(bytes);
-    return bytes.size();
-  }
-  void on_chunk_header_impl(uint64_t, BeastText, error_code&) override {}
-  size_t on_chunk_body_impl(uint64_t, BeastText bytes, error_code&) override {
-    take(bytes);
-    return bytes.size();
-  }
-  void on_finish_impl(error_code&) override {}
-
-  void take(BeastText bytes) {
-    if (sink_ && response_.status / 100 == 2) return sink_->write({bytes.data(), bytes.size()});
-    if (response_.body.size() + bytes.size() > response_body_bytes_max)
-      throw Error(Errc::exhausted, "{} answers with more than the {} bytes that are taken of such a response",
-                  speakable(request_.url), response_body_bytes_max);
-    response_.body.append(bytes.data(), bytes.size());
-  }
-
-  const HttpRequest& request_;
-  Sink* sink_;
-  HttpResponse& response_;
-};
 
 // One request on its way over one connection.
 class UnixExchange {
@@ -281,7 +168,7 @@ class UnixExchange {
   size_t begin_ = 0;  // Of what was received and not parsed.
   size_t end_ = 0;
   HttpResponse response_;
-  std::optional<Answer> answer_;
+  std::optional<AnswerParser> answer_;
   bool cannot_send_ = false;
   bool has_ended_ = false;
   bool is_dead_ = false;
@@ -295,6 +182,31 @@ bool is_quiet(int fd) {
 }
 
 }  // namespace
+
+Fd connect_to_socket(const HttpRequest& request) {
+  const std::string& socket = request.unix_socket;
+  const auto fail = [&](int number) {
+    return Error(Errc::unavailable, "the request to {} failed: cannot connect to '{}': {}", speakable(request.url),
+                 socket, std::generic_category().message(number));
+  };
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket.size() >= sizeof address.sun_path) throw fail(ENAMETOOLONG);
+  socket.copy(static_cast<char*>(address.sun_path), socket.size());
+  Fd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!connection) throw fail(errno);
+  // While too many wait there, connect() waits too: by pieces, so that the caller is heard.
+  constexpr timeval piece{0, 100'000};
+  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &piece, sizeof piece);
+  uint64_t seconds = connect_seconds_max;
+  for (const uint64_t wish : {request.stall_seconds, request.seconds_max})
+    if (wish > 0) seconds = std::min(seconds, wish);
+  const auto end = Clock::now() + std::chrono::seconds(seconds);
+  while (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
+    if ((errno != EAGAIN && errno != EINTR) || request.stop.stop_requested() || Clock::now() >= end) throw fail(errno);
+  }
+  return connection;
+}
 
 std::optional<Fd> UnixClient::take_kept(const std::string& socket) {
   auto idle = idle_.lock();
@@ -321,7 +233,7 @@ HttpResponse UnixClient::send(const HttpRequest& request, Sink* sink) {
   auto kept = take_kept(request.unix_socket);
   while (true) {
     const bool was_kept = kept.has_value();
-    Fd connection = was_kept ? *std::exchange(kept, std::nullopt) : connect_to(request.unix_socket, request, end_at);
+    Fd connection = was_kept ? *std::exchange(kept, std::nullopt) : connect_to_socket(request);
     UnixExchange exchange(request, head, sink, connection.get(), end_at);
     auto response = exchange.run();
     if (response) {

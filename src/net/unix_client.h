@@ -12,6 +12,9 @@
 
 namespace volary {
 
+// To the request's unix_socket; waits for its turn where too many do. Throws `unavailable`.
+Fd connect_to_socket(const HttpRequest& request);
+
 class UnixClient final : public HttpClient {
  public:
   // As HttpClient::send(); no redirect is followed.

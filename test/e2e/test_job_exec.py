@@ -1,4 +1,5 @@
 """A command beside a job's process: in its sandbox, and in its container with Docker and with podman, over pipes and with a terminal."""
+import copy
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ import termios
 import time
 
 import pytest
+from web import TlsProxy, free_port
 
 IMAGE = "volary-test/busybox:1"
 # Podman takes seconds for what Docker does at once, so it sees only what it might do otherwise.
@@ -204,17 +206,17 @@ def test_a_frame_that_is_none_ends_the_command(served):
 
 def leaves_mark(volary, mark):
     """A command that says when it is hung up."""
-    command = subprocess.Popen([volary.program, "job", "exec", "one", "--", "sh", "-c", f"trap 'echo gone >/out/{mark}; exit' HUP; echo up; "
+    command = subprocess.Popen([volary.program, "job", "exec", "one", "--", "sh", "-c", f"trap 'echo gone >{mark}; exit' HUP; echo up; "
                                 "while :; do sleep 0.05; done"], env=volary.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert command.stdout.readline() == "up\n"
     return command
 
 
 def test_a_user_who_is_gone_ends_it_and_so_does_the_servers_death_but_the_job_goes_on(served):
-    command = leaves_mark(served, "client")
+    command = leaves_mark(served, "/out/client")
     command.kill()
     served.wait_for(lambda: exec_(served, "one", "--", "cat", "/out/client").stdout == "gone\n", "the command to be hung up")
-    command = leaves_mark(served, "server")
+    command = leaves_mark(served, "/out/server")
     served.kill()
     assert command.wait(30) == 8
     served.start(options=served.options)
@@ -224,7 +226,7 @@ def test_a_user_who_is_gone_ends_it_and_so_does_the_servers_death_but_the_job_go
 
 @without_podman
 def test_the_jobs_end_is_its_end(served):
-    command = leaves_mark(served, "end")
+    command = leaves_mark(served, "/out/end")
     served("job", "stop", "one", "--wait")
     assert command.wait(30) != 0
 
@@ -274,10 +276,51 @@ def test_only_a_connection_that_is_to_be_upgraded_is(sandboxed):
         == [400, 400, 400, 101]
 
 
+@pytest.fixture
+def far(volary, tmp_path):
+    """The command line of somebody else, whose way to the server with job 'one' is a proxy with TLS."""
+    port = free_port()
+    volary.start(options=("--listen", f"127.0.0.1:{port}"))
+    volary("job", "run", "-n", "one", "--", "sh", "-c", "echo up; sleep 1000")
+    volary.wait_for(lambda: volary.json("job", "get", "one")["state"] == "RUNNING", "the job to run")
+    far = copy.copy(volary)
+    far.proxy = TlsProxy(tmp_path / "proxy", f"http://127.0.0.1:{port}")
+    far.env = {**volary.env, "VOLARY_SERVER": far.proxy.url, "VOLARY_TOKEN": (volary.data / "admin.token").read_text().strip(),
+               "SSL_CERT_FILE": str(far.proxy.authority)}
+    yield far
+    volary.run("job", "stop", "one", "--wait")
+    far.proxy.end()
+
+
+def test_it_goes_through_a_proxy_that_speaks_tls(far):
+    code, words = far.refuses("job", "exec", "one", "--", "true", env={"SSL_CERT_FILE": ""})
+    assert code == 2 and f"the certificate of {far.proxy.url}" in words and "cannot be trusted" in words
+    code, words = far.refuses("job", "exec", "none", "--", "true")
+    assert code == 4 and "'none'" in words
+    data = os.urandom(3 << 20).hex()
+    done = exec_(far, "-i", "one", "--", "cat", stdin=data)
+    assert done.returncode == 0 and done.stdout == data, done.stderr
+    terminal = Terminal(far, "-it", "one", "--", "sh")
+    terminal.type("stty size; [ -t 0 ] && [ -t 1 ] && echo a-tty\n")
+    assert "30 100" in terminal.wait_for("\na-tty")
+    terminal.type("sleep 1000; echo 'inter'rupted\n")
+    time.sleep(0.3)  # For the shell to start it; too early is told the same.
+    terminal.type("\x03")
+    terminal.type("head -c 3000000 /dev/zero | tr '\\0' x; echo 'al'l\n")
+    assert terminal.wait_for("all").count("x") >= 3000000
+    terminal.type("exit 5\n")
+    assert terminal.ended() == 5
+
+
+def test_a_proxy_that_goes_away_is_told_and_the_command_ends(volary, far):
+    command = leaves_mark(far, "/workspace/mark")
+    far.proxy.end()
+    assert command.wait(30) == 8
+    volary.wait_for(lambda: exec_(volary, "one", "--", "cat", "/workspace/mark").stdout == "gone\n", "the command to be hung up")
+
+
 def test_it_is_only_for_who_may_over_tcp_too_and_it_is_written_down(volary):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     volary.start(options=("--listen", f"127.0.0.1:{port}"))
     volary("job", "run", "-n", "one", "--", "sh", "-c", "echo up; sleep 1000")
     volary.wait_for(lambda: volary.json("job", "get", "one")["state"] == "RUNNING", "the job to run")
