@@ -298,6 +298,58 @@ def test_containers_of_jobs_that_are_gone_are_removed_when_the_server_starts(ser
     served.job_ended("one")
 
 
+def runs_of(volary):
+    return [(one["state"], one.get("exitCode")) for one in volary.json("job", "get", "one")["runs"]]
+
+
+def test_it_is_run_again_as_another_container_with_the_newest_data(served, engine):
+    served("volume", "create", "out")
+    script = "echo $VOLARY_JOB_RUN >>/out/runs; cat /out/runs; test ! -e /tmp/left || echo left; touch /tmp/left; exit $VOLARY_JOB_RUN"
+    assert run(served, "-v", "out:/out:rw", shell(script)).returncode == 1
+    again = served.run("job", "rerun", "one", "--wait")
+    assert again.returncode == 2, again.stderr
+    assert runs_of(served) == [("FAILED", 1), ("FAILED", 2)]
+    assert served("job", "logs", "one", "--run", "1") == "1\n" and log(served) == "1\n2\n"
+    assert [one["number"] for one in served.json("volume", "versions", "out")] == [2, 1]
+    assert engine.containers_of(served) == []
+    assert [one.name for one in (served.data / "jobs" / served.json("job", "get", "one")["id"]).glob("run*/mnt")] == []
+
+
+def test_it_runs_again_by_itself_when_it_failed_or_took_too_long(served):
+    script = "echo up $VOLARY_JOB_RUN; test $VOLARY_JOB_RUN != 1 || exit 3; test $VOLARY_JOB_RUN != 2 || sleep 1000"
+    run(served, "--auto-restart=always:2", "--timeout", "3s", shell(script), wait=False)
+    ended = served.job_ended("one")
+    assert ended["state"] == "DONE", ended["reason"]
+    assert runs_of(served) in ([("FAILED", 3), ("INTERRUPTED", 137), ("DONE", 0)], [("FAILED", 3), ("INTERRUPTED", 143), ("DONE", 0)])
+    assert [served("job", "logs", "one", "--run", str(one)) for one in (1, 2, 3)] == [f"up {one}\n" for one in (1, 2, 3)]
+    served("job", "delete", "one")
+    assert [*(served.data / "jobs").iterdir()] == []
+
+
+def test_what_it_has_written_is_published_when_its_marker_appears_and_every_so_often(served):
+    served("volume", "create", "model")
+
+    def versions():
+        return [one["number"] for one in served.json("volume", "versions", "model")]
+
+    until = "until test -e /tmp/{}; do sleep 0.05; done"
+    run(served, "-v", "model:/m:rw", "--publish-marker", "READY", "--publish-every", "10s", shell(
+        f"echo 1 >/m/a; echo up; {until.format('one')}; touch /m/READY; {until.format('two')}; echo 2 >/m/a; {until.format('three')}; "
+        "echo 3 >/m/a"), wait=False)
+    served.wait_for(lambda: "up" in log(served), "the job to run")
+    served("job", "exec", "one", "--", "touch", "/tmp/one")
+    served.wait_for(lambda: versions(), "the marker's publication")
+    assert served("volume", "cat", "model@1:/a") == "1\n"
+    served("job", "exec", "one", "--", "touch", "/tmp/two")
+    served.wait_for(lambda: served("volume", "cat", "model:/a") == "2\n", "what it wrote then to be published", seconds=60)
+    before = versions()
+    served("job", "exec", "one", "--", "touch", "/tmp/three")
+    assert served.job_ended("one")["state"] == "DONE"
+    assert served("volume", "cat", "model:/a") == "3\n" and "READY" not in served("volume", "files", "model")
+    receipt = json.loads(served("job", "receipt", "one"))["receipt"]
+    assert [one["version"] for one in receipt["written"]] == versions()[::-1] and len(versions()) >= len(before) >= 2
+
+
 def test_podmans_service_may_end_while_a_container_runs(volary):
     if "VOLARY_TEST_PODMAN" not in os.environ:
         pytest.skip("VOLARY_TEST_PODMAN is not set: start test/servers/start-podman.sh")
