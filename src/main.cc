@@ -34,6 +34,7 @@
 #include "job/explain.h"
 #include "job/jobs.h"
 #include "job/lineage.h"
+#include "job/node.h"
 #include "job/receipts.h"
 #include "job/reconciler.h"
 #include "job/supervisor.h"
@@ -169,7 +170,7 @@ Datastores::Options datastore_options(const ServerConfig& config) {
 
 // What is done again and again besides.
 void look_after(Timetable& timetable, DiskReserve& reserve, Bookkeeping& bookkeeping, Uploads& uploads, Mounts& mounts,
-                Cache& cache, Workplace& workplace, EventLog& events) {
+                Cache& cache, Workplace& workplace, EventLog& events, Node& node) {
   using std::chrono::minutes, std::chrono::seconds;
   timetable.add("the disk's reserve", seconds(1), seconds(1), [&](const auto&) { keep_reserve(reserve); });
   timetable.add("bookkeeping", seconds(0), minutes(1), [&](const auto&) { bookkeeping.look(); });
@@ -180,6 +181,7 @@ void look_after(Timetable& timetable, DiskReserve& reserve, Bookkeeping& bookkee
     if (const size_t removed = workplace.remove_stray_containers(); removed > 0)
       log(fmt::format("removed {} containers of jobs that have ended", removed));
   });
+  timetable.add("looking for GPUs", seconds(0), minutes(1), [&](const auto&) { node.look(); });
   timetable.add("forgetting old events", minutes(0), minutes(60), [&](const auto&) { events.prune(); });
 }
 
@@ -213,23 +215,23 @@ int serve(const ServerConfig& config) {
   Uploads uploads(database, store, datastores, clock);
   Bookkeeping bookkeeping(database, volumes, clock, log);
   Billing billing(database, config.prices, clock);
-  Jobs jobs(database, datastores, transfers, *ground.runner, secrets, root / "jobs", clock, config.engine);
+  Node node(database, config.node, config.engine);
+  Jobs jobs(database, node, datastores, transfers, secrets, root / "jobs", clock, config.engine);
   Workplace workplace(database, store, *ground.mounter, root / "jobs", clock, secrets, config.engine,
                       config.job_log_bytes);
-  Reconciler reconciler(database, *ground.runner, workplace, transfers, clock, {}, log);
-  Explain explain(database, jobs, transfers, volumes, clock, ReconcilerOptions().running_max);
+  Reconciler reconciler(database, node, *ground.runner, workplace, transfers, clock, {}, log);
+  Explain explain(database, node, jobs, transfers, volumes, clock);
   Lineages lineages(database, access);
   Receipts receipts(database, jobs, root / "receipt.key");
   Mounts mounts(database, store, *ground.mounter, mount_places(config), clock, log);
   Cache cache(database, ground.mounter->images(), config.cache_bytes_max, clock, log);
   EventLog events(database, clock);
   Webhooks webhooks(database, secrets, clock, log);
-  const auto whole = [&](const Path& image) { return image_is_whole(store, image); };
-  Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION, whole}, log);
+  Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION,
+                 [&](const Path& image) { return image_is_whole(store, image); }}, log);
   keep_admin_token(access, root / "admin.token");
-
-  Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, billing,
-                    explain, lineages, receipts, upkeep, mounts, cache, events, webhooks, status_of(ground),
+  Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, node,
+                    billing, explain, lineages, receipts, upkeep, mounts, cache, events, webhooks, status_of(ground),
                     findings_of(ground, config.engine)};
   const auto gate = make_token_gate(access, audit);
   const Router router(all_routes(services), *gate, log);
@@ -242,7 +244,7 @@ int serve(const ServerConfig& config) {
   webhooks.start();
   upkeep.start({config.upkeep.sweep_seconds, config.upkeep.check_seconds, config.upkeep.scrub_seconds});
   Timetable timetable(log);
-  look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache, workplace, events);
+  look_after(timetable, ground.reserve, bookkeeping, uploads, mounts, cache, workplace, events, node);
   const auto server = listen(config, router);
   log(fmt::format("volary {} serves {}", VOLARY_VERSION, config.socket));
   end.wait();

@@ -24,6 +24,12 @@ JobFilter filter_of(const Call& call) {
   return filter;
 }
 
+// To pass those of others takes what it takes to change quotas.
+Submitter submitter(Services& services, const Call& call) {
+  return {call.asker(), [&] { services.access.require(call.caller(), Permission::transfer_create); },
+          [&] { services.access.require_everywhere(call.caller(), Permission::project_write); }};
+}
+
 Response events_of(Services& services, const Call& call) {
   const Job first = services.jobs.get(call.caller(), call.path("job"));
   const auto next = [&services, caller = call.caller(), id = first.id, seen = size_t{0}]() mutable {
@@ -45,10 +51,7 @@ void add_acts_on_a_job(std::vector<Route>& routes, Services& services) {
                     {.name = "rerun_job", .summary = "Runs an ended job again: the same job, its next run",
                      .status = 202},
                     [&services](const Call& call) {
-                      const Submitter by{call.asker(), [&] {
-                        services.access.require(call.caller(), Permission::transfer_create);
-                      }};
-                      return services.jobs.rerun(call.caller(), call.path("job"), by);
+                      return services.jobs.rerun(call.caller(), call.path("job"), submitter(services, call));
                     }});
   routes.push_back({Method::delete_, "/api/v1/jobs/{job}", Permission::job_stop,
                     {.name = "delete_job", .summary = "Forgets an ended job, its runs and their logs"},
@@ -62,10 +65,7 @@ void add_job_routes(std::vector<Route>& routes, Services& services) {
   routes.push_back({Method::post, "/api/v1/jobs", Permission::job_create,
                     {.name = "create_job", .summary = "Submits a job", .status = 202},
                     [&services](const Call& call, const NewJob& wanted) {
-                      const Submitter by{call.asker(), [&] {
-                        services.access.require(call.caller(), Permission::transfer_create);
-                      }};
-                      Job job = services.jobs.submit(call.caller(), wanted, by);
+                      Job job = services.jobs.submit(call.caller(), wanted, submitter(services, call));
                       const std::string location = "/api/v1/jobs/" + job.id;
                       return Reply<Job>{std::move(job), 0, {{"location", location}}};
                     }});
@@ -86,6 +86,12 @@ void add_job_routes(std::vector<Route>& routes, Services& services) {
   routes.push_back({Method::get, "/api/v1/jobs/{job}", Permission::job_read,
                     {.name = "get_job", .summary = "One job, by its id, or by the name of the newest one so called"},
                     [&services](const Call& call) { return services.jobs.get(call.caller(), call.path("job")); }});
+  routes.push_back({Method::get, "/api/v1/node", Permission::job_read,
+                    {.name = "get_node", .summary = "What the machine gives to jobs, who holds how much, what waits"},
+                    [&services](const Call& call) { return services.node.status(call.caller()); }});
+  routes.push_back({Method::get, "/api/v1/flavors", Permission::job_read,
+                    {.name = "list_flavors", .summary = "The units in which jobs may ask for what they need"},
+                    [&services](const Call&) { return Page<Flavor>{services.node.flavors(), std::nullopt}; }});
   routes.push_back({Method::post, "/api/v1/jobs/{job}/datasync", Permission::job_create,
                     {.name = "sync_job_data",
                      .summary = "Pushes what a job has changed so far, while it runs, or again after that failed",

@@ -12,6 +12,7 @@
 #include "job/explain.h"
 #include "job/jobs.h"
 #include "job/lineage.h"
+#include "job/node.h"
 #include "job/receipts.h"
 #include "record/problem.h"
 #include "view/cache.h"
@@ -38,6 +39,7 @@ struct Services {
   Transfers& transfers;
   Uploads& uploads;
   Jobs& jobs;
+  Node& node;
   Billing& billing;
   Explain& explain;
   Lineages& lineages;

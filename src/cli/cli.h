@@ -11,6 +11,7 @@
 #include "core/progress.h"
 #include "net/http_client.h"
 #include "record/billing.h"
+#include "record/node.h"
 #include "record/store.h"
 
 namespace volary {
@@ -35,6 +36,7 @@ struct ServerConfig {
   Redirects redirects = Redirects::guarded;  // Of datastores.
   UpkeepTimes upkeep;
   PriceList prices;
+  NodePlan node;
   std::string engine;  // Of containers: "unix:///…"; "" for where Docker's and podman's usually are.
   std::optional<uint64_t> job_log_bytes;  // How much of a job's log is kept; 64 MiB unless told.
 };

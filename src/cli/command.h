@@ -115,6 +115,7 @@ std::vector<Command> job_run_commands();     // job_run_command.cc
 std::vector<Command> job_commands();         // job_commands.cc
 std::vector<Command> job_sync_commands();    // job_sync_commands.cc
 std::vector<Command> billing_commands();     // billing_commands.cc
+std::vector<Command> node_commands();        // node_commands.cc
 std::vector<Command> explain_commands();     // explain_commands.cc
 std::vector<Command> cache_commands();       // cache_commands.cc
 std::vector<Command> event_commands();       // event_commands.cc

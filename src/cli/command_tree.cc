@@ -16,15 +16,15 @@ std::vector<Command> all_commands() {
         download_commands, upload_commands, snapshot_commands, mount_commands, move_commands, transfer_commands,
         datastore_commands, bucket_commands, object_commands, object_upload_commands, object_download_commands,
         secret_commands, job_run_commands, job_commands, job_exec_commands, job_sync_commands, explain_commands,
-        lineage_commands,
-        receipt_commands, event_commands, billing_commands, cache_commands, project_commands, token_commands,
+        node_commands, lineage_commands, receipt_commands, event_commands, billing_commands, cache_commands,
+        project_commands, token_commands,
         store_commands, backup_commands, server_commands, fetch_commands, checksum_commands, completion_commands})
     for (Command& command : noun()) all.push_back(std::move(command));
   return all;
 }
 
 std::string group_summary(const std::string& group) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 18> summaries = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 19> summaries = {{
       {"volume", "named sets of files, each a history of immutable versions"},
       {"datastore", "named places elsewhere that volumes are imported from and exported to"},
       {"datastore add", "name a directory, a bucket, a repository or a web server"},
@@ -37,6 +37,7 @@ std::string group_summary(const std::string& group) {
       {"project", "who owns volumes, and how much they may hold"},
       {"job", "run programs on volumes"},
       {"explain", "why a job, a transfer or a volume is where it is"},
+      {"flavor", "the units in which jobs ask for what they need"},
       {"billing", "what jobs cost"},
       {"webhook", "who is told elsewhere of what happens"},
       {"cache", "images kept so that mounts are quick"},

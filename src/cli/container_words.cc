@@ -20,7 +20,9 @@ std::vector<CommandField> container_fields(ContainerWords& o) {
           {.name = "-p,--port", .target = &o.ports,
            .help = "show a port of the container at 127.0.0.1, at any free port unless told; may be given again",
            .value = "[HOST:]PORT"},
-          {.name = "-g,--gpu", .target = &o.gpus, .help = "how many GPUs it gets; none unless told", .value = "N"},
+          {.name = "-g,--gpu", .target = &o.gpus,
+           .help = "how many GPUs it gets, of its own; 1 unless told, where there are any and --cpu is not given",
+           .value = "N"},
           {.name = "--read-only", .target = &o.read_only,
            .help = "the image's files cannot be changed; /tmp and volumes can"}};
 }
@@ -59,7 +61,7 @@ void add_container(NewJob& job, const ContainerWords& words) {
   if (!words.entrypoint.empty()) container.entrypoint = words.entrypoint;
   if (words.user) container.user = words.user;
   if (!words.ports.empty()) container.ports = words.ports;
-  if (words.gpus) container.gpus = parse_count(*words.gpus, "--gpu", 1);
+  if (words.gpus) container.gpus = parse_count(*words.gpus, "--gpu", 0);
   if (words.read_only) container.read_only_root = true;
   if (to_json(container) == to_json(NewContainer{})) return;
   if (!job.image)

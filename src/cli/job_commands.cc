@@ -39,6 +39,7 @@ const std::vector<Column<Job>>& job_columns() {
       {"ENDED", [](const Job& j) { return time_text(j.ended_at.value_or(Time{})); }},
       {"REASON", [](const Job& j) { return or_dash(j.reason); }},
       {"USER", [](const Job& j) { return or_dash(j.user); }, Show::wide},
+      {"PRIORITY", [](const Job& j) { return std::to_string(j.priority); }, Show::wide},
       {"VOLUMES", attachments_text, Show::wide},
       {"LABELS", [](const Job& j) { return pairs_text(j.labels); }, Show::wide},
       {"COMMAND", [](const Job& j) { return joined(j.command, " "); }, Show::wide}};
@@ -53,6 +54,14 @@ std::string restart_text(const Job& job) {
   if (wanted.on == RestartOn::timeout) return "on-timeout";
   return fmt::format("{}{}", wanted.on == RestartOn::failure ? "on-failure" : "always",
                      wanted.failures_max ? fmt::format(":{}", *wanted.failures_max) : "");
+}
+
+// "2 (0 3)": how many, and which, once it has them.
+std::string gpus_text(const Job& job) {
+  if (!job.gpu) return "-";
+  std::vector<std::string> indices;
+  for (const uint64_t index : job.gpus) indices.push_back(std::to_string(index));
+  return fmt::format("{}{}", *job.gpu, indices.empty() ? "" : " (" + joined(indices, " ") + ")");
 }
 
 void print_runs(Output& output, const Job& job) {
@@ -83,8 +92,10 @@ void print_job(Session& session, const json::value& answer) {
                 {"PUBLISHED EVERY", job.publish_every_seconds ? seconds_text(*job.publish_every_seconds) : "-"},
                 {"PUBLISHED BY", or_dash(job.publish_marker.value_or(""))},
                 {"AUTO-RESTART", restart_text(job)},
+                {"FLAVOR", job.flavor ? fmt::format("{} of {}", job.units.value_or(1), *job.flavor) : "-"},
                 {"CPUS", job.cpus ? std::to_string(*job.cpus) : "-"},
-                {"MEMORY", job.memory_bytes ? bytes_text(*job.memory_bytes) : "-"}});
+                {"MEMORY", job.memory_bytes ? bytes_text(*job.memory_bytes) : "-"},
+                {"GPUS", gpus_text(job)}});
   std::vector<std::vector<std::string>> rows;
   for (const Attachment& a : job.attachments)
     rows.push_back({a.volume, a.path, std::string(name_of_value(a.access)), a.version ? std::to_string(a.version) : "-",

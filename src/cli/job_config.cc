@@ -2,6 +2,7 @@
 #include "cli/job_config.h"
 
 #include <array>
+#include <charconv>
 #include <cstdlib>
 
 #include "cli/reference.h"
@@ -95,7 +96,7 @@ void read_gpus(NewJob& job, const Yaml& value) {
   value.allow_only({"accelerator", "accelerator_count"}, "resources.gpu");
   const Yaml* count = value.find("accelerator_count");
   const uint64_t wanted = count ? count->as_count("resources.gpu.accelerator_count", 0) : 1;
-  if (wanted == 0) return;
+  if (!job.image && wanted == 0) return;
   if (!job.image)
     throw value.error("'resources.gpu' cannot be honoured here: only jobs in a container are given GPUs, and there is "
                       "no 'image'");
@@ -104,10 +105,11 @@ void read_gpus(NewJob& job, const Yaml& value) {
 }
 
 void read_resources(NewJob& job, const Yaml& value) {
-  value.allow_only({"cpu", "memory", "storage", "gpu"}, "resources");
+  value.allow_only({"cpu", "memory", "storage", "gpu", "flavor"}, "resources");
   refuse(value, refused_resources, "resources.");
   if (const Yaml* cpu = value.find("cpu")) job.cpus = cpu->as_count("resources.cpu", 1);
   if (const Yaml* memory = value.find("memory")) job.memory_bytes = read_memory(*memory);
+  if (const Yaml* flavor = value.find("flavor")) job.flavor = flavor->as_text("resources.flavor");
   if (const Yaml* gpu = value.find("gpu"); gpu && gpu->kind != Yaml::Kind::nothing) read_gpus(job, *gpu);
 }
 
@@ -203,6 +205,16 @@ void read_secrets(NewJob& job, const Yaml& map) {
   }
 }
 
+int64_t parse_priority(const std::string& text, std::string_view what) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  if (!is_whole || number < -priority_max || number > priority_max)
+    throw Error(Errc::invalid, "{} is '{}': expected a whole number from {} to {}", what, printable(text),
+                -priority_max, priority_max);
+  return number;
+}
+
 // "on-timeout", "on-failure[:N]", "always[:N]"
 AutoRestart parse_restart(const std::string& text) {
   const size_t colon = text.find(':');
@@ -229,7 +241,7 @@ void read_restart(NewJob& job, const Yaml& value) {
 }
 
 Variables read_config(NewJob& job, const Yaml& config) {
-  config.allow_only({"name", "command", "timeout", "auto_restart", "resources", "replicas", "min_available",
+  config.allow_only({"name", "command", "timeout", "auto_restart", "priority", "resources", "replicas", "min_available",
                      "config_map", "env",
                      "input_model_data_volume", "input_dataset_data_volume", "output_checkpoints_data_volume",
                      "output_model_data_volume", "volumes", "push_to", "publish_every", "publish_marker", "image",
@@ -246,6 +258,9 @@ Variables read_config(NewJob& job, const Yaml& config) {
     job.timeout_seconds = during(fmt::format("reading {}:{}", timeout->file, timeout->line),
                                  [&] { return parse_seconds(timeout->as_text("timeout"), "a timeout"); });
   if (const Yaml* restart = config.find("auto_restart")) read_restart(job, *restart);
+  if (const Yaml* priority = config.find("priority"))
+    job.priority = during(fmt::format("reading {}:{}", priority->file, priority->line),
+                          [&] { return parse_priority(priority->as_text("priority"), "'priority'"); });
   if (const Yaml* resources = config.find("resources")) read_resources(job, *resources);
   for (const FixedVolume& fixed : fixed_volumes)
     if (const Yaml* volume = config.find(fixed.key)) read_volume(job, *volume, fixed);
@@ -290,6 +305,8 @@ void add_words(NewJob& job, const JobWords& words) {
   if (words.auto_restart) job.auto_restart = parse_restart(*words.auto_restart);
   if (words.cpus) job.cpus = parse_count(*words.cpus, "--cpu", 1);
   if (words.memory) job.memory_bytes = parse_bytes(*words.memory, "an amount of memory");
+  if (words.flavor) job.flavor = *words.flavor;
+  if (words.priority) job.priority = parse_priority(*words.priority, "--priority");
   add_container(job, words.container);
 }
 

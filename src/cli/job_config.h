@@ -2,9 +2,9 @@
 //
 // OICM's keys keep their meaning: four data volumes at fixed paths under /data-volumes, resources, replicas,
 // dependencies, secrets, config_map and env; main.py beside the file is the entry point, requirements.txt beside it
-// what is installed. Our own keys are name, command, timeout, auto_restart, volumes (a list of what -v says), push_to,
-// publish_every and publish_marker. A key that this engine cannot honour is refused with its line and the reason, never
-// accepted and ignored.
+// what is installed. Our own keys are name, command, timeout, auto_restart, priority, resources.flavor, volumes (a
+// list of what -v says), push_to, publish_every and publish_marker. A key that this engine cannot honour is refused
+// with its line and the reason, never accepted and ignored.
 #pragma once
 
 #include <optional>
@@ -29,6 +29,8 @@ struct JobWords {
   std::optional<std::string> timeout;
   std::optional<std::string> cpus;
   std::optional<std::string> memory;
+  std::optional<std::string> flavor;
+  std::optional<std::string> priority;  // "-5"
   std::optional<std::string> publish_every;
   std::optional<std::string> publish_marker;
   std::optional<std::string> auto_restart;  // "on-timeout", "on-failure[:N]", "always[:N]"

@@ -163,10 +163,22 @@ TEST_F(JobFile, MustNotBeEmpty) {
 
 TEST_F(JobFile, NamesTheLineOfAnUnknownKey) {
   EXPECT_EQ(error("resources:\n  cpu: 1\n  cpus: 2\n"),
-            "invalid: config.yaml:3: 'cpus' is not known in resources: expected one of cpu, memory, storage, gpu; "
-            "did you mean 'cpu'?");
+            "invalid: config.yaml:3: 'cpus' is not known in resources: expected one of cpu, memory, storage, gpu, "
+            "flavor; did you mean 'cpu'?");
   EXPECT_TRUE(
       error("name: x\ncomand: [a]\n").starts_with("invalid: config.yaml:2: 'comand' is not known in a job's file"));
+}
+
+TEST_F(JobFile, HasAFlavorAndAPriority) {
+  const NewJob job = read("resources: {flavor: small, cpu: 2}\npriority: -5\n");
+  EXPECT_EQ(job.flavor, "small");
+  EXPECT_EQ(job.cpus, 2u);
+  EXPECT_EQ(job.priority, -5);
+  EXPECT_EQ(error("name: x\npriority: 101\n").substr(0, 69),
+            "invalid: 'priority' is '101': expected a whole number from -100 to 10");
+  JobWords words;
+  words.priority = "7";
+  EXPECT_EQ(read("priority: 3\n", words).priority, 7);
 }
 
 TEST_F(JobFile, NamesBothLinesOfAKeyThatStandsTwice) {

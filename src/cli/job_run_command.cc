@@ -48,10 +48,16 @@ std::vector<CommandField> run_fields(RunOptions& o) {
            .help = "run it again when it reached its timeout (on-timeout, unless told), after a failure "
                    "(on-failure[:N], 5 times unless told) or after either (always[:N])",
            .value = "WHEN", .value_alone = "on-timeout"},
-          {.name = "--cpu", .target = &o.words.cpus, .help = "how many cores it may use; all unless told",
-           .value = "N"},
+          {.name = "--flavor", .target = &o.words.flavor,
+           .help = "so many units of it as it asks for GPUs or cores, with all that they bring; see 'volary flavor ls'",
+           .value = "NAME"},
+          {.name = "-c,--cpu", .target = &o.words.cpus,
+           .help = "how many cores it may use, of a flavor too; all unless told", .value = "N"},
           {.name = "--memory", .target = &o.words.memory, .help = "how much memory it may use; no limit unless told",
            .value = "SIZE"},
+          {.name = "--priority", .target = &o.words.priority,
+           .help = "who has a higher one begins first, from -100 to 100; 0 unless told, and above it for those who may "
+                   "change quotas", .value = "N"},
           {.name = "--queue", .target = &o.queue,
            .help = "if another writes a volume that this job is to write, wait for it instead of being refused"},
           {.name = "--queue-timeout", .target = &o.queue_time,

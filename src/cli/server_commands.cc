@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/listen_address.h"
+#include "cli/node_file.h"
 #include "cli/price_file.h"
 #include "cli/session.h"
 #include "core/quantity.h"
@@ -25,6 +26,7 @@ struct ServeOptions {
   std::vector<std::string> datastores_below;
   std::optional<std::string> cache_limit;
   std::optional<std::string> prices;
+  std::optional<std::string> node;
   bool allow_private_redirects = false;
   std::optional<std::string> engine;
   std::optional<std::string> job_log_limit;
@@ -57,6 +59,10 @@ std::vector<CommandField> serve_fields(ServeOptions& o) {
           {.name = "--prices", .target = &o.prices,
            .help = "a file of what jobs cost; DATA/prices.yaml, if it is there, unless told", .value = "FILE",
            .words = Words::files},
+          {.name = "--node", .target = &o.node,
+           .help = "a file of what this machine gives to jobs, and its flavors; DATA/node.yaml, if it is there, unless "
+                   "told",
+           .value = "FILE", .words = Words::files},
           {.name = "--allow-private-redirects", .target = &o.allow_private_redirects,
            .help = "let datastores lead to addresses nearer to this machine than where they were made for"},
           {.name = "--engine", .target = &o.engine,
@@ -102,6 +108,8 @@ int serve(Session& session, const ServeOptions& o) {
   if (o.cache_limit) config.cache_bytes_max = parse_bytes(*o.cache_limit, "the cache's limit");
   const Path prices = o.prices ? Path(*o.prices) : config.data_directory / "prices.yaml";
   if (o.prices || is_present(prices)) config.prices = read_price_file(prices);
+  const Path node = o.node ? Path(*o.node) : config.data_directory / "node.yaml";
+  if (o.node || is_present(node)) config.node = read_node_file(node);
   if (o.allow_private_redirects) config.redirects = Redirects::anywhere;
   if (o.engine) {
     if (!o.engine->starts_with("unix:///"))

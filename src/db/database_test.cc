@@ -170,7 +170,8 @@ TEST_P(DatabaseContract, NamesWhatACallerCanDoAboutABrokenConstraint) {
             "exists: there is such a row already: UNIQUE constraint failed: pair.a (SQLite 1555): "
             "INSERT INTO pair VALUES ($1, 'secret')");
   EXPECT_TRUE(error_writing([](Transaction& t) {
-                t.run("INSERT INTO project VALUES ('p', 'no-such-tenant', 'n', 0, 0)");
+                t.run("INSERT INTO project (id, tenant, name, quota_fs_bytes, quota_obs_bytes) "
+                                                   "VALUES ('p', 'no-such-tenant', 'n', 0, 0)");
               }).starts_with("conflict: a row refers to one that is not there: FOREIGN KEY constraint failed"));
   EXPECT_TRUE(error_writing([](Transaction& t) { t.run("DELETE FROM tenant"); }).starts_with("conflict: "));
   EXPECT_TRUE(error_writing([](Transaction& t) {

@@ -130,7 +130,7 @@ std::optional<RunOutcome> Containment::begin(const std::function<void(const Path
   if (run_.is_stop_asked()) return conclude(stopped);
   detach_mounts();  // Another supervisor may have got so far.
   try {             // Whatever goes wrong becomes the run's outcome, without leaving anything behind.
-    if (container_.gpus > 0) device_requests_ = engine_.gpu_requests(container_.gpus);
+    if (container_.gpus > 0) device_requests_ = engine_.gpu_requests(container_.gpu_indices);
     get_image();
     if (run_.is_stop_asked()) return conclude(stopped);
     note("makes its mounts");

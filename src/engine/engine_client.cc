@@ -20,6 +20,8 @@
 namespace volary {
 namespace {
 
+constexpr std::string_view cdi_gpu = "nvidia.com/gpu=";
+constexpr const char* driver_gpus = "/proc/driver/nvidia/gpus";  // An entry each.
 constexpr const char* api_version_known = "1.41";  // Written for this one; newer engines may want a newer one.
 constexpr uint64_t answer_seconds_max = 120;       // Starting and removing may take an engine long.
 constexpr uint64_t describe_seconds_max = 5;
@@ -207,28 +209,52 @@ void EngineClient::pull(const ImageName& image, const std::string& credentials, 
   progress.finish();
 }
 
-json::array EngineClient::gpu_requests(uint64_t count) {
-  const json::value facts = content_of(send(request("GET", "/info")));
-  json::array asked;
-  if (member(member(facts, "Runtimes"), "nvidia").is_object()) {
-    json::array capabilities;  // A list of lists: any of them, and all of its words.
-    capabilities.push_back(json::array{"gpu"});
-    asked.push_back(json::object{{"Driver", ""}, {"Count", count}, {"Capabilities", std::move(capabilities)}});
-    return asked;
+EngineClient::GpuFacts EngineClient::find_gpus() {
+  HttpRequest info = request("GET", "/info");
+  info.stall_seconds = describe_seconds_max;  // Many wait for the answer.
+  const json::value facts = content_of(send(info));
+  GpuFacts found;
+  found.has_runtime = member(member(facts, "Runtimes"), "nvidia").is_object();
+  if (found.has_runtime) {
+    std::error_code none;  // Without the driver.
+    const std::filesystem::directory_iterator gpus(driver_gpus, none);
+    for (auto one = begin(gpus); one != end(gpus); ++one) found.indices.push_back(found.indices.size());
+    return found;
   }
-  json::array ids;
   const json::value& devices = member(facts, "DiscoveredDevices");
-  if (devices.is_array())
-    for (const json::value& one : devices.get_array())
-      if (const std::string id = text_of(member(one, "ID"));
-          id.starts_with("nvidia.com/gpu=") && id.find_first_not_of("0123456789", 15) == std::string::npos)
-        ids.emplace_back(id);
-  if (ids.size() < count)
-    throw Error(Errc::unavailable,
-                "{} GPUs were asked for, and the container engine at {} has {} to give: expected NVIDIA's runtime, or "
-                "CDI devices nvidia.com/gpu", count, address_, ids.size());
-  ids.resize(count);
-  asked.push_back(json::object{{"Driver", "cdi"}, {"DeviceIDs", std::move(ids)}});
+  if (!devices.is_array()) return found;
+  for (const json::value& one : devices.get_array()) {
+    const std::string id = text_of(member(one, "ID"));
+    if (!id.starts_with(cdi_gpu)) continue;
+    uint64_t index = 0;
+    const char* const last = id.data() + id.size();
+    const auto [rest, error] = std::from_chars(id.data() + cdi_gpu.size(), last, index);
+    if (error == std::errc() && rest == last) found.indices.push_back(index);
+  }
+  std::sort(found.indices.begin(), found.indices.end());
+  return found;
+}
+
+std::vector<uint64_t> EngineClient::gpus() { return find_gpus().indices; }
+
+json::array EngineClient::gpu_requests(const std::vector<uint64_t>& wanted) {
+  const GpuFacts facts = find_gpus();
+  json::array ids, asked;
+  for (const uint64_t index : wanted) {
+    const bool is_there = std::binary_search(facts.indices.begin(), facts.indices.end(), index);
+    if (!facts.has_runtime && !is_there)
+      throw Error(Errc::unavailable,
+                  "GPU {} was given to the job, and the container engine at {} does not have it: expected NVIDIA's "
+                  "runtime, or a CDI device {}{}", index, address_, cdi_gpu, index);
+    ids.emplace_back(facts.has_runtime ? std::to_string(index) : fmt::format("{}{}", cdi_gpu, index));
+  }
+  json::object request{{"Driver", facts.has_runtime ? "" : "cdi"}, {"DeviceIDs", std::move(ids)}};
+  if (facts.has_runtime) {  // A list of lists: any of them, and all of its words.
+    json::array capabilities;
+    capabilities.push_back(json::array{"gpu"});
+    request["Capabilities"] = std::move(capabilities);
+  }
+  asked.push_back(std::move(request));
   return asked;
 }
 

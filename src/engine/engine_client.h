@@ -61,9 +61,11 @@ class EngineClient {
   void pull(const ImageName& image, const std::string& credentials, const std::stop_token& stop,
             const std::function<void(const std::string&)>& told);
 
-  // What a container asks for `count` GPUs with: NVIDIA's runtime, or devices by CDI. Throws `unavailable` where the
-  // engine has neither, or too few.
-  json::array gpu_requests(uint64_t count);
+  // The indices of the GPUs that it can give to containers: this machine's, where it has NVIDIA's runtime, or those of
+  // its CDI devices.
+  std::vector<uint64_t> gpus();
+  // What a container asks for these with. Throws `unavailable` where the engine does not have them.
+  json::array gpu_requests(const std::vector<uint64_t>& wanted);
 
   std::optional<ContainerState> find(const std::string& container);
   // Throws `exists` if there is one of this name.
@@ -97,6 +99,11 @@ class EngineClient {
   int process() const;
 
  private:
+  struct GpuFacts {
+    bool has_runtime = false;  // NVIDIA's.
+    std::vector<uint64_t> indices;
+  };
+  GpuFacts find_gpus();
   HttpRequest request(std::string method, const std::string& path);
   HttpResponse send(const HttpRequest& request, Sink* sink = nullptr);
   std::string version();

@@ -150,23 +150,26 @@ TEST_F(EngineClientTest, takes_what_is_done_already_for_success_and_tells_the_en
 }
 
 TEST_F(EngineClientTest, asks_for_gpus_in_the_way_that_the_engine_has) {
-  const auto asked_with = [&](const std::string& facts, uint64_t count) {
+  const auto asked_with = [&](const std::string& facts, const std::vector<uint64_t>& wanted) {
     server_.reset();
     remove_file(scratch_.path() / "engine.sock");
     EngineClient client = answered("200 OK", facts);
     std::string body;
-    const std::string error = error_of([&] { body = print_json(client.gpu_requests(count)); });
+    const std::string error = error_of([&] { body = print_json(client.gpu_requests(wanted)); });
     return error + body;
   };
-  EXPECT_EQ(asked_with(R"({"Runtimes":{"runc":{"path":"runc"},"nvidia":{"path":"x"}}})", 2),
-            R"([{"Driver":"","Count":2,"Capabilities":[["gpu"]]}])");
+  EXPECT_EQ(asked_with(R"({"Runtimes":{"runc":{"path":"runc"},"nvidia":{"path":"x"}}})", {1, 3}),
+            R"([{"Driver":"","DeviceIDs":["1","3"],"Capabilities":[["gpu"]]}])");
   const std::string devices = R"({"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=all"},)"
                               R"({"Source":"cdi","ID":"nvidia.com/gpu=0"},{"Source":"cdi","ID":"nvidia.com/gpu=1"}]})";
-  EXPECT_EQ(asked_with(devices, 1), R"([{"Driver":"cdi","DeviceIDs":["nvidia.com/gpu=0"]}])");
-  EXPECT_THAT(asked_with(devices, 3),
-              HasSubstr("unavailable: 3 GPUs were asked for, and the container engine at unix:"));
-  EXPECT_THAT(asked_with("{}", 1),
-              HasSubstr(" has 0 to give: expected NVIDIA's runtime, or CDI devices nvidia.com/gpu"));
+  EXPECT_EQ(asked_with(devices, {1}), R"([{"Driver":"cdi","DeviceIDs":["nvidia.com/gpu=1"]}])");
+  EXPECT_THAT(asked_with(devices, {0, 2}),
+              HasSubstr("unavailable: GPU 2 was given to the job, and the container engine at unix:"));
+  EXPECT_THAT(asked_with("{}", {0}),
+              HasSubstr(" does not have it: expected NVIDIA's runtime, or a CDI device nvidia.com/gpu=0"));
+  server_.reset();
+  remove_file(scratch_.path() / "engine.sock");
+  EXPECT_EQ(answered("200 OK", devices).gpus(), (std::vector<uint64_t>{0, 1}));
 }
 
 TEST(EngineAddress, is_a_unix_socket) {

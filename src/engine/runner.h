@@ -40,10 +40,11 @@ struct ContainerSpec {
   std::map<std::string, std::string> labels;
   std::vector<std::string> ports;  // "CONTAINER" or "HOST:CONTAINER", on the loopback of where the engine is.
   uint64_t gpus = 0;
+  std::vector<uint64_t> gpu_indices = {};  // Which ones.
   bool read_only_root = false;
 };
 BOOST_DESCRIBE_STRUCT(ContainerSpec, (), (engine, image, pull, credentials, entrypoint, user, labels, ports, gpus,
-                                          read_only_root))
+                                          gpu_indices, read_only_root))
 
 struct RunSpec {
   std::string name;                          // "job-…"

@@ -26,7 +26,8 @@ Time month_of(Time now) {
 // What a job's minute costs by these prices.
 Money price_of(const Prices& prices, const JobUnits& units) {
   if (const auto flavor = prices.flavors.find(units.flavor); flavor != prices.flavors.end())
-    return prices.job + flavor->second * std::max<uint64_t>(units.gpu > 0 ? units.gpu : units.cpu, 1);
+    return prices.job +
+           flavor->second * units.units.value_or(std::max<uint64_t>(units.gpu > 0 ? units.gpu : units.cpu, 1));
   return prices.job + prices.cpu * units.cpu + prices.gpu * units.gpu;
 }
 
@@ -175,9 +176,9 @@ Charge charge_of(const std::vector<Stretch>& stretches, const JobUnits& units, c
   return charge;
 }
 
-JobUnits units_of(const NewJob& request) {
-  const uint64_t gpus = request.container ? request.container->gpus.value_or(0) : 0;
-  return {request.cpus.value_or(cores()), gpus, ""};
+JobUnits units_of(const Allotment& given) {
+  return {given.share.cpu > 0 ? given.share.cpu : cores(), given.share.gpu, given.flavor,
+          given.flavor.empty() ? std::nullopt : std::optional(given.units)};
 }
 
 BillReport Billing::report(const Caller& caller, const BillRequest& request) {

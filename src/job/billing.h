@@ -14,6 +14,7 @@
 #include "access/caller.h"
 #include "core/clock.h"
 #include "db/database.h"
+#include "job/node.h"
 #include "record/billing.h"
 
 namespace volary {
@@ -39,7 +40,7 @@ Charge charge_of(const std::vector<Stretch>& stretches, const JobUnits& units, c
                  Time to);
 
 // What a job will be billed for, as it is submitted: who names no number of cores may use all of the machine's.
-JobUnits units_of(const NewJob& request);
+JobUnits units_of(const Allotment& given);
 
 enum class BillScope { project, tenant };
 

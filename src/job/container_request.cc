@@ -18,7 +18,6 @@ namespace {
 constexpr uint64_t user_id_max = 4'294'967'294;
 constexpr uint64_t port_max = 65535;
 constexpr size_t ports_max = 64;
-constexpr uint64_t gpus_max = 64;
 
 std::optional<uint64_t> number_in(std::string_view text, uint64_t max) {
   uint64_t number = 0;
@@ -81,8 +80,6 @@ void check_container_request(const NewJob& request) {
     if (outside > 0 && !taken.insert(outside).second)
       throw Error(Errc::invalid, "port {} of the host was asked for twice: expected it once", outside);
   }
-  if (container.gpus.value_or(0) > gpus_max)
-    throw Error(Errc::invalid, "{} GPUs were asked for: expected at most {}", *container.gpus, gpus_max);
   if (container.pull == Pull::never && container.registry_secret)
     throw Error(Errc::invalid,
                 "a secret for the registry was given, but nothing is to be fetched: expected one of both");
@@ -119,7 +116,8 @@ ContainerSpec container_of(const JobRow& job, Secrets& secrets, const std::strin
   spec.user = user_of(asked);
   spec.labels = job.spec.labels;
   spec.ports = asked.ports;
-  spec.gpus = asked.gpus.value_or(0);
+  spec.gpus = job.gpu;
+  spec.gpu_indices = job.gpus;
   spec.read_only_root = asked.read_only_root;
   if (asked.registry_secret) {
     auto values = secrets.open(job.project, *asked.registry_secret);

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "db/database.h"
 #include "job/jobs.h"
+#include "job/node.h"
 #include "record/explanation.h"
 #include "volume/transfers.h"
 #include "volume/volumes.h"
@@ -17,10 +18,8 @@ namespace volary {
 // Any thread may call. Each throws `not_found` as the service does that shows the thing.
 class Explain {
  public:
-  // `running_max`: how many jobs run at once.
-  Explain(Database& database, Jobs& jobs, Transfers& transfers, Volumes& volumes, Clock& clock, size_t running_max)
-      : database_(database), jobs_(jobs), transfers_(transfers), volumes_(volumes), clock_(clock),
-        running_max_(running_max) {}
+  Explain(Database& database, Node& node, Jobs& jobs, Transfers& transfers, Volumes& volumes, Clock& clock)
+      : database_(database), node_(node), jobs_(jobs), transfers_(transfers), volumes_(volumes), clock_(clock) {}
 
   Explanation job(const Caller& caller, const std::string& id);
   Explanation transfer(const Caller& caller, const std::string& id);
@@ -28,11 +27,11 @@ class Explain {
 
  private:
   Database& database_;
+  Node& node_;
   Jobs& jobs_;
   Transfers& transfers_;
   Volumes& volumes_;
   Clock& clock_;
-  const size_t running_max_;
 };
 
 }  // namespace volary

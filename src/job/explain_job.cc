@@ -4,6 +4,7 @@
 #include "job/explain.h"
 #include "job/explain_lines.h"
 #include "job/rows.h"
+#include "job/standing.h"
 #include "record/transfer.h"
 
 namespace volary {
@@ -109,21 +110,6 @@ void add_states(const Evidence& e, std::vector<ExplainedLine>& lines) {
   }
 }
 
-// Of each time in the queue, what no wait explains.
-void add_turn(const Evidence& e, size_t running_max, std::vector<ExplainedLine>& lines) {
-  const auto waits = both(both(e.waits(Cause::staging), e.waits(Cause::writer)), e.waits(Cause::pause));
-  for (const Span& queued : e.spans({JobState::QUEUED})) {
-    Time from = queued.begin;
-    for (const Span& wait : waits)
-      if (wait.begin < queued.end) from = std::max(from, wait.end);
-    if (queued.end.micros - from.micros < turn_micros_min) continue;
-    ExplainedLine line = moment(from, Cause::room, fmt::format("waited for its turn: {} run at once at most",
-                                                               counted(running_max, "job")));
-    line.until = queued.end;
-    lines.push_back(line);
-  }
-}
-
 struct ReadyVolume {
   std::string volume;
   uint64_t version = 0;
@@ -174,30 +160,14 @@ void add_transferred(Transaction& transaction, const std::string& transfer, Time
       rate_of(found->counts.transferred_bytes, found->ended_at.value_or(now).micros - found->started_at->micros);
 }
 
-// How many stand before it in the queue, it included, and how many there are; how many run.
-struct Turn {
-  uint64_t place = 0;
-  uint64_t queue = 0;
-  uint64_t running = 0;
-};
-BOOST_DESCRIBE_STRUCT(Turn, (), (place, queue, running))
-
-Turn turn_of(Transaction& transaction, const Job& job) {
-  return *transaction.find<Turn>(
-      "SELECT (SELECT COUNT(*) FROM job WHERE state = 'QUEUED' AND "
-      "(queued_at < $1 OR (queued_at = $2 AND id <= $3))), "
-      "(SELECT COUNT(*) FROM job WHERE state = 'QUEUED'), "
-      "(SELECT COUNT(*) FROM job WHERE state NOT IN ('QUEUED', 'DONE', 'INTERRUPTED', 'FAILED', 'ERROR'))",
-      job.runs.back().queued_at, job.runs.back().queued_at, job.id);
+std::string now_text(const Evidence& e) {
+  return fmt::format("{} for {}: {}", name_of_value(e.job.state),
+                     duration_text(e.now.micros - e.job.history.back().date.micros), one_line(e.job.reason));
 }
 
-std::string now_text(const Evidence& e, const Turn& turn, size_t running_max) {
-  std::string text = fmt::format("{} for {}", name_of_value(e.job.state),
-                                 duration_text(e.now.micros - e.job.history.back().date.micros));
-  if (e.job.state != JobState::QUEUED) return text + ": " + one_line(e.job.reason);
-  text += fmt::format(", number {} of {} in the queue, {} of {} places taken", turn.place, turn.queue, turn.running,
-                      running_max);
-  return e.job.reason.starts_with("waits: ") ? text + "; it " + e.job.reason : text;
+// A wait for its turn that was only the server's own pace.
+bool is_short_turn(const Happening& one) {
+  return one.cause == Cause::room && one.until && one.until->micros - one.since.micros < turn_micros_min;
 }
 
 std::string lost_text(const SpentTime& time) {
@@ -232,12 +202,13 @@ Explanation Explain::job(const Caller& caller, const std::string& id) {
   Explanation answer;
   answer.subject = "job " + e.job.id;
   answer.state = std::string(name_of_value(e.job.state));
-  std::string now;
+  const Share capacity = node_.capacity();
   add_states(e, answer.lines);
   database_.read([&](Transaction& transaction) {
     e.happenings = happenings_of(transaction, e.job.id);
     cut_pauses(e);
     for (const Happening& one : e.happenings) {
+      if (is_short_turn(one)) continue;
       ExplainedLine line = line_of(one, e.now);
       if (one.cause == Cause::staging) add_transferred(transaction, one.other, e.now, line);
       if (one.cause == Cause::staging || one.cause == Cause::writer) line.what = "waited: " + line.what;
@@ -245,10 +216,12 @@ Explanation Explain::job(const Caller& caller, const std::string& id) {
     }
     add_volumes(e, ready_volumes(transaction, e.job.id), answer.lines);
     if (const auto row = find_job(transaction, e.job.id)) add_syncs(transaction, *row, e.now, answer.lines);
-    if (!is_terminal(e.job.state)) now = now_text(e, turn_of(transaction, e.job), running_max_);
+    if (const auto row = find_job(transaction, e.job.id); row && row->in_queue)
+      if (const std::string who = holders_text(transaction, capacity, *row); !who.empty())
+        answer.lines.push_back(moment(e.now, Cause::now, who));
   });
-  add_turn(e, running_max_, answer.lines);
   sort_lines(answer.lines);
+  const std::string now = is_terminal(e.job.state) ? "" : now_text(e);
   answer.millis = spent(e);
   answer.summary = summary_of(e, *answer.millis, now);
   return answer;

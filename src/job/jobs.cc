@@ -13,6 +13,7 @@
 #include "job/rows.h"
 #include "job/runs.h"
 #include "job/secret_variables.h"
+#include "job/standing.h"
 #include "job/synchronisations.h"
 #include "volume/happenings.h"
 #include "volume/staged_volumes.h"
@@ -20,10 +21,10 @@
 namespace volary {
 namespace {
 
-void check_limits(const NewJob& request) {
+void check_limits(const NewJob& request, const Share& share) {
   RunSpec limits;
-  limits.cpus = request.cpus;
-  limits.memory_bytes = request.memory_bytes;
+  if (share.cpu > 0) limits.cpus = share.cpu;
+  if (share.memory_bytes > 0) limits.memory_bytes = share.memory_bytes;
   if (const auto reason = request.image ? std::nullopt : why_unenforceable(limits))
     throw Error(Errc::invalid, "{}; leave the limit out, or run the server as root", *reason);
 }
@@ -57,7 +58,10 @@ JobRow Jobs::row_of(Transaction& transaction, const Caller& caller, const std::s
 
 Job Jobs::submit(const Caller& caller, const NewJob& request, const Submitter& by) {
   check_request(request);
-  check_limits(request);
+  const Allotment given = node_.allot(request);
+  check_limits(request, given.share);
+  const int64_t priority = request.priority.value_or(0);
+  if (priority > 0 && by.check_priority) by.check_priority();
   check_secrets_are_there(secrets_, caller, request);
   const std::string id = new_id("job");
   NewJob kept = request;
@@ -68,26 +72,32 @@ Job Jobs::submit(const Caller& caller, const NewJob& request, const Submitter& b
   return database_.write([&](Transaction& transaction) {
     const Time now = clock_.now();
     check_container_possible(transaction, caller, request, engine_);
+    check_quota(transaction, caller.project, given.share);
     transaction.run(
         "INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, stop_requested, created_at, "
-        "lease_owner, lease_until, units, queued_at, sealed) "
-        "VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0, $9, $8, $10)",
+        "lease_owner, lease_until, units, queued_at, sealed, cpu, memory_bytes, gpu, priority) "
+        "VALUES ($1, $2, $3, $4, $5, $6, 'QUEUED', $7, '', 0, $8, '', 0, $9, $8, $10, $11, $12, $13, $14)",
         id, caller.tenant, caller.project, caller.name, request.name.value_or(id), kept, "submitted", now,
-        units_of(request), sealed);
+        units_of(given), sealed, given.share.cpu, given.share.memory_bytes, given.share.gpu, priority);
     transaction.run(
         "INSERT INTO job_event (job, number, state, date, reason) VALUES ($1, 1, 'QUEUED', $2, 'submitted')", id, now);
     note_job(transaction, id, now);
     attach(transaction, caller, id, request, urls, now);
     if (refused && moves_data(transaction, id)) throw Error(*refused);
+    queue_if_ready(transaction, id);
     fault::point("job.submitting");
-    transaction.announce(jobs_announcement);
     return view_of(transaction, *find_job(transaction, id));
   });
 }
 
 Job Jobs::get(const Caller& caller, const std::string& id) {
-  Job job = database_.read(
-      [&](Transaction& transaction) { return view_of(transaction, row_of(transaction, caller, id)); });
+  const Share capacity = node_.capacity();
+  Job job = database_.read([&](Transaction& transaction) {
+    const JobRow row = row_of(transaction, caller, id);
+    Job seen = view_of(transaction, row);
+    if (row.in_queue) seen.reason = standing_text(transaction, capacity, row);
+    return seen;
+  });
   for (DataSync& sync : job.data_sync)
     if (!is_ended(sync.state) && !sync.transfer.empty())
       (void)error_of([&] { sync.progress = transfers_.get(caller, sync.transfer).counts; });
@@ -97,7 +107,9 @@ Job Jobs::get(const Caller& caller, const std::string& id) {
 Job Jobs::rerun(const Caller& caller, const std::string& id, const Submitter& by) {
   const JobRow known = database_.read([&](Transaction& transaction) { return row_of(transaction, caller, id); });
   const NewJob request = request_of_rerun(known);
-  check_limits(request);
+  node_.check_capacity(share_of(known));
+  check_limits(request, share_of(known));
+  if (known.priority > 0 && by.check_priority) by.check_priority();
   const auto refused = by.check_transfers ? error_of(by.check_transfers) : std::nullopt;
   if (refused && attaches_urls(request)) throw Error(*refused);
   const UrlStores urls = url_stores(datastores_, caller, request, by.asker);
@@ -112,10 +124,12 @@ Job Jobs::rerun(const Caller& caller, const std::string& id, const Submitter& by
     check_nothing_left_to_push(transaction, row);
     check_nothing_is_pulled(transaction, row);
     check_container_possible(transaction, caller, request, engine_);
+    check_quota(transaction, caller.project, share_of(row));
     const Time now = clock_.now();
     begin_run(transaction, row, {fmt::format("run {}: asked for by {}", row.run + 1, caller.name)}, now);
     attach(transaction, caller, row.id, request, urls, now);
     if (refused && moves_data(transaction, row.id)) throw Error(*refused);
+    queue_if_ready(transaction, row.id);
     fault::point("job.rerunning");
     return view_of(transaction, *find_job(transaction, row.id));
   });
@@ -126,7 +140,7 @@ void Jobs::stop(const Caller& caller, const std::string& id) {
     const JobRow row = row_of(transaction, caller, id);
     if (is_terminal(row.state))
       throw Error(Errc::conflict, "job {} is {} already: expected one under way", row.id, name_of_value(row.state));
-    transaction.run("UPDATE job SET stop_requested = 1 WHERE id = $1", row.id);
+    transaction.run("UPDATE job SET stop_requested = 1, in_queue = 0 WHERE id = $1", row.id);
     const Time now = clock_.now();
     note_happening(transaction, row.id, {Cause::asked, now, now, fmt::format("{} asked it to end", caller.name)});
     transaction.announce(jobs_announcement);

@@ -15,7 +15,7 @@
 #include "core/synced.h"
 #include "db/database.h"
 #include "engine/log_pieces.h"
-#include "engine/runner.h"
+#include "job/node.h"
 #include "record/exec.h"
 #include "record/job.h"
 #include "volume/datastores.h"
@@ -53,20 +53,22 @@ JobPlaces places_of(const Path& jobs_directory, const std::string& id, uint64_t 
 // Who submits a job, besides its name.
 struct Submitter {
   Asker asker = Asker::other;
-  std::function<void()> check_transfers = {};  // Throws `denied` for who may not have data moved.
+  std::function<void()> check_transfers = {};  // Throws `denied` for who may not have data moved, …
+  std::function<void()> check_priority = {};   // … or have a job pass those of others.
 };
 
 // Any thread may call.
 class Jobs {
  public:
   // `engine`: of containers, "unix:///…"; "" for one where Docker's and podman's usually are.
-  Jobs(Database& database, Datastores& datastores, Transfers& transfers, Runner& runner, Secrets& secrets,
+  Jobs(Database& database, Node& node, Datastores& datastores, Transfers& transfers, Secrets& secrets,
        Path jobs_directory, Clock& clock, std::string engine = "")
-      : database_(database), datastores_(datastores), transfers_(transfers), runner_(runner), secrets_(secrets),
+      : database_(database), node_(node), datastores_(datastores), transfers_(transfers), secrets_(secrets),
         jobs_directory_(std::move(jobs_directory)), clock_(clock), engine_(std::move(engine)) {}
 
   // Accepts the job and takes its leases, in one transaction. Throws `invalid`, `not_found` for a volume or version,
-  // `conflict` with the holder's name if a volume to be written has a writer.
+  // `conflict` with the holder's name if a volume to be written has a writer, `exhausted` for more than the project may
+  // ever hold.
   Job submit(const Caller& caller, const NewJob& request, const Submitter& by);
   // Newest first. Looks at a bounded number of them: go on with `after` = `passed`. Throws `invalid` for an `after`
   // that is no job of the project.
@@ -106,9 +108,9 @@ class Jobs {
   Path log_of(const Caller& caller, const std::string& id, std::optional<uint64_t> run);
 
   Database& database_;
+  Node& node_;
   Datastores& datastores_;
   Transfers& transfers_;
-  Runner& runner_;
   Secrets& secrets_;
   Path jobs_directory_;
   Clock& clock_;

@@ -103,9 +103,9 @@ void forget_fruitless(Transaction& transaction, const JobRow& job, uint64_t numb
 void check_publications(const NewJob& request) {
   if (!request.publish_every_seconds && !request.publish_marker) return;
   const int64_t every = request.publish_every_seconds.value_or(publish_every_seconds_min);
-  if (every < publish_every_seconds_min || every > publish_every_seconds_max)
+  if (every < publish_every_seconds_min || every > timeout_seconds_max)
     throw Error(Errc::invalid, "nothing can be published every {} seconds: expected {} to {} (28 days)", every,
-                publish_every_seconds_min, publish_every_seconds_max);
+                publish_every_seconds_min, timeout_seconds_max);
   if (request.publish_marker && TreePath::parse(*request.publish_marker).components().size() != 1)
     throw Error(Errc::invalid, "'{}' is no name of a marker: expected that of a file in the root of what is attached",
                 printable(*request.publish_marker));

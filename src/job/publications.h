@@ -16,7 +16,6 @@
 namespace volary {
 
 constexpr int64_t publish_every_seconds_min = 10;
-constexpr int64_t publish_every_seconds_max = 28 * 86400;
 
 // Throws `invalid` where nothing could be published, or not so often.
 void check_publications(const NewJob& request);

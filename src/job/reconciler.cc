@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "core/error_of.h"
 #include "core/fault.h"
@@ -21,16 +22,34 @@ constexpr int64_t survey_millis_max = 50;
 constexpr int64_t survey_share = 10;
 // Where there is no job: the next one is announced, and this is for what was not.
 constexpr std::chrono::seconds idle_survey{1};
+// A quota or the machine may have changed without a word.
+constexpr std::chrono::seconds queue_survey{1};
+constexpr size_t turns_noted_max = 500;  // In one pass.
 constexpr int64_t lease_seconds = 600;
 
-bool takes_room(JobState state) { return state != JobState::QUEUED && !is_terminal(state); }
+bool has_run(JobState state) {
+  return state != JobState::QUEUED && state != JobState::INITIALIZING && !is_terminal(state);
+}
+
+bool pulls_remain(Transaction& transaction, const std::string& job_id) {
+  return transaction
+      .find<std::string>("SELECT id FROM data_sync WHERE job = $1 AND direction = 'pull' AND "
+                         "state IN ('QUEUED', 'RUNNING') LIMIT 1", job_id)
+      .has_value();
+}
+
+std::vector<uint64_t> without(std::vector<uint64_t> all, const std::vector<uint64_t>& taken) {
+  std::erase_if(all, [&](uint64_t one) { return std::find(taken.begin(), taken.end(), one) != taken.end(); });
+  return all;
+}
 
 }  // namespace
 
-Reconciler::Reconciler(Database& database, Runner& runner, Workplace& workplace, Transfers& transfers, Clock& clock,
-                       ReconcilerOptions options, Log log)
-    : database_(database), runner_(runner), workplace_(workplace), syncs_(database, transfers, clock), clock_(clock),
-      options_(options), log_(std::move(log)), owner_(new_id("srv")) {}
+Reconciler::Reconciler(Database& database, Node& node, Runner& runner, Workplace& workplace, Transfers& transfers,
+                       Clock& clock, ReconcilerOptions options, Log log)
+    : database_(database), node_(node), runner_(runner), workplace_(workplace),
+      syncs_(database, transfers, clock), clock_(clock), options_(options), log_(std::move(log)),
+      owner_(new_id("srv")) {}
 
 void Reconciler::start() {
   const auto ended = database_.write([&](Transaction& transaction) {
@@ -42,10 +61,10 @@ void Reconciler::start() {
     return transaction.all<std::string>("SELECT id FROM job WHERE removed_at IS NULL AND "
                                         "(run > 1 OR state IN ('DONE', 'FAILED', 'INTERRUPTED', 'ERROR'))");
   });
-  for (const std::string& id : ended)
-    if (const auto job = database_.read([&](Transaction& t) { return find_job(t, id); })) tidy_up_again(*job);
+  for (const std::string& id : ended) tidy_up_again(id);
   watch_ = database_.watch(jobs_announcement, [this] {
-    shared_.lock()->asked = true;
+    auto shared = shared_.lock();
+    shared->asked = shared->is_queue_due = true;
     changed_.notify_one();
   });
   threads_.emplace_back([this] { survey(); });
@@ -81,35 +100,108 @@ void Reconciler::survey() {
 }
 
 std::optional<Time> Reconciler::find_due() {
-  struct Seen {
-    std::string id;
-    JobState state{};
-    Time created_at;
-  };
-  std::vector<Seen> jobs;
+  const auto now = std::chrono::steady_clock::now();
+  const auto [admitted, looks_at_queue] = [&] {  // Before the rows are read: who is done since then is in them.
+    auto shared = shared_.lock();
+    const bool is_due = std::exchange(shared->is_queue_due, false) || now - queue_seen_at_ >= queue_survey;
+    return std::pair(shared->admitted, is_due);
+  }();
+  std::vector<WorkingJob> working;
+  std::vector<std::string> left;  // In ERROR, with changes that somebody wants pushed.
+  std::vector<QueuedJob> queue;
+  Quotas quotas;
   database_.read([&](Transaction& transaction) {
-    transaction.each(
-        "SELECT id, state, queued_at FROM job WHERE state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR') "
-        "UNION SELECT job.id, job.state, job.queued_at FROM job JOIN data_sync ON data_sync.job = job.id "
-        "WHERE job.state = 'ERROR' AND removed_at IS NULL AND direction = 'push' "
-        "AND data_sync.state IN ('QUEUED', 'RUNNING') "
-        "ORDER BY queued_at, id",
-        [&](const Row& row) {
-          Seen& seen = jobs.emplace_back();
-          db_detail::read(row, 0, seen.id);
-          db_detail::read(row, 1, seen.state);
-          db_detail::read(row, 2, seen.created_at);
-        });
+    working = at_work(transaction);
+    left = transaction.all<std::string>(
+        "SELECT DISTINCT job.id FROM data_sync JOIN job ON job.id = data_sync.job WHERE job.state = 'ERROR' AND "
+        "removed_at IS NULL AND direction = 'push' AND data_sync.state IN ('QUEUED', 'RUNNING')");
+    if (!looks_at_queue) return;
+    queue = queue_of(transaction);
+    quotas = quotas_of(transaction);
   });
+  if (looks_at_queue) queue_seen_at_ = now;
+  const Admissions begin = looks_at_queue ? admit(working, queue, quotas, admitted) : Admissions();
   auto shared = shared_.lock();
+  shared->admitted.insert(begin.begin(), begin.end());
+  if (looks_at_queue)
+    shared->is_anyone_waiting = std::any_of(
+        queue.begin(), queue.end(), [&](const QueuedJob& one) { return !shared->admitted.contains(one.id); });
   shared->due.clear();
-  shared->busy = static_cast<size_t>(
-      std::count_if(jobs.begin(), jobs.end(), [](const Seen& job) { return takes_room(job.state); }));
-  for (const Seen& job : jobs)
-    if (!shared->in_hand.contains(job.id)) shared->due.push_back(job.id);
+  const auto add = [&](const std::string& id) {
+    if (!shared->in_hand.contains(id)) shared->due.push_back(id);
+  };
+  for (const WorkingJob& job : working) add(job.id);
+  for (const std::string& id : left) add(id);
+  for (const auto& [id, admission] : shared->admitted) add(id);
   for (size_t i = 0; i < shared->due.size(); ++i) found_.notify_one();
-  if (jobs.empty()) return std::nullopt;
-  return jobs.back().created_at;
+  if (shared->due.empty() && working.empty()) return std::nullopt;
+  return working.empty() ? clock_.now() : working.back().queued_at;
+}
+
+// Those of the queue that may begin now, each with GPUs of its own.
+Reconciler::Admissions Reconciler::admit(const std::vector<WorkingJob>& working, const std::vector<QueuedJob>& queue,
+                                         const Quotas& quotas, const Admissions& admitted) {
+  if (queue.empty()) return {};
+  std::vector<Claim> holders;
+  std::vector<uint64_t> gpus = node_.gpus();
+  std::set<std::string_view> counted;
+  for (const WorkingJob& one : working) {
+    if (one.holds == Share{}) continue;
+    counted.insert(one.id);
+    holders.push_back({one.project, one.holds});
+    gpus = without(std::move(gpus), one.gpus);
+  }
+  for (const auto& [id, one] : admitted) {
+    if (counted.contains(id)) continue;
+    holders.push_back(one.claim);
+    gpus = without(std::move(gpus), one.gpus);
+  }
+  if (fault::planted("queue.forgets_holders")) holders.clear();
+  std::vector<QueuedJob> waiting;
+  std::vector<Claim> claims;
+  for (const QueuedJob& one : queue) {
+    if (admitted.contains(one.id)) continue;
+    waiting.push_back(one);
+    claims.push_back({one.project, one.share});
+  }
+  const std::vector<Turn> turns = take_turns(node_.capacity(), quotas, holders, claims);
+  Admissions begin;
+  for (size_t i = 0; i < turns.size(); ++i) {
+    if (turns[i] != Turn::begins || gpus.size() < waiting[i].share.gpu) continue;
+    const auto rest = gpus.begin() + static_cast<std::ptrdiff_t>(waiting[i].share.gpu);
+    begin[waiting[i].id] = {waiting[i].run, claims[i], {gpus.begin(), rest}};
+    gpus.erase(gpus.begin(), rest);
+  }
+  note_turns(waiting, turns);
+  return begin;
+}
+
+// Where it is another reason than before.
+void Reconciler::note_turns(const std::vector<QueuedJob>& queue, const std::vector<Turn>& turns) {
+  std::vector<size_t> changed;
+  for (size_t i = 0; i < queue.size() && changed.size() < turns_noted_max; ++i)
+    if (turns[i] != Turn::begins && queue[i].turn != name_of_value(turns[i])) changed.push_back(i);
+  if (changed.empty()) return;
+  database_.write([&](Transaction& transaction) {
+    for (const size_t i : changed) note_turn(transaction, queue[i], turns[i], clock_.now());
+  });
+  if (changed.size() == turns_noted_max) shared_.lock()->is_queue_due = true;
+}
+
+// At once, if somebody waits in it.
+void Reconciler::look_at_queue_again() {
+  auto shared = shared_.lock();
+  shared->is_queue_due = true;
+  if (!shared->is_anyone_waiting) return;
+  shared->asked = true;
+  changed_.notify_one();
+}
+
+std::optional<Reconciler::Admission> Reconciler::find_admission(const JobRow& job) {
+  auto shared = shared_.lock();
+  const auto found = shared->admitted.find(job.id);
+  if (found == shared->admitted.end() || found->second.run != job.run) return std::nullopt;
+  return found->second;
 }
 
 void Reconciler::work() {
@@ -122,7 +214,9 @@ void Reconciler::work() {
     if (!shared->in_hand.insert(id).second) continue;
     shared.unlock();
     look(id);
-    shared_.lock()->in_hand.erase(id);
+    auto done = shared_.lock();
+    done->in_hand.erase(id);
+    if (done->admitted.erase(id) > 0) done->is_queue_due = true;
   }
 }
 
@@ -138,21 +232,33 @@ void Reconciler::look(const std::string& id) {
 }
 
 bool Reconciler::step_once(const std::string& id) {
-  const auto job = database_.read([&](Transaction& transaction) { return find_job(transaction, id); });
+  auto job = database_.read([&](Transaction& transaction) { return find_job(transaction, id); });
   if (job && job->state == JobState::ERROR) look_at_left(*job);
   if (!job || is_terminal(job->state)) return false;
   RunStatus run;
-  if (takes_room(job->state) && job->state != JobState::INITIALIZING) run = runner_.poll(workplace_.places(*job).run);
+  if (has_run(job->state)) run = runner_.poll(workplace_.places(*job).run);
   JobFacts facts = facts_of(*job);
-  if (job->state == JobState::QUEUED) attach_anew(database_, *job, clock_.now(), facts);
-  if (job->state == JobState::QUEUED && facts.wait == Wait::none) end_wait(database_, *job, clock_.now(), facts);
+  Room room = Room::none;
+  if (job->state == JobState::QUEUED && !job->in_queue && !job->stop_requested) {
+    bring_to_queue(*job, facts);
+  } else if (const auto admission = job->in_queue ? find_admission(*job) : std::nullopt) {
+    room = Room::free;
+    job->gpus = admission->gpus;
+  }
   look_at_data(*job, facts);
-  const bool may_begin = job->state == JobState::QUEUED && facts.wait == Wait::none;
-  const Step step = next_step(facts, run, may_begin ? take_room() : Room::none, clock_.now());
+  const Step step = next_step(facts, run, room, clock_.now());
   if (run.phase == RunPhase::starting && !step.next && !run.note.empty() && run.note != job->reason)
     tell(*job, run.note);
   if (step.act == Act::none && !step.next) return false;
   return act_and_move(*job, step);
+}
+
+// As soon as it waits for nothing but its turn.
+void Reconciler::bring_to_queue(const JobRow& job, JobFacts& facts) {
+  attach_anew(database_, job, clock_.now(), facts);
+  if (facts.wait == Wait::none) end_wait(database_, job, clock_.now(), facts);
+  if (facts.wait == Wait::none)
+    database_.write([&](Transaction& transaction) { queue_if_ready(transaction, job.id); });
 }
 
 // What the job is at, as its reason; no event of its history.
@@ -208,14 +314,6 @@ bool Reconciler::pushes_remain(const JobRow& job) {
   return facts.wait != Wait::none;
 }
 
-// Counts the place at once; the next survey counts anew.
-Room Reconciler::take_room() {
-  auto shared = shared_.lock();
-  if (shared->busy >= options_.running_max) return Room::none;
-  ++shared->busy;
-  return Room::free;
-}
-
 bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
   const Time now = clock_.now();
   const int64_t leased = database_.write([&](Transaction& transaction) {
@@ -247,6 +345,7 @@ bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
     if (!move_job(transaction, job, step, clock_.now())) return std::nullopt;
     return find_job(transaction, job.id);
   });
+  if (moved && (is_terminal(*step.next) || *step.next == JobState::FINALIZING)) look_at_queue_again();  // It gave back.
   if (moved && is_terminal(*step.next)) {
     JobRow ended = job;  // The row may be of the next run by now.
     ended.state = *step.next;
@@ -263,12 +362,21 @@ void Reconciler::tidy_up(const JobRow& job) {
 }
 
 // What a server that died may have left to do: of a job that runs again, for the runs before.
-void Reconciler::tidy_up_again(const JobRow& job) {
-  if (is_terminal(job.state)) return tidy_up(job);
-  JobRow ended = job;
-  --ended.run;
-  if (const auto error = error_of([&] { workplace_.remove_secrets(ended); }))
-    log_(fmt::format("job {}: {}", job.id, error->what()));
+void Reconciler::tidy_up_again(const std::string& id) {
+  const auto error = error_of([&] {
+    bool pulls = false;
+    auto job = database_.read([&](Transaction& transaction) {
+      pulls = pulls_remain(transaction, id);
+      return find_job(transaction, id);
+    });
+    if (!job) return;
+    const bool has_ended = is_terminal(job->state);
+    if (!has_ended) --job->run;
+    if (!pulls && !workplace_.has_left(*job)) return;
+    if (has_ended) tidy_up(*job);
+    else workplace_.remove_secrets(*job);
+  });
+  if (error) log_(fmt::format("job {}: {}", id, error->what()));
 }
 
 }  // namespace volary

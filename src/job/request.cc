@@ -1,8 +1,6 @@
 // job/request.cc: the rules of job/request.h.
 #include "job/request.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 
@@ -10,7 +8,6 @@
 #include "core/name.h"
 #include "core/quantity.h"
 #include "core/tree_path.h"
-#include "core/workers.h"
 #include "engine/dependencies.h"
 #include "job/container_request.h"
 #include "job/publications.h"
@@ -23,13 +20,8 @@ namespace {
 constexpr size_t work_files_max = 1024;
 constexpr uint64_t replicas_max = 64;
 constexpr size_t dependencies_max = 256;
-constexpr int64_t timeout_seconds_max = 28 * 86400;
 
 constexpr uint64_t memory_bytes_min = 4 << 20;  // Less would not even start.
-
-uint64_t machine_memory() {
-  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-}
 
 // Places of the sandbox that a volume must not cover.
 constexpr std::string_view taken_paths[] = {"/proc", "/dev", "/sys", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc",
@@ -152,11 +144,15 @@ void check_request(const NewJob& request) {
   if (request.timeout_seconds && (*request.timeout_seconds < 1 || *request.timeout_seconds > timeout_seconds_max))
     throw Error(Errc::invalid, "a timeout of {} seconds cannot be: expected 1 to {} (28 days)",
                 *request.timeout_seconds, timeout_seconds_max);
-  if (request.cpus && (*request.cpus < 1 || *request.cpus > cores()))
-    throw Error(Errc::invalid, "{} cpus were asked for: this machine has {}", *request.cpus, cores());
-  if (request.memory_bytes && (*request.memory_bytes < memory_bytes_min || *request.memory_bytes > machine_memory()))
-    throw Error(Errc::invalid, "{} of memory were asked for: expected {} to the {} that this machine has",
-                bytes_text(*request.memory_bytes), bytes_text(memory_bytes_min), bytes_text(machine_memory()));
+  if (request.cpus && *request.cpus < 1)
+    throw Error(Errc::invalid, "{} cpus were asked for: expected at least 1", *request.cpus);
+  if (request.memory_bytes && *request.memory_bytes < memory_bytes_min)
+    throw Error(Errc::invalid, "{} of memory were asked for: expected at least {}", bytes_text(*request.memory_bytes),
+                bytes_text(memory_bytes_min));
+  const int64_t priority = request.priority.value_or(0);
+  if (priority < -priority_max || priority > priority_max)
+    throw Error(Errc::invalid, "a priority of {} was asked for: expected {} to {}", priority, -priority_max,
+                priority_max);
 }
 
 std::string decode_base64(std::string_view text, std::string_view what) {

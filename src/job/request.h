@@ -9,6 +9,8 @@ namespace volary {
 constexpr const char* work_target = "/workspace";
 constexpr const char* pip_cache_target = "/pip-cache";
 
+constexpr int64_t timeout_seconds_max = 28 * 86400;  // Of a job, and between two publications.
+
 // Throws `invalid` naming the field, what was expected and what was found.
 void check_request(const NewJob& request);
 

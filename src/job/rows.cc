@@ -7,6 +7,7 @@
 #include "event/events.h"
 #include "job/receipts.h"
 #include "job/runs.h"
+#include "job/standing.h"
 #include "job/synchronisations.h"
 #include "record/transfer.h"
 #include "volume/happenings.h"
@@ -17,7 +18,8 @@ namespace volary {
 std::optional<JobRow> find_job(Transaction& transaction, const std::string& id) {
   return transaction.find<JobRow>(
       "SELECT id, tenant, project, subject, name, spec, state, reason, exit_code, ending, stop_requested, created_at, "
-      "started_at, ended_at, published_at, run, queued_at, begins_at, restarts, sealed FROM job "
+      "started_at, ended_at, published_at, run, queued_at, begins_at, restarts, sealed, cpu, memory_bytes, gpu, gpus, "
+      "priority, in_queue, turn, units FROM job "
       "WHERE id = $1 AND removed_at IS NULL",
       id);
 }
@@ -120,8 +122,15 @@ Job view_of(Transaction& transaction, const JobRow& row) {
   job.env = row.spec.env;
   job.labels = row.spec.labels;
   job.timeout_seconds = row.spec.timeout_seconds.value_or(timeout_seconds_default);
-  job.cpus = row.spec.cpus;
-  job.memory_bytes = row.spec.memory_bytes;
+  if (row.cpu > 0) job.cpus = row.cpu;
+  if (row.memory_bytes > 0) job.memory_bytes = row.memory_bytes;
+  if (row.gpu > 0) job.gpu = row.gpu;
+  job.gpus = row.gpus;
+  if (!row.units.flavor.empty()) {
+    job.flavor = row.units.flavor;
+    job.units = row.units.units;
+  }
+  job.priority = row.priority;
   job.image = row.spec.image;
   job.container = row.spec.container;
   job.publish_every_seconds = row.spec.publish_every_seconds;
@@ -135,6 +144,7 @@ Job view_of(Transaction& transaction, const JobRow& row) {
                                one.version, one.result});
   }
   job.data_sync = syncs_shown(transaction, row);
+  if (row.in_queue) job.reason = turn_text(row);
   if (row.state == JobState::QUEUED)
     if (const auto waiting = find_waiting(transaction, {"job", row.id}); waiting && !waiting->reason.empty())
       job.reason = "waits: " + waiting->reason;
@@ -213,14 +223,18 @@ bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Tim
                 name_of_value(next));
   const std::string ending = step.ending ? std::string(name_of_value(*step.ending)) : row.ending;
   const int64_t moved = transaction.run(
-      "UPDATE job SET state = $3, reason = $4, ending = $5, exit_code = COALESCE($6, exit_code) "
-      "WHERE id = $1 AND state = $2 AND run = $7",
-      row.id, row.state, next, step.reason, ending, step.exit_code, row.run);
+      "UPDATE job SET state = $3, reason = $4, ending = $5, exit_code = COALESCE($6, exit_code), in_queue = 0, "
+      "turn = '', gpus = $8 WHERE id = $1 AND state = $2 AND run = $7",
+      row.id, row.state, next, step.reason, ending, step.exit_code, row.run, row.gpus);
   if (moved == 0) return false;
+  if (!row.turn.empty()) end_happening(transaction, row.id, Cause::room, now);
   if (next == JobState::RUNNING) transaction.run("UPDATE job SET started_at = $2 WHERE id = $1", row.id, now);
   if (is_terminal(next)) {
     transaction.run("UPDATE job SET ended_at = $2 WHERE id = $1", row.id, now);
     release_leases(transaction, {"job", row.id});
+    transaction.run(
+        "UPDATE staged SET used_at = $2 WHERE job = '' AND volume IN (SELECT volume FROM data_sync WHERE job = $1)",
+        row.id, now);
     end_happenings(transaction, row.id, now);
     keep_receipt(transaction, row.id);
   }

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "db/database.h"
 #include "job/states.h"
+#include "record/billing.h"
 #include "record/job.h"
 
 namespace volary {
@@ -35,10 +36,19 @@ struct JobRow {
   std::optional<Time> begins_at = {};
   uint64_t restarts = 0;
   std::string sealed = {};
+  uint64_t cpu = 0;           // Its share (job/standing.h).
+  uint64_t memory_bytes = 0;
+  uint64_t gpu = 0;
+  std::vector<uint64_t> gpus = {};
+  int64_t priority = 0;
+  bool in_queue = false;
+  std::string turn = {};
+  JobUnits units = {};
 };
 BOOST_DESCRIBE_STRUCT(JobRow, (), (id, tenant, project, subject, name, spec, state, reason, exit_code, ending,
                                    stop_requested, created_at, started_at, ended_at, published_at, run, queued_at,
-                                   begins_at, restarts, sealed))
+                                   begins_at, restarts, sealed, cpu, memory_bytes, gpu, gpus, priority, in_queue, turn,
+                            units))
 
 // One attachment with what finding its tree takes.
 struct AttachmentRow {
@@ -83,8 +93,8 @@ void end_wait(Database& database, const JobRow& row, Time now, JobFacts& facts);
 
 // Notes that it is in this state now, for those who follow the project.
 void note_job(Transaction& transaction, const std::string& id, Time now);
-// Writes `next` with its event, if the job is still in `from`: false if somebody else moved it. A terminal state ends
-// its leases in the same transaction, and may begin the next run there (job/runs.h).
+// Writes `next` with its event, and which GPUs the job has, if it is still in its state: false if somebody else moved
+// it. A terminal state ends its leases in the same transaction, and may begin the next run there (job/runs.h).
 bool move_job(Transaction& transaction, const JobRow& row, const Step& step, Time now);
 
 }  // namespace volary

@@ -103,7 +103,7 @@ void begin_run(Transaction& transaction, const JobRow& ended, const NextRun& nex
   transaction.run(
       "UPDATE job SET state = 'QUEUED', reason = $2, run = run + 1, exit_code = NULL, ending = '', stop_requested = 0, "
       "started_at = NULL, ended_at = NULL, queued_at = $3, begins_at = $4, restarts = $5, receipt = '', "
-      "published_at = NULL WHERE id = $1",
+      "published_at = NULL, in_queue = 0, turn = '', gpus = '[]' WHERE id = $1",
       ended.id, next.reason, now, next.begins_at, next.restarts);
   transaction.run(
       "INSERT INTO job_event (job, number, state, date, reason, run) "

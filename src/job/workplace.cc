@@ -170,8 +170,8 @@ RunSpec Workplace::prepare(const JobRow& job) {
   RunSpec spec;
   spec.name = job.id + places(job).suffix;
   spec.command = job.spec.command;
-  spec.cpus = job.spec.cpus;
-  spec.memory_bytes = job.spec.memory_bytes;
+  if (job.cpu > 0) spec.cpus = job.cpu;
+  if (job.memory_bytes > 0) spec.memory_bytes = job.memory_bytes;
   spec.replicas = job.spec.replicas;
   spec.log_bytes = log_bytes_;
   spec.env = {{"VOLARY_JOB_ID", job.id}, {"VOLARY_JOB_NAME", job.name},
@@ -354,6 +354,23 @@ void Workplace::finalise(const JobRow& job) {
              [&] { finalise_attachment(job, one); });
 }
 
+bool Workplace::has_left(const JobRow& job) const {
+  const Path directory = places(job).directory;
+  if (!is_present(directory)) return false;
+  for (const DirectoryEntry& entry : list_directory(directory)) {
+    if (run_in(entry.name) > job.run) continue;
+    if (!is_run_directory(entry.name)) {
+      if (job.state != JobState::ERROR) return true;
+      continue;
+    }
+    for (const DirectoryEntry& file : list_directory(directory / entry.name))
+      if (file.name == "credentials" || file.name.starts_with(temp_file_prefix) ||
+          (file.name == "spec.json" && !job.spec.secrets.empty()))
+        return true;
+  }
+  return false;
+}
+
 void Workplace::remove_secrets(const JobRow& job) {
   const JobPlaces at = places(job);
   if (!is_present(at.directory)) return;
@@ -376,9 +393,6 @@ void Workplace::clean(const JobRow& job) {
   const JobPlaces at = places(job);
   database_.write([&](Transaction& transaction) {
     for (const std::string& volume : find_left_staged(transaction)) empty_staged(transaction, volume);
-    transaction.run("UPDATE staged SET used_at = $2 WHERE job = '' AND volume IN (SELECT volume FROM data_sync "
-                    "WHERE job = $1)",
-                    job.id, clock_.now());
   });
   if (!is_present(at.directory)) return;
   for (const DirectoryEntry& entry : list_directory(at.directory))

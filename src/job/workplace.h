@@ -41,6 +41,9 @@ class Workplace {
   // of table data_sync. What is wrong with it is written there.
   void publish(const JobRow& job, const SyncRow& sync);
 
+  // Whether an ended job has anything left that clean() would remove.
+  bool has_left(const JobRow& job) const;
+
   // Removes what an ended run and those before it were told in plain text, unless it is still being read.
   void remove_secrets(const JobRow& job);
 

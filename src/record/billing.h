@@ -33,8 +33,9 @@ struct JobUnits {
   uint64_t cpu = 1;
   uint64_t gpu = 0;
   std::string flavor = {};
+  std::optional<uint64_t> units = {};  // Of the flavor; nothing of old ones: a unit was a GPU, or else a core.
 };
-BOOST_DESCRIBE_STRUCT(JobUnits, (), (cpu, gpu, flavor))
+BOOST_DESCRIBE_STRUCT(JobUnits, (), (cpu, gpu, flavor, units))
 
 enum class BillBy { project, user, job };
 BOOST_DESCRIBE_ENUM(BillBy, project, user, job)

@@ -94,7 +94,7 @@ struct NewJob {
   std::vector<NewAttachment> attachments;
   std::vector<WorkFile> files;
   std::optional<int64_t> timeout_seconds;  // 7 days
-  std::optional<uint64_t> cpus;            // Cores the process may use; all unless told.
+  std::optional<uint64_t> cpus;            // Cores the process may use; all unless told. Of a flavor: how many units.
   std::optional<uint64_t> memory_bytes;    // No limit unless told.
   std::optional<uint64_t> wait_seconds = {};  // How long it may wait in QUEUED to write its volumes; else not at all.
   std::optional<std::string> image = {};      // Of a container to run in; in the sandbox unless told.
@@ -106,10 +106,13 @@ struct NewJob {
   std::optional<uint64_t> min_available = {};    // At most `replicas`: they all begin together anyway.
   std::vector<std::string> dependencies = {};    // As pip takes them: "torch>=2"; or "-r FILE" of `files`.
   std::map<std::string, NewJobSecret> secrets = {};  // By variable. Values are kept sealed.
+  std::optional<std::string> flavor = {};        // In whose units its cores or GPUs are counted; one unless told.
+  std::optional<int64_t> priority = {};          // -100 … 100: a higher one stands further ahead; 0 unless told.
 };
+constexpr int64_t priority_max = 100;
 BOOST_DESCRIBE_STRUCT(NewJob, (), (name, command, env, labels, attachments, files, timeout_seconds, cpus, memory_bytes,
                                    wait_seconds, image, container, publish_every_seconds, publish_marker, auto_restart,
-                                   replicas, min_available, dependencies, secrets))
+                                   replicas, min_available, dependencies, secrets, flavor, priority))
 
 struct JobEvent {
   JobState state{};
@@ -145,7 +148,7 @@ struct Job {
   std::map<std::string, std::string> labels;
   std::vector<Attachment> attachments;
   int64_t timeout_seconds = 0;
-  std::optional<uint64_t> cpus;
+  std::optional<uint64_t> cpus;          // Held, and not exceeded; nothing: no limit, and so with the memory.
   std::optional<uint64_t> memory_bytes;
   std::vector<JobEvent> history;
   Time created_at;
@@ -162,10 +165,15 @@ struct Job {
   std::optional<uint64_t> replicas = {};
   std::vector<std::string> dependencies = {};
   std::vector<std::string> secrets = {};  // The variables' names.
+  std::optional<uint64_t> gpu = {};       // How many it is given, …
+  std::vector<uint64_t> gpus = {};        // … and which: from INITIALIZING on.
+  std::optional<std::string> flavor = {};
+  std::optional<uint64_t> units = {};     // Of the flavor.
+  int64_t priority = 0;
 };
 BOOST_DESCRIBE_STRUCT(Job, (), (id, project, name, user, state, reason, exit_code, command, env, labels, attachments,
                                 timeout_seconds, cpus, memory_bytes, history, created_at, started_at, ended_at, image,
                                 container, data_sync, publish_every_seconds, publish_marker, run, runs, auto_restart,
-                                replicas, dependencies, secrets))
+                                replicas, dependencies, secrets, gpu, gpus, flavor, units, priority))
 
 }  // namespace volary

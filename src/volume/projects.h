@@ -1,4 +1,5 @@
-// volume/projects.h: projects and their quotas. Who may see or change which is the gate's business (api/).
+// volume/projects.h: projects and their quotas. Who may see or change which is the gate's business (api/), what their
+// jobs hold that of job/.
 #pragma once
 
 #include <string>

@@ -49,3 +49,28 @@ ALTER TABLE job ADD COLUMN sealed TEXT NOT NULL DEFAULT '';          -- Values o
 UPDATE job SET queued_at = created_at;
 ALTER TABLE job_event ADD COLUMN run BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE data_sync ADD COLUMN past_run BIGINT NOT NULL DEFAULT 0; -- The run it was of; 0: the newest.
+
+-- == The queue
+
+-- What a job holds while it may use it, and is held to; 0: none of it, and no limit.
+ALTER TABLE job ADD COLUMN cpu BIGINT NOT NULL DEFAULT 0;            -- Cores.
+ALTER TABLE job ADD COLUMN memory_bytes BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN gpu BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';          -- Which ones: JSON list of their indices.
+ALTER TABLE job ADD COLUMN priority BIGINT NOT NULL DEFAULT 0;       -- -100 … 100.
+ALTER TABLE job ADD COLUMN in_queue BIGINT NOT NULL DEFAULT 0;       -- 1: QUEUED, and waits for nothing but its turn.
+ALTER TABLE job ADD COLUMN turn TEXT NOT NULL DEFAULT '';            -- Why it has to wait in the queue: a Turn; '': not said yet.
+UPDATE job SET cpu = COALESCE(json_extract(spec, '$.cpus'), 0),
+  memory_bytes = COALESCE(json_extract(spec, '$.memoryBytes'), 0),
+  gpu = COALESCE(json_extract(spec, '$.container.gpus'), 0);
+-- The survey reads both again and again, and no row itself: a job's spec may be long.
+CREATE INDEX job_queue ON job (priority DESC, queued_at, id, project, run, cpu, memory_bytes, gpu, turn)
+  WHERE in_queue = 1;
+CREATE INDEX job_at_work ON job (queued_at, id, state, project, cpu, memory_bytes, gpu, gpus)
+  WHERE in_queue = 0 AND state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR');
+
+-- What a project's jobs may hold at once; NULL: not limited.
+ALTER TABLE project ADD COLUMN quota_cpu BIGINT;
+ALTER TABLE project ADD COLUMN quota_memory_bytes BIGINT;
+ALTER TABLE project ADD COLUMN quota_gpu BIGINT;
+ALTER TABLE project ADD COLUMN quota_jobs BIGINT;
