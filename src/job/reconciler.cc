@@ -122,19 +122,17 @@ std::optional<Time> Reconciler::find_due() {
   if (looks_at_queue) queue_seen_at_ = now;
   const Admissions begin = looks_at_queue ? admit(working, queue, quotas, admitted) : Admissions();
   auto shared = shared_.lock();
-  shared->admitted.insert(begin.begin(), begin.end());
-  if (looks_at_queue)
-    shared->is_anyone_waiting = std::any_of(
-        queue.begin(), queue.end(), [&](const QueuedJob& one) { return !shared->admitted.contains(one.id); });
+  shared->admitted.insert(shared->admitted.end(), begin.begin(), begin.end());
+  if (looks_at_queue) shared->is_anyone_waiting = queue.size() > begin.size();
   shared->due.clear();
   const auto add = [&](const std::string& id) {
     if (!shared->in_hand.contains(id)) shared->due.push_back(id);
   };
   for (const WorkingJob& job : working) add(job.id);
   for (const std::string& id : left) add(id);
-  for (const auto& [id, admission] : shared->admitted) add(id);
+  for (const Admission& one : shared->admitted) add(one.id);
   for (size_t i = 0; i < shared->due.size(); ++i) found_.notify_one();
-  if (shared->due.empty() && working.empty()) return std::nullopt;
+  if (working.empty() && shared->due.empty() && shared->admitted.empty()) return std::nullopt;
   return working.empty() ? clock_.now() : working.back().queued_at;
 }
 
@@ -151,8 +149,8 @@ Reconciler::Admissions Reconciler::admit(const std::vector<WorkingJob>& working,
     holders.push_back({one.project, one.holds});
     gpus = without(std::move(gpus), one.gpus);
   }
-  for (const auto& [id, one] : admitted) {
-    if (counted.contains(id)) continue;
+  for (const Admission& one : admitted) {
+    if (!counted.insert(one.id).second) continue;
     holders.push_back(one.claim);
     gpus = without(std::move(gpus), one.gpus);
   }
@@ -160,7 +158,7 @@ Reconciler::Admissions Reconciler::admit(const std::vector<WorkingJob>& working,
   std::vector<QueuedJob> waiting;
   std::vector<Claim> claims;
   for (const QueuedJob& one : queue) {
-    if (admitted.contains(one.id)) continue;
+    if (counted.contains(one.id)) continue;  // Admitted already.
     waiting.push_back(one);
     claims.push_back({one.project, one.share});
   }
@@ -169,7 +167,7 @@ Reconciler::Admissions Reconciler::admit(const std::vector<WorkingJob>& working,
   for (size_t i = 0; i < turns.size(); ++i) {
     if (turns[i] != Turn::begins || gpus.size() < waiting[i].share.gpu) continue;
     const auto rest = gpus.begin() + static_cast<std::ptrdiff_t>(waiting[i].share.gpu);
-    begin[waiting[i].id] = {waiting[i].run, claims[i], {gpus.begin(), rest}};
+    begin.push_back({waiting[i].id, waiting[i].run, claims[i], {gpus.begin(), rest}});
     gpus.erase(gpus.begin(), rest);
   }
   note_turns(waiting, turns);
@@ -199,9 +197,9 @@ void Reconciler::look_at_queue_again() {
 
 std::optional<Reconciler::Admission> Reconciler::find_admission(const JobRow& job) {
   auto shared = shared_.lock();
-  const auto found = shared->admitted.find(job.id);
-  if (found == shared->admitted.end() || found->second.run != job.run) return std::nullopt;
-  return found->second;
+  for (const Admission& one : shared->admitted)
+    if (one.id == job.id && one.run == job.run) return one;
+  return std::nullopt;
 }
 
 void Reconciler::work() {
@@ -216,7 +214,8 @@ void Reconciler::work() {
     look(id);
     auto done = shared_.lock();
     done->in_hand.erase(id);
-    if (done->admitted.erase(id) > 0) done->is_queue_due = true;
+    const auto is_it = [&](const Admission& one) { return one.id == id; };
+    if (std::erase_if(done->admitted, is_it) > 0) done->is_queue_due = true;
   }
 }
 

@@ -13,7 +13,6 @@
 #include <condition_variable>
 #include <chrono>
 #include <functional>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -51,11 +50,12 @@ class Reconciler {
 
  private:
   struct Admission {
+    std::string id;
     uint64_t run = 0;
     Claim claim;
     std::vector<uint64_t> gpus;
   };
-  using Admissions = std::map<std::string, Admission>;  // By id.
+  using Admissions = std::vector<Admission>;  // In the order of the queue.
   struct Shared {
     std::vector<std::string> due;   // Ids to look at, in order.
     std::set<std::string> in_hand;  // Ids that a thread holds.

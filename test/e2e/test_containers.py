@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from gpu_engine import GpuEngine
 from volary import ROOT
 
 IMAGE = "volary-test/busybox:1"
@@ -174,6 +175,50 @@ def test_an_image_may_be_named_by_its_digest(served, engine):
 def test_gpus_that_the_engine_does_not_have_are_refused_in_words(served):
     refused = run(served, "--gpu", "2", shell("true"))
     assert refused.returncode == 2 and "2 GPUs were asked for: this machine gives 0 to jobs" in refused.stderr
+
+
+@pytest.fixture
+def gpus(volary, engine, tmp_path):
+    """A server whose engine has two GPUs; and the engine."""
+    gpu_engine = GpuEngine(engine.address, tmp_path / "engine.sock", 2)
+    volary.start(options=("--engine", gpu_engine.address))
+    yield volary, gpu_engine
+    volary.end()
+    gpu_engine.end()
+    assert engine.containers_of(volary) == []
+
+
+def test_each_job_gets_gpus_of_its_own_and_waits_until_they_are_free(gpus):
+    volary, engine = gpus
+    forever = ["sh", "-c", "while :; do sleep 0.1; done"]
+
+    def submit(name, *words, command=("true",)):
+        return volary("job", "run", "-n", name, *words, IMAGE, "--", *command).strip()
+
+    def given(name):
+        return volary.json("job", "get", name)["gpus"]
+
+    one = submit("one", command=forever)  # Asks for none, and gets one.
+    two = submit("two", "--gpu", "1", command=forever)
+    volary.wait_for(lambda: all(volary.json("job", "get", name)["state"] == "RUNNING" for name in ("one", "two")), "both to run")
+    assert sorted(given("one") + given("two")) == [0, 1]
+    assert engine.asked[one] == [f"nvidia.com/gpu={given('one')[0]}"] and engine.asked[two] == [f"nvidia.com/gpu={given('two')[0]}"]
+    both = submit("both", "-g", "2")
+    submit("third", "--gpu", "1")
+    told = "waits for 2 GPUs: 0 of 2 are free; 1st in the queue"
+    volary.wait_for(lambda: volary.json("job", "get", "both")["reason"] == told, told)
+    assert volary.run("job", "run", "--wait", "--gpu", "0", IMAGE, "--", "true").returncode == 0
+    assert volary.refuses("job", "run", "-g", "3", IMAGE, "--", "true") == \
+        (2, "volary: invalid: 3 GPUs were asked for: this machine gives 2 to jobs\n")
+    volary("job", "stop", "two", "--wait")
+    assert volary.json("job", "get", "third")["state"] == "QUEUED"  # One is free, and kept for who is ahead.
+    assert volary.json("node")["free"]["gpu"] == 1
+    volary("job", "stop", "one")
+    assert [volary.job_ended(name)["state"] for name in ("both", "third")] == ["DONE"] * 2
+    assert sorted(engine.asked[both]) == ["nvidia.com/gpu=0", "nvidia.com/gpu=1"]
+    ended = next(event["date"] for event in volary.json("job", "get", "both")["history"] if event["state"] == "FINALIZING")
+    began = next(event["date"] for event in volary.json("job", "get", "third")["history"] if event["state"] == "INITIALIZING")
+    assert ended <= began
 
 
 def test_an_image_that_is_not_there_fails_the_job_with_the_registrys_words(served):

@@ -57,6 +57,7 @@ PLANTED = [
     ("s3.completes_anything", "lying", "parts: completion refused in a 200"),  # That is the end of an upload.
     ("s3.any_bytes", "lying", "body: crc32c-far"),                     # What a store gives is what it keeps.
     ("send.unheld", "lying", "export: stores other bytes"),            # What a store says it took is there.
+    ("queue.forgets_holders", "e2e", "test_queue.py::test_only_so_many_jobs_are_at_work_at_once"),  # Whoever waits begins.
     ("upload.deletes_anyway", "e2e", "test_buckets.py::test_nothing_is_deleted_when_not_all_arrived"),  # What failed is no reason.
 ]
 LYING = {"body": "test_lying_bodies.py::test_bytes_that_are_not_those_of_the_checksum_make_no_version",

@@ -63,10 +63,11 @@ ALTER TABLE job ADD COLUMN turn TEXT NOT NULL DEFAULT '';            -- Why it h
 UPDATE job SET cpu = COALESCE(json_extract(spec, '$.cpus'), 0),
   memory_bytes = COALESCE(json_extract(spec, '$.memoryBytes'), 0),
   gpu = COALESCE(json_extract(spec, '$.container.gpus'), 0);
--- The survey reads both again and again, and no row itself: a job's spec may be long.
-CREATE INDEX job_queue ON job (priority DESC, queued_at, id, project, run, cpu, memory_bytes, gpu, turn)
+-- The survey reads both again and again, and no row itself, since a job's spec may be long: all that it asks for is in
+-- the indices.
+CREATE INDEX job_queue ON job (priority DESC, queued_at, id, project, run, cpu, memory_bytes, gpu, turn, in_queue)
   WHERE in_queue = 1;
-CREATE INDEX job_at_work ON job (queued_at, id, state, project, cpu, memory_bytes, gpu, gpus)
+CREATE INDEX job_at_work ON job (queued_at, id, state, project, cpu, memory_bytes, gpu, gpus, in_queue)
   WHERE in_queue = 0 AND state NOT IN ('DONE', 'INTERRUPTED', 'FAILED', 'ERROR');
 
 -- What a project's jobs may hold at once; NULL: not limited.
