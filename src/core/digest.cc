@@ -11,14 +11,6 @@
 namespace volary {
 namespace {
 
-// Of every byte, its two digits: they are written by the million too.
-constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::array<std::array<char, 2>, 256> pairs{};
-  for (size_t i = 0; i < pairs.size(); ++i) pairs[i] = {digits[i >> 4], digits[i & 15]};
-  return pairs;
-}();
-
 constexpr uint8_t no_digit = 0xff;
 
 // Of every byte, its value as a hexadecimal digit: digests are parsed by the million.
@@ -40,6 +32,19 @@ const blake3_hasher* in(const std::array<char, 1920>& state) {
 static_assert(sizeof(blake3_hasher) <= 1920 && alignof(blake3_hasher) <= 16);
 
 }  // namespace
+
+// Without a table or a branch, so that the compiler can do many bytes at once: digits are written by the million.
+void append_hex(std::string& text, std::string_view raw) {
+  const auto digit = [](uint8_t value) { return static_cast<char>(value + (value > 9 ? 'a' - 10 : '0')); };
+  const size_t end = text.size();
+  text.resize(end + 2 * raw.size());
+  char* out = text.data() + end;
+  for (size_t i = 0; i < raw.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(raw[i]);
+    out[2 * i] = digit(byte >> 4);
+    out[2 * i + 1] = digit(byte & 15);
+  }
+}
 
 Digest Digest::of(std::string_view bytes) {
   Hasher hasher;
@@ -75,18 +80,8 @@ Digest Digest::from_raw(std::string_view raw) {
 
 std::string Digest::hex() const {
   std::string text;
-  append_hex_to(text);
+  append_hex(text, raw());
   return text;
-}
-
-void Digest::append_hex_to(std::string& text) const {
-  std::array<char, 2 * size> digits;
-  for (size_t i = 0; i < size; ++i) {
-    const auto& pair = hex_pairs[bytes_[i]];
-    digits[2 * i] = pair[0];
-    digits[2 * i + 1] = pair[1];
-  }
-  text.append(digits.data(), digits.size());
 }
 
 std::string Digest::path() const {

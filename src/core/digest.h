@@ -27,7 +27,6 @@ class Digest {
 
   // 64 lower-case hexadecimal digits.
   std::string hex() const;
-  void append_hex_to(std::string& text) const;
   // "ab/cdef…": where an object of this name lives below objects/ or trees/.
   std::string path() const;
   const std::array<uint8_t, size>& bytes() const { return bytes_; }
@@ -38,6 +37,9 @@ class Digest {
  private:
   std::array<uint8_t, size> bytes_{};
 };
+
+// Raw bytes as lower-case hexadecimal digits, behind `text`.
+void append_hex(std::string& text, std::string_view raw);
 
 // BLAKE3 of a content that arrives in pieces. Give 16 KiB or more at a time: 4 KiB pieces halve the speed.
 class Hasher {

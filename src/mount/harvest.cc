@@ -42,8 +42,8 @@ struct Found {
   TreePath path;
   struct stat status {};
   Marks marks;
-  const TreeEntry* under = nullptr;   // In the lower tree.
-  const TreeEntry* before = nullptr;  // In the result so far.
+  std::optional<TreeEntry> under = {};   // In the lower tree.
+  std::optional<TreeEntry> before = {};  // In the result so far.
 };
 
 std::string_view kind_of_special(mode_t mode) {
@@ -57,8 +57,8 @@ TreeEntry empty_directory() { return directory_entry("", empty_tree()); }
 
 class Walk {
  public:
-  Walk(const Store& store, const Upper& upper, const Digest& tree, Deletions deletions)
-      : store_(store), upper_(upper), tree_(tree), deletions_(deletions) {}
+  Walk(Commit& commit, const Upper& upper, const Digest& tree, Deletions deletions)
+      : commit_(commit), upper_(upper), tree_(tree), deletions_(deletions) {}
 
   void run() {
     places_.push_back({.path = {}, .lower = tree_, .here = tree_});
@@ -77,8 +77,8 @@ class Walk {
   void visit(const Place& place) {
     fault::point("mount.harvest.directory");
     const Fd fd = upper_.open_directory(place.path);
-    const Tree lower = place.lower ? store_.read_tree(*place.lower) : Tree{};
-    const Tree here = place.here == place.lower ? lower : place.here ? store_.read_tree(*place.here) : Tree{};
+    const auto lower = read_tree(place.lower);
+    const auto here = place.here == place.lower ? lower : read_tree(place.here);
     for (DirectoryEntry& entry : list_directory(fd.get(), upper_.name_of(place.path))) {
       Found found{.name = std::move(entry.name), .path = {}, .marks = {}};
       if (::fstatat(fd.get(), found.name.c_str(), &found.status, AT_SYMLINK_NOFOLLOW) < 0)
@@ -86,18 +86,24 @@ class Walk {
       check_component(found.name, place.path.is_root() ? found.name : place.path.text() + "/" + found.name);
       found.path = place.path.child(found.name);
       found.marks = upper_.marks_of(fd.get(), found.name, found.status);
-      found.under = lower.find(found.name);
-      found.before = here.find(found.name);
+      found.under = find(lower, found.name);
+      found.before = find(here, found.name);
       // The lower tree was merged into what was here, and the job did not leave this name as it was: back to what was
       // here.
-      if (place.lower != place.here && found.under && !is_same(found.under, found.before)) put(found, found.before);
+      if (place.lower != place.here && found.under && found.under != found.before) put(found, found.before);
       visit_name(found, fd.get(), lower);
     }
   }
 
-  static bool is_same(const TreeEntry* a, const TreeEntry* b) { return a && b ? *a == *b : a == b; }
+  using Entries = std::shared_ptr<const EncodedTree>;
 
-  void visit_name(const Found& found, int directory, const Tree& lower) {
+  Entries read_tree(const std::optional<Digest>& digest) const { return digest ? commit_.read_tree(*digest) : nullptr; }
+
+  static std::optional<TreeEntry> find(const Entries& entries, std::string_view name) {
+    return entries ? entries->find(name) : std::nullopt;
+  }
+
+  void visit_name(const Found& found, int directory, const Entries& lower) {
     if (found.marks.whiteout && fault::planted("harvest.drops_whiteouts")) return;
     if (found.marks.whiteout) return remove(found);
     switch (found.status.st_mode & S_IFMT) {
@@ -111,32 +117,31 @@ class Walk {
     }
   }
 
-  void put(const Found& found, const TreeEntry* entry) {
-    harvest.changes.push_back({.path = found.path, .entry = entry ? std::optional(*entry) : std::nullopt});
+  void put(const Found& found, std::optional<TreeEntry> entry) {
+    harvest.changes.push_back({.path = found.path, .entry = std::move(entry)});
   }
 
   void remove(const Found& found) {
-    if (deletions_ == Deletions::keep && found.before) put(found, nullptr);
+    if (deletions_ == Deletions::keep && found.before) put(found, std::nullopt);
   }
 
   // What lies below a name whose redirect may say otherwise.
-  std::optional<TreeEntry> lower_entry(const Found& found, const Tree& lower) const {
+  std::optional<TreeEntry> lower_entry(const Found& found, const Entries& lower) const {
     const auto& redirect = found.marks.redirect;
-    if (redirect && redirect->starts_with('/')) return find_entry(store_, tree_, TreePath::parse_directory(*redirect));
-    const TreeEntry* entry = redirect ? lower.find(*redirect) : found.under;
-    return entry ? std::optional(*entry) : std::nullopt;
+    if (redirect && redirect->starts_with('/'))
+      return find_entry(commit_.store(), tree_, TreePath::parse_directory(*redirect));
+    return redirect ? find(lower, *redirect) : found.under;
   }
 
-  void visit_directory(const Found& found, const Tree& lower) {
+  void visit_directory(const Found& found, const Entries& lower) {
     const auto only_directory = [](std::optional<TreeEntry> entry) {
       return entry && entry->kind == EntryKind::directory ? std::move(entry) : std::nullopt;
     };
     auto under = found.marks.opaque ? std::nullopt : only_directory(lower_entry(found, lower));
-    auto before = only_directory(found.before ? std::optional(*found.before) : std::nullopt);
+    auto before = only_directory(found.before);
     const bool replaces = deletions_ == Deletions::keep || !before;
     if (replaces && !(under && before && under->digest == before->digest)) {
-      const TreeEntry entry = under ? *under : empty_directory();
-      put(found, &entry);
+      put(found, under ? *under : empty_directory());
     } else if (!replaces && under) {
       merge(found.path, under->digest, before->digest);
     }
@@ -152,11 +157,11 @@ class Walk {
   // Adds to the directory at `path`, which is `here`, all of `added`; what is in both as a directory is merged.
   void merge(const TreePath& path, const Digest& added, const Digest& here) {
     if (added == here) return;
-    const Tree from = store_.read_tree(added);
-    const Tree to = store_.read_tree(here);
+    const Tree from = commit_.read_tree(added)->tree();
+    const auto to = commit_.read_tree(here);
     for (const TreeEntry& entry : from.entries) {
-      const TreeEntry* known = to.find(entry.name);
-      if (is_same(&entry, known)) continue;
+      const auto known = to->find(entry.name);
+      if (known == entry) continue;
       const TreePath child = path.child(entry.name);
       if (known && known->kind == EntryKind::directory && entry.kind == EntryKind::directory)
         merge(child, entry.digest, known->digest);
@@ -164,13 +169,13 @@ class Walk {
     }
   }
 
-  void visit_file(const Found& found, const Tree& lower) {
+  void visit_file(const Found& found, const Entries& lower) {
     TreeEntry entry;
     entry.name = found.name;
     entry.executable = (found.status.st_mode & S_IXUSR) != 0;
     if (!found.marks.metacopy) {
       files.add(found.path, found.status, harvest.changes.size());
-      return put(found, &entry);
+      return put(found, entry);
     }
     const auto source = lower_entry(found, lower);
     if (!source || source->kind != EntryKind::file)
@@ -178,7 +183,7 @@ class Walk {
                   found.marks.redirect.value_or(found.name));
     entry.size = source->size;
     entry.digest = source->digest;
-    if (!is_same(&entry, found.before)) put(found, &entry);
+    if (entry != found.before) put(found, entry);
   }
 
   void visit_link(const Found& found, int directory) {
@@ -191,10 +196,10 @@ class Walk {
     entry.target.assign(target.data(), static_cast<size_t>(size));
     if (const std::string flaw = flaw_of_link_target(entry.target); !flaw.empty())
       throw Error(Errc::invalid, "the symbolic link '{}' cannot be kept: {}", found.path.text(), flaw);
-    if (!is_same(&entry, found.before)) put(found, &entry);
+    if (entry != found.before) put(found, entry);
   }
 
-  const Store& store_;
+  Commit& commit_;
   const Upper& upper_;
   const Digest tree_;
   const Deletions deletions_;
@@ -208,7 +213,7 @@ Harvest harvest(const Store& store, Commit& commit, const Digest& tree, const Pa
   const Scratch opened = open_scratch(scratch, tree);
   const Upper upper(opened.upper, opened.xattrs);
   for (int attempt = 1;; ++attempt) {
-    Walk walk(store, upper, tree, deletions);
+    Walk walk(commit, upper, tree, deletions);
     const auto gone = error_of([&] { walk.run(); });
     // A directory that others took away while it was walked through is not there when it is looked for again.
     if (gone && (writers == Writers::gone || gone->code() != Errc::not_found)) throw Error(*gone);

@@ -305,10 +305,10 @@ class CountingStore final : public Store {
   std::optional<uint64_t> blob_size(const Digest& blob) const override { return store_.blob_size(blob); }
   void read_blob(const Digest& blob, Sink& sink) const override { store_.read_blob(blob, sink); }
   bool has_tree(const Digest& tree) const override { return store_.has_tree(tree); }
-  Tree read_tree(const Digest& tree) const override {
+  EncodedTree read_encoded_tree(const Digest& tree) const override {
     ++trees_read;
     std::this_thread::yield();
-    return store_.read_tree(tree);
+    return store_.read_encoded_tree(tree);
   }
   std::unique_ptr<Commit> begin_commit() override { return store_.begin_commit(); }
   std::optional<std::string> read_only_reason() const override { return store_.read_only_reason(); }

@@ -16,6 +16,8 @@
 namespace volary {
 namespace {
 
+constexpr uint64_t read_bytes_max = 8 << 20;  // Of trees read lately.
+
 uint64_t begin(Shelves& shelves) {
   shelves.refuse_if_read_only();
   return shelves.mark.begin();
@@ -65,14 +67,26 @@ bool DiskCommit::reuse_blob(const Blob& blob) {
   return found.has_value();
 }
 
-TreeSummary DiskCommit::add_tree(const Tree& tree) {
-  if (tree.entries.empty()) return empty_tree();
-  const std::string encoded = encode(tree);
-  const TreeSummary summary = summary_of(tree, encoded);
+TreeSummary DiskCommit::add_tree(const EncodedTree& tree) {
+  if (tree.size() == 0) return empty_tree();
+  const TreeSummary summary = summary_of(tree);
   shelves_.mark.before_write();
-  took(shelves_.trees.put(summary.tree, encoded));
+  took(shelves_.trees.put(summary.tree, tree.bytes()));
   fault::point("store.tree_added");
   return summary;
+}
+
+std::shared_ptr<const EncodedTree> DiskCommit::read_tree(const Digest& tree) {
+  {
+    auto read = read_.lock();
+    if (const auto known = read->trees.find(tree); known != read->trees.end()) return known->second;
+  }
+  auto found = std::make_shared<const EncodedTree>(store_.read_encoded_tree(tree));
+  auto read = read_.lock();
+  if (read->bytes + found->bytes().size() > read_bytes_max) *read = {};
+  if (found->bytes().size() <= read_bytes_max && read->trees.emplace(tree, found).second)
+    read->bytes += found->bytes().size();
+  return found;
 }
 
 void DiskCommit::took(std::optional<Time> found) {

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <map>
+#include <memory>
 
+#include "core/synced.h"
 #include "store/shelves.h"
 #include "store/store.h"
 
@@ -20,8 +23,9 @@ class DiskCommit final : public Commit {
   std::unique_ptr<BlobClone> clone_blob(int fd, const Path& name) override;
   void take_file(const Path& file, const Blob& blob) override;
   bool reuse_blob(const Blob& blob) override;
-  TreeSummary add_tree(const Tree& tree) override;
-  Tree read_tree(const Digest& tree) const override { return store_.read_tree(tree); }
+  using Commit::add_tree;
+  TreeSummary add_tree(const EncodedTree& tree) override;
+  std::shared_ptr<const EncodedTree> read_tree(const Digest& tree) override;
   void publish() override;
 
   // A file for bytes that do not fit in memory; unlinked on the way out unless it becomes a blob.
@@ -34,8 +38,14 @@ class DiskCommit final : public Commit {
   // `found`: since when it was there, or nothing if it was written now.
   void took(std::optional<Time> found);
 
+  struct Read {
+    std::map<Digest, std::shared_ptr<const EncodedTree>> trees;
+    uint64_t bytes = 0;
+  };
+
   const Store& store_;
   Shelves& shelves_;
+  Synced<Read> read_;                   // Lately; bounded.
   const uint64_t number_;               // In the mark.
   std::atomic<bool> needs_sync_{false};  // Something this commit took may not be durable.
 };

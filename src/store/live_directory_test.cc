@@ -160,8 +160,8 @@ class MeddlingCommit final : public Commit {
   }
   void take_file(const Path& file, const Blob& blob) override { commit_.take_file(file, blob); }
   bool reuse_blob(const Blob& blob) override { return commit_.reuse_blob(blob); }
-  TreeSummary add_tree(const Tree& tree) override { return commit_.add_tree(tree); }
-  Tree read_tree(const Digest& tree) const override { return commit_.read_tree(tree); }
+  TreeSummary add_tree(const EncodedTree& tree) override { return commit_.add_tree(tree); }
+  std::shared_ptr<const EncodedTree> read_tree(const Digest& tree) override { return commit_.read_tree(tree); }
   void publish() override { commit_.publish(); }
 
  private:

@@ -72,13 +72,16 @@ class DiskStore final : public Store {
     return tree == empty_tree().tree || is_present(layout().tree_path(tree));
   }
 
-  Tree read_tree(const Digest& tree) const override {
+  EncodedTree read_encoded_tree(const Digest& tree) const override {
     if (tree == empty_tree().tree) return {};
-    const auto bytes = try_read_file(layout().tree_path(tree), tree_bytes_max);
+    auto bytes = try_read_file(layout().tree_path(tree), tree_bytes_max);
     if (!bytes) throw Error(Errc::not_found, "tree {} is not in the store", tree.hex());
     if (const Digest found = Digest::of(*bytes); found != tree)
       throw Error(Errc::corrupt, "the bytes of tree {} hash to {}", tree.hex(), found.hex());
-    return during("reading tree " + tree.hex(), [&] { return decode(*bytes); });
+    auto outcome = EncodedTree::try_parse(*std::move(bytes));
+    if (const auto* flaw = std::get_if<std::string>(&outcome))
+      throw Error(Errc::corrupt, "the bytes of tree {} are no tree: {}", tree.hex(), *flaw);
+    return std::get<EncodedTree>(std::move(outcome));
   }
 
   std::unique_ptr<Commit> begin_commit() override { return std::make_unique<DiskCommit>(*this, shelves_); }

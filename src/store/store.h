@@ -24,6 +24,7 @@
 #include "core/progress.h"
 #include "core/stream.h"
 #include "core/tree_path.h"
+#include "store/encoded_tree.h"
 #include "store/tree.h"
 
 namespace volary {
@@ -84,9 +85,11 @@ class Commit {
   // Whether the blob is in the store, as if it had been added now: instead of asking the Store, which promises nothing
   // about what a sweep may do next.
   virtual bool reuse_blob(const Blob& blob) = 0;
-  virtual TreeSummary add_tree(const Tree& tree) = 0;
-  // As Store::read_tree, and knows the trees of this commit too.
-  virtual Tree read_tree(const Digest& tree) const = 0;
+  virtual TreeSummary add_tree(const EncodedTree& tree) = 0;
+  TreeSummary add_tree(const Tree& tree) { return add_tree(encoded(tree)); }
+  // As Store::read_encoded_tree, and knows the trees of this commit too. What was read lately is not read again: who
+  // looks at a tree and then changes it reads it once.
+  virtual std::shared_ptr<const EncodedTree> read_tree(const Digest& tree) = 0;
   // Makes all that was added so far durable, by one sync; the commit may go on adding. One thread, nobody else adding.
   // After a failed sync this and begin_commit throw `unavailable` until the store is opened again.
   virtual void publish() = 0;
@@ -136,7 +139,8 @@ class Store {
 
   virtual bool has_tree(const Digest& tree) const = 0;
   // Throws `not_found`, or `corrupt` if its bytes do not hash to `tree` or are not canonical.
-  virtual Tree read_tree(const Digest& tree) const = 0;
+  virtual EncodedTree read_encoded_tree(const Digest& tree) const = 0;
+  Tree read_tree(const Digest& tree) const { return read_encoded_tree(tree).tree(); }
 
   virtual std::unique_ptr<Commit> begin_commit() = 0;
   // Why begin_commit and publish refuse: a sync failed since the store was opened. Nothing if they do not.

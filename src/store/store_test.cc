@@ -67,11 +67,24 @@ TEST(Store, tells_damaged_bytes) {
             "corrupt: the bytes of tree " + digest.hex() + " hash to " + Digest::of("no tree").hex());
 }
 
+TEST(Store, a_commit_reads_a_tree_once) {
+  TestStore test;
+  Tree tree;
+  tree.entries = {file_entry("a", "hello")};
+  const auto first = test.store->begin_commit();
+  const Digest digest = first->add_tree(tree).tree;
+  first->publish();
+  const auto commit = test.store->begin_commit();
+  EXPECT_EQ(commit->read_tree(digest), commit->read_tree(digest));
+  EXPECT_EQ(commit->read_tree(digest)->tree(), tree);
+  EXPECT_NE(commit->read_tree(digest), test.store->begin_commit()->read_tree(digest));
+}
+
 TEST(Store, knows_the_empty_tree_without_having_it) {
   TestStore test;
   EXPECT_TRUE(test.store->has_tree(empty_tree().tree));
   EXPECT_EQ(test.store->read_tree(empty_tree().tree), Tree{});
-  EXPECT_EQ(test.store->begin_commit()->add_tree({}), empty_tree());
+  EXPECT_EQ(test.store->begin_commit()->add_tree(Tree{}), empty_tree());
   EXPECT_EQ(empty_tree().checksum.hex(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
 }
 
@@ -150,10 +163,10 @@ TEST(Commit, reads_its_own_trees_before_they_are_published) {
   tree.entries = {add_file(*commit, "a", "1")};
   const TreeSummary summary = commit->add_tree(tree);
   EXPECT_EQ(summary, summary_of(tree));
-  EXPECT_EQ(commit->read_tree(summary.tree), tree);
+  EXPECT_EQ(commit->read_tree(summary.tree)->tree(), tree);
   commit->publish();
   EXPECT_EQ(test.store->read_tree(summary.tree), tree);
-  EXPECT_EQ(commit->read_tree(summary.tree), tree);
+  EXPECT_EQ(commit->read_tree(summary.tree)->tree(), tree);
 }
 
 TEST(Commit, takes_blobs_from_many_threads_at_once) {

@@ -4,7 +4,7 @@
 // joined by NUL. The order is that of the lines and not of the names: "f:a!:…" comes before "f:a:…", because '!' is
 // less than ':'. But for such names the entries of a kind are in that order already.
 #include <algorithm>
-#include <array>
+#include <utility>
 #include <vector>
 
 #include "store/tree.h"
@@ -14,61 +14,64 @@ namespace {
 
 constexpr size_t block_bytes = 64 << 10;
 
-void append_line(std::string& text, const TreeEntry& entry) {
-  switch (entry.kind) {
-    case EntryKind::file:
-      text.append("f:").append(entry.name) += ':';
-      return entry.digest.append_hex_to(text);
-    case EntryKind::directory:
-      text.append("d:").append(entry.name) += ':';
-      return entry.checksum.append_hex_to(text);
-    case EntryKind::symlink:
-      text.append("l:").append(entry.name).append(":").append(normal_link_target(entry.target));
-  }
+void append_line(std::string& text, const ChecksumLine& line) {
+  constexpr std::string_view letters = "fdl";
+  text += letters[static_cast<size_t>(line.kind) - 1];
+  text += ':';
+  text += line.name;
+  text += ':';
+  if (line.kind == EntryKind::symlink) text += normal_link_target(line.value);
+  else append_hex(text, line.value);
 }
 
-std::string line_of(const TreeEntry& entry) {
-  std::string line;
-  append_line(line, entry);
-  return line;
+std::string text_of(const ChecksumLine& line) {
+  std::string text;
+  append_line(text, line);
+  return text;
 }
 
 // Whether a's line stands before b's; both are of one kind.
-bool stands_before(const TreeEntry* a, const TreeEntry* b) {
-  const size_t common = std::min(a->name.size(), b->name.size());
-  if (const int order = a->name.compare(0, common, b->name, 0, common)) return order < 0;
-  const auto next = [common](const TreeEntry* one) {
-    return static_cast<unsigned char>(common < one->name.size() ? one->name[common] : ':');
+bool stands_before(const ChecksumLine& a, const ChecksumLine& b) {
+  const size_t common = std::min(a.name.size(), b.name.size());
+  if (const int order = a.name.compare(0, common, b.name, 0, common)) return order < 0;
+  const auto next = [common](const ChecksumLine& one) {
+    return static_cast<unsigned char>(common < one.name.size() ? one.name[common] : ':');
   };
   if (next(a) != next(b)) return next(a) < next(b);
-  return line_of(*a) < line_of(*b);  // "a" and "a:b": what follows the colon decides.
+  return text_of(a) < text_of(b);  // "a" and "a:b": what follows the colon decides.
 }
 
 }  // namespace
 
-Digest checksum_of(const Tree& tree) {
-  std::array<std::vector<const TreeEntry*>, 3> kinds;  // In the order of their letters.
-  for (const TreeEntry& entry : tree.entries) {
-    const size_t kind = entry.kind == EntryKind::directory ? 0 : entry.kind == EntryKind::file ? 1 : 2;
-    kinds[kind].push_back(&entry);
-  }
+Digest checksum_of(std::vector<ChecksumLine> lines) {
+  const auto rank = [](EntryKind kind) { return kind == EntryKind::directory ? 0 : kind == EntryKind::file ? 1 : 2; };
+  const auto is_before = [&](const ChecksumLine& a, const ChecksumLine& b) {
+    return a.kind == b.kind ? stands_before(a, b) : rank(a.kind) < rank(b.kind);  // "d", "f", "l"
+  };
+  if (!std::is_sorted(lines.begin(), lines.end(), is_before)) std::sort(lines.begin(), lines.end(), is_before);
   Hasher hasher;
   std::string block;
-  bool is_first = true;
-  for (auto& entries : kinds) {
-    if (!std::is_sorted(entries.begin(), entries.end(), stands_before))
-      std::sort(entries.begin(), entries.end(), stands_before);
-    for (const TreeEntry* entry : entries) {
-      if (!is_first) block += '\0';
-      is_first = false;
-      append_line(block, *entry);
-      if (block.size() < block_bytes) continue;
-      hasher.update(block);
-      block.clear();
-    }
+  block.reserve(2 * block_bytes);
+  for (const ChecksumLine& line : lines) {
+    if (&line != lines.data()) block += '\0';
+    append_line(block, line);
+    if (block.size() < block_bytes) continue;
+    hasher.update(block);
+    block.clear();
   }
   hasher.update(block);
   return hasher.finish();
+}
+
+Digest checksum_of(const Tree& tree) {
+  std::vector<ChecksumLine> lines;
+  lines.reserve(tree.entries.size());
+  for (const TreeEntry& entry : tree.entries)
+    lines.push_back({entry.kind, entry.name,
+                     entry.kind == EntryKind::file        ? entry.digest.raw()
+                     : entry.kind == EntryKind::directory ? entry.checksum.raw()
+                                                          : std::string_view(entry.target)});
+  return checksum_of(std::move(lines));
 }
 
 // As Python's PurePosixPath(target).as_posix(): empty and "." components go, ".." stays, and exactly two leading

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/scratch_test.h"
+#include "store/encoded_tree.h"
 #include "store/sample_test.h"
 #include "store/tree.h"
 
@@ -197,6 +198,60 @@ RC_GTEST_PROP(TreeProperty, any_bytes_after_the_mark_are_refused_or_canonical, (
   for (const uint8_t byte : *rc::gen::arbitrary<std::vector<uint8_t>>()) bytes += static_cast<char>(byte % 8);
   const auto outcome = try_decode(bytes);
   if (const Tree* tree = std::get_if<Tree>(&outcome)) RC_ASSERT(encode(*tree) == bytes);
+}
+
+// Reading and changing a tree where it lies is the same as doing it with the value.
+RC_GTEST_PROP(EncodedTreeProperty, finds_and_sums_up_as_the_value_does, ()) {
+  const Tree tree = any_tree();
+  const EncodedTree lying = encoded(tree);
+  RC_ASSERT(lying.tree() == tree);
+  RC_ASSERT(summary_of(lying) == summary_of(tree));
+  RC_ASSERT(summary_of(lying).checksum == checksum_of(tree));
+  const std::string name = *any_name();
+  const TreeEntry* known = tree.find(name);
+  RC_ASSERT(lying.find(name) == (known ? std::optional(*known) : std::nullopt));
+  const auto begin = *rc::gen::inRange<size_t>(0, tree.entries.size() + 1);
+  size_t place = begin;
+  while (place < tree.entries.size() && tree.entries[place].name < name) ++place;
+  RC_ASSERT(lying.lower_bound(name, begin) == place);
+}
+
+RC_GTEST_PROP(EncodedTreeProperty, pieces_of_two_trees_become_what_their_entries_would, ()) {
+  const Tree one = any_tree();
+  const Tree other = any_tree();
+  const EncodedTree lying = encoded(one);
+  Tree wanted;
+  TreeEncoder encoder(0);
+  size_t at = 0;
+  for (const TreeEntry& entry : other.entries) {  // Of names that both have, the other's entry.
+    const size_t place = lying.lower_bound(entry.name, at);
+    wanted.entries.insert(wanted.entries.end(), one.entries.begin() + static_cast<ptrdiff_t>(at),
+                          one.entries.begin() + static_cast<ptrdiff_t>(place));
+    encoder.add(lying, at, place);
+    at = place < lying.size() && lying[place].name() == entry.name ? place + 1 : place;
+    wanted.entries.push_back(entry);
+    encoder.add(entry);
+  }
+  wanted.entries.insert(wanted.entries.end(), one.entries.begin() + static_cast<ptrdiff_t>(at), one.entries.end());
+  encoder.add(lying, at, lying.size());
+  const EncodedTree made = encoder.finish();
+  RC_ASSERT(made.bytes() == encode(wanted));
+  RC_ASSERT(made.tree() == wanted);
+  RC_ASSERT(summary_of(made) == summary_of(wanted));
+}
+
+TEST(TreeEncoder, refuses_pieces_in_the_wrong_order_and_what_is_too_much) {
+  const EncodedTree lying = encoded({{file_entry("a", ""), file_entry("c", "")}});
+  TreeEncoder encoder(0);
+  encoder.add(file_entry("b", ""));
+  EXPECT_EQ(error_of([&] { encoder.add(lying, 0, 1); }), "internal: cannot encode a tree where 'a' stands after 'b'");
+  TreeEncoder sizes(0);
+  TreeEntry large = file_entry("a", "");
+  large.size = uint64_t{1} << 62;
+  sizes.add(large);
+  large.name = "b";
+  EXPECT_EQ(error_of([&] { sizes.add(large); }),
+            "internal: cannot encode a tree whose sizes add up to more than 2^63 - 1");
 }
 
 // --- the OICM digest of one tree

@@ -46,7 +46,7 @@ TreeSummary TreeWriter::finish() {
   while (levels_.size() > 1) leave();
   Level root = std::move(levels_.back());
   levels_.clear();
-  if (root.changed.empty() && root.is_directory()) return summary_of(root.before);
+  if (root.changed.empty() && root.is_directory()) return summary_of(*root.before);
   const auto result = result_of(root);
   if (!result) return empty_tree();
   return {.tree = result->digest, .checksum = result->checksum, .files = result->files, .bytes = result->size};
@@ -89,37 +89,37 @@ void TreeWriter::keep_parents(const TreePath& path) {
 size_t TreeWriter::place_of(Level& level, std::string_view name) {
   for (size_t i = level.changed.size(); i-- > 0 && level.changed[i].name.starts_with(name);)
     if (level.changed[i].name == name) return i;
-  const TreeEntry* found = level.before.find(name);
-  level.changed.push_back({std::string(name), found ? std::optional(*found) : std::nullopt});
+  level.changed.push_back({std::string(name), level.before ? level.before->find(name) : std::nullopt});
   return level.changed.size() - 1;
 }
 
 std::optional<TreeEntry> TreeWriter::result_of(Level& level) {
   if (level.changed.empty() || (!level.is_directory() && !level.adds)) return level.current;
-  const bool was_empty = level.before.entries.empty();
-  const Tree tree = after(level);
+  const EncodedTree tree = after(level);
   const bool is_root = level.path_bytes == 0;
-  if (emptied_ == Emptied::go && !is_root && tree.entries.empty() && !was_empty) return std::nullopt;
+  if (emptied_ == Emptied::go && !is_root && tree.size() == 0 && level.had_entries()) return std::nullopt;
   return directory_entry({}, commit_.add_tree(tree));
 }
 
-Tree TreeWriter::after(Level& level) {
+EncodedTree TreeWriter::after(Level& level) {
+  constexpr size_t entry_bytes_usual = 80;
+  static const EncodedTree nothing;
+  const EncodedTree& before = level.before ? *level.before : nothing;
   std::vector<Changed>& changed = level.changed;
   const auto by_name = [](const Changed& a, const Changed& b) { return a.name < b.name; };
   if (!std::is_sorted(changed.begin(), changed.end(), by_name)) std::sort(changed.begin(), changed.end(), by_name);
-  Tree tree;
-  tree.entries.reserve(level.before.entries.size() + changed.size());
-  auto old = level.before.entries.begin();
-  const auto old_end = level.before.entries.end();
+  TreeEncoder encoder(before.bytes().size() + entry_bytes_usual * changed.size());
+  size_t old = 0;  // All before it are dealt with.
   for (Changed& one : changed) {
-    while (old != old_end && old->name < one.name) tree.entries.push_back(std::move(*old++));
-    if (old != old_end && old->name == one.name) ++old;
+    const size_t place = before.lower_bound(one.name, old);
+    encoder.add(before, old, place);
+    old = place < before.size() && before[place].name() == one.name ? place + 1 : place;
     if (!one.entry) continue;
-    tree.entries.push_back(*std::move(one.entry));
-    tree.entries.back().name = std::move(one.name);
+    one.entry->name = std::move(one.name);
+    encoder.add(*one.entry);
   }
-  std::move(old, old_end, std::back_inserter(tree.entries));
-  return tree;
+  encoder.add(before, old, before.size());
+  return encoder.finish();
 }
 
 }  // namespace volary

@@ -2,6 +2,7 @@
 // be held: a directory is written when it is left.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,11 +36,12 @@ class TreeWriter {
     size_t place = 0;                  // Of its change in the directory above.
     size_t path_bytes = 0;             // Of its path, with a "/" at the end.
     std::optional<TreeEntry> current;  // What stood there before what lies below it changed.
-    Tree before = {};                  // If it is a directory.
+    std::shared_ptr<const EncodedTree> before = {};  // If it is a directory.
     std::vector<Changed> changed = {};  // Each name once; not in the order of names.
     bool adds = false;                 // Whether something below it was set, and not only removed.
 
     bool is_directory() const { return current && current->kind == EntryKind::directory; }
+    bool had_entries() const { return before && before->size() > 0; }
   };
 
   void begin(std::optional<TreeEntry> root);
@@ -47,7 +49,7 @@ class TreeWriter {
   void leave();
   static size_t place_of(Level& level, std::string_view name);
   std::optional<TreeEntry> result_of(Level& level);
-  static Tree after(Level& level);
+  static EncodedTree after(Level& level);
 
   Commit& commit_;
   const Emptied emptied_;

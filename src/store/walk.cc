@@ -51,10 +51,8 @@ std::optional<TreeEntry> find_entry(const Store& store, const Digest& tree, cons
   Digest at = tree;
   const auto components = path.components();
   for (size_t i = 0; i < components.size(); ++i) {
-    const Tree level = store.read_tree(at);
-    const TreeEntry* entry = level.find(components[i]);
-    if (!entry) return std::nullopt;
-    if (i + 1 == components.size()) return *entry;
+    const auto entry = store.read_encoded_tree(at).find(components[i]);
+    if (!entry || i + 1 == components.size()) return entry;
     if (entry->kind != EntryKind::directory) return std::nullopt;
     at = entry->digest;
   }
