@@ -20,6 +20,10 @@ class GpuEngine:
     def end(self):
         self.listener.close()
 
+    def asked_for(self, job: str) -> list[str]:
+        [ids] = [ids for name, ids in self.asked.items() if job in name]
+        return sorted(ids)
+
     def accept(self):
         while True:
             try:

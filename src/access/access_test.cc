@@ -41,8 +41,8 @@ TEST_F(AccessTest, TellsTheFirstTokenOnce) {
 }
 
 TEST_F(AccessTest, LetsNobodyIntoAProjectWithoutAGrantThere) {
-  run("INSERT INTO project VALUES ('prj-a', 'ten-default', 'a', 1, 1)");
-  run("INSERT INTO project VALUES ('prj-b', 'ten-default', 'b', 1, 1)");
+  run("INSERT INTO project (id, tenant, name, quota_fs_bytes, quota_obs_bytes) "
+      "VALUES ('prj-a', 'ten-default', 'a', 1, 1), ('prj-b', 'ten-default', 'b', 1, 1)");
   const Caller admin_of_a = access_.in_project(admin_, "a");
   EXPECT_EQ(admin_of_a.project, "prj-a");
   EXPECT_EQ(access_.in_project(admin_, "prj-b").project, "prj-b");

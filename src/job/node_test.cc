@@ -132,7 +132,7 @@ TEST_F(a_node, bills_units_of_a_flavor_and_otherwise_what_is_held) {
 TEST_F(a_node, refuses_what_a_project_may_not_hold) {
   database->write([&](Transaction& t) {
     t.run("UPDATE project SET quota_gpu = 2, quota_jobs = 0 WHERE id = 'prj-default'");
-    const auto error = [&](const Share& share) {
+    const auto refusal = [&](const Share& share) {
       try {
         check_quota(t, "prj-default", share);
       } catch (const Error& error) {
@@ -140,10 +140,10 @@ TEST_F(a_node, refuses_what_a_project_may_not_hold) {
       }
       return std::string();
     };
-    EXPECT_EQ(error({.gpu = 3, .jobs = 1}), "exhausted: 3 GPUs were asked for: the project may hold 2 at once");
-    EXPECT_EQ(error({.jobs = 1}), "exhausted: a job was submitted: the project may hold 0 at once");
+    EXPECT_EQ(refusal({.gpu = 3, .jobs = 1}), "exhausted: 3 GPUs were asked for: the project may hold 2 at once");
+    EXPECT_EQ(refusal({.jobs = 1}), "exhausted: a job was submitted: the project may hold 0 at once");
     t.run("UPDATE project SET quota_jobs = NULL WHERE id = 'prj-default'");
-    EXPECT_EQ(error({.cpu = 1000, .jobs = 1}), "");
+    EXPECT_EQ(refusal({.cpu = 1000, .jobs = 1}), "");
   });
 }
 

@@ -16,7 +16,8 @@
 namespace volary {
 namespace {
 
-// How late the end of a process is noticed, at most: a tenth of the newest job's age, within these.
+// How late the end of a process is noticed, at most: a tenth of the time since a job was submitted or moved, within
+// these.
 constexpr int64_t survey_millis_min = 10;
 constexpr int64_t survey_millis_max = 50;
 constexpr int64_t survey_share = 10;
@@ -133,7 +134,7 @@ std::optional<Time> Reconciler::find_due() {
   for (const Admission& one : shared->admitted) add(one.id);
   for (size_t i = 0; i < shared->due.size(); ++i) found_.notify_one();
   if (working.empty() && shared->due.empty() && shared->admitted.empty()) return std::nullopt;
-  return working.empty() ? clock_.now() : working.back().queued_at;
+  return std::max(working.empty() ? Time() : working.back().queued_at, shared->moved_at);
 }
 
 // Those of the queue that may begin now, each with GPUs of its own.
@@ -186,9 +187,11 @@ void Reconciler::note_turns(const std::vector<QueuedJob>& queue, const std::vect
   if (changed.size() == turns_noted_max) shared_.lock()->is_queue_due = true;
 }
 
-// At once, if somebody waits in it.
-void Reconciler::look_at_queue_again() {
+// What it gave back is given to others at once, if somebody waits.
+void Reconciler::note_move(JobState to) {
   auto shared = shared_.lock();
+  shared->moved_at = clock_.now();
+  if (!is_terminal(to) && to != JobState::FINALIZING) return;
   shared->is_queue_due = true;
   if (!shared->is_anyone_waiting) return;
   shared->asked = true;
@@ -344,7 +347,7 @@ bool Reconciler::act_and_move(const JobRow& job, const Step& wanted) {
     if (!move_job(transaction, job, step, clock_.now())) return std::nullopt;
     return find_job(transaction, job.id);
   });
-  if (moved && (is_terminal(*step.next) || *step.next == JobState::FINALIZING)) look_at_queue_again();  // It gave back.
+  if (moved) note_move(*step.next);
   if (moved && is_terminal(*step.next)) {
     JobRow ended = job;  // The row may be of the next run by now.
     ended.state = *step.next;

@@ -63,15 +63,16 @@ class Reconciler {
     bool asked = false;             // A job was submitted or asked to stop since the survey began.
     bool is_queue_due = true;       // What decides who begins may have changed since it was looked at.
     bool is_anyone_waiting = false;  // In the queue, when it was looked at last.
+    Time moved_at;                  // When a job was moved last.
     bool stopping = false;
   };
 
-  std::optional<Time> find_due();   // When the newest of them was submitted; nothing if there is none.
+  std::optional<Time> find_due();   // When the newest was submitted, or one moved last; nothing if there is none.
   Admissions admit(const std::vector<WorkingJob>& working, const std::vector<QueuedJob>& queue, const Quotas& quotas,
                    const Admissions& admitted);
   void note_turns(const std::vector<QueuedJob>& queue, const std::vector<Turn>& turns);
   std::optional<Admission> find_admission(const JobRow& job);
-  void look_at_queue_again();
+  void note_move(JobState to);
   void survey();                    // Finds the jobs under way, again and again.
   void work();                      // Looks at due ones.
   void look(const std::string& id);

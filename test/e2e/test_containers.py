@@ -202,7 +202,8 @@ def test_each_job_gets_gpus_of_its_own_and_waits_until_they_are_free(gpus):
     two = submit("two", "--gpu", "1", command=forever)
     volary.wait_for(lambda: all(volary.json("job", "get", name)["state"] == "RUNNING" for name in ("one", "two")), "both to run")
     assert sorted(given("one") + given("two")) == [0, 1]
-    assert engine.asked[one] == [f"nvidia.com/gpu={given('one')[0]}"] and engine.asked[two] == [f"nvidia.com/gpu={given('two')[0]}"]
+    for job in (one, two):
+        assert engine.asked_for(job) == [f"nvidia.com/gpu={given(job)[0]}"]
     both = submit("both", "-g", "2")
     submit("third", "--gpu", "1")
     told = "waits for 2 GPUs: 0 of 2 are free; 1st in the queue"
@@ -215,7 +216,7 @@ def test_each_job_gets_gpus_of_its_own_and_waits_until_they_are_free(gpus):
     assert volary.json("node")["free"]["gpu"] == 1
     volary("job", "stop", "one")
     assert [volary.job_ended(name)["state"] for name in ("both", "third")] == ["DONE"] * 2
-    assert sorted(engine.asked[both]) == ["nvidia.com/gpu=0", "nvidia.com/gpu=1"]
+    assert engine.asked_for(both) == ["nvidia.com/gpu=0", "nvidia.com/gpu=1"]
     ended = next(event["date"] for event in volary.json("job", "get", "both")["history"] if event["state"] == "FINALIZING")
     began = next(event["date"] for event in volary.json("job", "get", "third")["history"] if event["state"] == "INITIALIZING")
     assert ended <= began
