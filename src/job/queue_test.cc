@@ -28,6 +28,23 @@ TEST(a_queue, keeps_for_a_large_job_what_it_waits_for_and_gives_the_rest) {
   EXPECT_EQ(take_turns(machine, {}, {gpus(1)}, {both, cores(6)}), (Turns{room, begins}));
 }
 
+TEST(a_queue, leaves_to_others_what_a_long_queue_does_not_wait_for) {
+  const Claim both{"a", {.cpu = 4, .gpu = 1, .jobs = 1}};
+  std::vector<Claim> queue(40, both);  // More than there are places, and cores.
+  queue.push_back(cores(12));
+  queue.push_back(cores(1));
+  Turns wanted(40, room);
+  wanted.push_back(begins);
+  wanted.push_back(room);
+  EXPECT_EQ(take_turns(machine, {}, {gpus(4)}, queue), wanted);
+}
+
+TEST(a_queue, keeps_for_each_thing_that_is_short_the_share_of_who_waited_first) {
+  const std::vector<Claim> queue = {gpus(2), gpus(1), cores(12), cores(8), {"a", {.memory_bytes = 64, .jobs = 1}}};
+  EXPECT_EQ(take_turns(machine, {}, {gpus(3), cores(8)}, queue), (Turns{room, room, room, room, begins}));
+  EXPECT_EQ(take_turns(machine, {}, {gpus(2), cores(8)}, queue), (Turns{begins, room, room, room, begins}));
+}
+
 TEST(a_queue, stops_a_project_at_its_quota_and_nobody_else) {
   const Quotas quotas = {{"a", {.gpu = 2}}};
   EXPECT_EQ(take_turns(machine, quotas, {gpus(1)}, {gpus(2), gpus(1), gpus(3, "b"), cores(1)}),
@@ -130,24 +147,30 @@ RC_GTEST_PROP(every_queue, starves_nobody, ()) {
   RC_ASSERT(take_turns(world.capacity, world.quotas, later, queue).front() == begins);
 }
 
-// The one who waits lacks room although only holders and those ahead of it are counted.
+// Who waits lacks something, as far as holders and those ahead of it are counted; who begins lacks nothing beside those
+// that hold or begin.
 RC_GTEST_PROP(every_queue, lets_nobody_wait_without_a_reason, ()) {
   const World world;
   const auto turns = world.turns();
+  std::vector<Claim> taken = world.holders;      // By those that hold it or begin.
+  std::vector<Claim> wanted = world.holders;     // Also by those that wait ahead.
+  std::vector<Claim> promised = world.holders;   // The same, of quotas.
   for (size_t i = 0; i < turns.size(); ++i) {
-    const std::vector<Claim> ahead(world.queue.begin(), world.queue.begin() + static_cast<std::ptrdiff_t>(i));
-    std::vector<Claim> counted = world.holders;
-    for (size_t j = 0; j < ahead.size(); ++j)
-      if (turns[j] == begins || turns[j] == room) counted.push_back(ahead[j]);
-    const bool has_room = fits(world.queue[i].share, less(world.capacity, world.held(counted)));
-    if (turns[i] == room) RC_ASSERT(!has_room);
-    if (turns[i] == begins) RC_ASSERT(has_room);
-    for (size_t j = 0; j < ahead.size(); ++j)
-      if (turns[j] == quota) counted.push_back(ahead[j]);
-    const Share limit = limit_of(world.quotas, world.queue[i].project);
-    const bool is_allowed = fits(world.queue[i].share, less(limit, world.held(counted, world.queue[i].project)));
-    if (turns[i] == quota) RC_ASSERT(!is_allowed);
-    if (turns[i] == begins || turns[i] == room) RC_ASSERT(is_allowed);
+    const Claim& one = world.queue[i];
+    const Share limit = limit_of(world.quotas, one.project);
+    const auto is_there = [&](const std::vector<Claim>& claims) {
+      return fits(one.share, less(world.capacity, world.held(claims)));
+    };
+    const auto is_allowed = [&](const std::vector<Claim>& claims) {
+      return fits(one.share, less(limit, world.held(claims, one.project)));
+    };
+    if (turns[i] == begins) RC_ASSERT(is_there(taken));
+    if (turns[i] == room) RC_ASSERT(!is_there(wanted));
+    if (turns[i] == begins || turns[i] == room) RC_ASSERT(is_allowed(taken));
+    if (turns[i] == quota) RC_ASSERT(!is_allowed(promised));
+    if (turns[i] == begins) taken.push_back(one);
+    if (turns[i] == begins || turns[i] == room) wanted.push_back(one);
+    if (turns[i] == begins || turns[i] == room || turns[i] == quota) promised.push_back(one);
   }
 }
 
