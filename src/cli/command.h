@@ -29,6 +29,7 @@ enum class Words {
   secrets,
   tokens,
   projects,
+  flavors,
   uploads,
 };
 

@@ -136,7 +136,7 @@ constexpr NameSource sources[] = {{Words::volumes, "volumes", "name"},       {Wo
                                {Words::jobs, "jobs", "id"},               {Words::transfers, "transfers", "id"},
                                {Words::datastores, "datastores", "name"}, {Words::prefixes, "datastores", "name"},
                                {Words::secrets, "secrets", "name"},       {Words::tokens, "tokens", "id"},
-                               {Words::projects, "projects", "name"},
+                               {Words::projects, "projects", "name"},   {Words::flavors, "flavors", "name"},
                                {Words::uploads, "uploads", "id"}};
 
 // "data@gra": the buckets of all datastores that have some, as far as their stores answer soon.

@@ -50,7 +50,7 @@ std::vector<CommandField> run_fields(RunOptions& o) {
            .value = "WHEN", .value_alone = "on-timeout"},
           {.name = "--flavor", .target = &o.words.flavor,
            .help = "so many units of it as it asks for GPUs or cores, with all that they bring; see 'volary flavor ls'",
-           .value = "NAME"},
+           .value = "NAME", .words = Words::flavors},
           {.name = "-c,--cpu", .target = &o.words.cpus,
            .help = "how many cores it may use, of a flavor too; all unless told", .value = "N"},
           {.name = "--memory", .target = &o.words.memory, .help = "how much memory it may use; no limit unless told",

@@ -137,6 +137,19 @@ TEST_F(Migrations, KnowWhichDatastoresJobsPushTo) {
   EXPECT_EQ(ask("SELECT number || push_store FROM job_attachment ORDER BY number"), "0ds-2;1;2;");
 }
 
+TEST_F(Migrations, KnowWhatJobsHold) {
+  const auto known = known_migrations();
+  bring_to({known.begin(), known.begin() + 4});
+  SqliteConnection(scratch_.file(), SqliteConnection::Use::write)
+      .script("PRAGMA foreign_keys = OFF; INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, "
+              "ending, stop_requested, created_at, lease_owner, lease_until) VALUES ('job-1', 't', 'q', 's', 'n', "
+              "'{\"cpus\":2,\"memoryBytes\":4096,\"container\":{\"gpus\":1}}', 'RUNNING', '', '', 0, 0, '', 0), "
+              "('job-2', 't', 'q', 's', 'n', '{}', 'QUEUED', '', '', 0, 0, '', 0)");
+  bring_to({known.begin(), known.end()});
+  EXPECT_EQ(ask("SELECT cpu || ' ' || memory_bytes || ' ' || gpu || ' ' || in_queue FROM job ORDER BY id"),
+            "2 4096 1 0;0 0 0 0;");
+}
+
 // docs/format-database.md: "### `table`", then "| `column` | type | …" lines.
 std::map<std::string, std::set<std::string>> documented() {
   std::istringstream text(read_file((Path(VOLARY_TEST_DATA) / "../../docs/format-database.md").lexically_normal()));

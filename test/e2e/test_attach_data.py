@@ -309,6 +309,13 @@ def test_what_jobs_stage_is_found_by_no_name(volary, shelf):
     assert again["name"] == kept["name"]
 
 
+def test_what_is_kept_for_jobs_is_not_used_by_a_server_that_starts(volary, shelf):
+    run(volary, "-v", "corpora@gra/wiki:/in:ro:cache", script="true")
+    used = [one["lastUsed"] for one in volary.json("cache", "ls") if one["kind"] == "data"]
+    volary.end()
+    assert [one["lastUsed"] for one in volary.json("cache", "ls") if one["kind"] == "data"] == used and len(used) == 1
+
+
 def test_whoever_cancels_a_shared_pull_stops_no_other_job(volary):
     server = lying_store(volary, {f"wiki/{n}": b"content %d" % n for n in range(20)})
     with server.fault(silent()):
