@@ -52,6 +52,8 @@ void add_syncs(Transaction& transaction, const JobRow& job, Time now, std::vecto
           rate_of(sync.counts->transferred_bytes, sync.ended_at.value_or(now).micros - began.micros);
     }
     lines.push_back(line);
+    for (const Happening& one : happenings_of(transaction, sync.transfer))
+      if (one.other == requests_troubled) lines.push_back(line_of(one, now));
   }
 }
 

@@ -93,12 +93,15 @@ std::unique_ptr<Remote> Datastores::open(const Datastore& datastore) {
   return open_by(http_of(datastore), datastore, {});
 }
 
-std::shared_ptr<Remote> Datastores::open_until(const Datastore& datastore, std::stop_token stop) {
+std::shared_ptr<Remote> Datastores::open_until(const Datastore& datastore, std::stop_token stop,
+                                               Synced<RequestTroubles>& troubles) {
   struct Held {
+    Held(const WatchingClient& all, const std::stop_token& stop) : watching(all), http(watching, stop) {}
+    WatchingClient watching;
     StoppingClient http;
     std::unique_ptr<Remote> remote;
   };
-  const auto held = std::make_shared<Held>(StoppingClient(http_of(datastore), stop), nullptr);
+  const auto held = std::make_shared<Held>(WatchingClient(http_of(datastore), clock_, troubles), stop);
   held->remote = open_by(held->http, datastore, std::move(stop));
   return {held, held->remote.get()};
 }

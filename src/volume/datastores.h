@@ -15,6 +15,7 @@
 #include "record/datastore.h"
 #include "remote/account.h"
 #include "remote/remote.h"
+#include "remote/request_troubles.h"
 #include "remote/swift_remote.h"
 
 namespace volary {
@@ -58,8 +59,9 @@ class Datastores {
   // A connection, with retries. Opens the secret; no request is sent yet.
   std::unique_ptr<Remote> open(const Datastore& datastore);
   // The same, where a requested stop ends what is being waited for at once, `unavailable`, and lets nothing more begin
-  // but what takes back what was begun.
-  std::shared_ptr<Remote> open_until(const Datastore& datastore, std::stop_token stop);
+  // but what takes back what was begun. What failed for the moment is counted in `troubles`, which outlive it.
+  std::shared_ptr<Remote> open_until(const Datastore& datastore, std::stop_token stop,
+                                     Synced<RequestTroubles>& troubles);
   // Its buckets: of an endpoint, or the one that it is. Throws `invalid` for a kind that has none.
   std::unique_ptr<Account> open_account(const Datastore& datastore);
   // Paid from one budget by all connections of a tenant to the same bucket of the same endpoint.

@@ -21,13 +21,15 @@ struct Happening {
   Time since;
   std::optional<Time> until;
   std::string what;  // A clause that says it: "volume 'x' is being written by job job-1 since …".
-  std::string other = {};  // The id of what it is about: a transfer.
+  std::string other = {};  // The id of what it is about, a transfer; or `requests_troubled`.
   std::optional<uint64_t> files = {};
   std::optional<uint64_t> bytes = {};
 };
 BOOST_DESCRIBE_STRUCT(Happening, (), (cause, since, until, what, other, files, bytes))
 
 constexpr int64_t happenings_max = 1000;
+// Of a transfer's failures: those of its requests that were not its end.
+constexpr const char* requests_troubled = "requests";
 
 void note_happening(Transaction& transaction, const std::string& subject, const Happening& happening);
 // Ends what lasts of this cause, if anything does.

@@ -16,6 +16,7 @@
 #include "sync/touched.h"
 #include "sync/trash.h"
 #include "volume/bucket_volumes.h"
+#include "volume/happenings.h"
 #include "volume/imported_tree.h"
 #include "volume/ledger.h"
 #include "volume/planned.h"
@@ -87,6 +88,16 @@ std::string words_of(const Transfer& transfer) {
   return "";
 }
 
+void tell(Transaction& transaction, const std::string& id, const RequestTroubles& troubles) {
+  if (troubles.count == 0) return;
+  note_happening(transaction, id,
+                 {Cause::failure, troubles.first, troubles.last,
+                  fmt::format("{} failed for the moment; the last: {}",
+                              troubles.count == 1 ? "a request" : fmt::format("{} requests", troubles.count),
+                              troubles.words),
+                  requests_troubled});
+}
+
 }  // namespace
 
 Caller Transfers::caller_of(const Transfer& transfer) {
@@ -136,7 +147,7 @@ void Transfers::put_back(const std::string& id, const Live& live) {
 
 // A cancelled transfer ends as such; one that the server's own end broke off stays for the next start; all others
 // failed.
-void Transfers::fail(const Transfer& transfer, const Error& error, const Live& live) {
+void Transfers::fail(const Transfer& transfer, const Error& error, Live& live) {
   if (transfer.kind == TransferKind::import) give_back_room(transfer.id);
   database_.write([&](Transaction& transaction) {
     const TransferInside inside = inside_of(transaction, transfer.id);
@@ -146,6 +157,7 @@ void Transfers::fail(const Transfer& transfer, const Error& error, const Live& l
     counts.bytes_done = live.progress.bytes_done;
     counts.transferred_bytes = live.progress.bytes_moved;
     release_bytes(transaction, inside.volume_id, inside.reserved_bytes);
+    tell(transaction, transfer.id, *live.troubles.lock());
     end_transfer(transaction, transfer.id, inside.cancel_requested ? TransferState::cancelled : TransferState::failed,
                  transfer.version, given_up(counts), inside.cancel_requested ? "" : error.what(), clock_.now());
   });
@@ -196,7 +208,7 @@ Planned Transfers::planned(const Transfer& transfer, const Comparison& wanted, c
 void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
   const Datastore datastore = at_its_commit(datastores_.get(caller, transfer.datastore), transfer);
-  const auto remote = datastores_.open_until(datastore, live.stop.get_token());
+  const auto remote = datastores_.open_until(datastore, live.stop.get_token(), live.troubles);
   const TreePath into = TreePath::parse_directory(transfer.destination_directory);
   const TransferInside inside = database_.read([&](Transaction& t) { return inside_of(t, transfer.id); });
   const Volume volume = database_.read([&](Transaction& t) { return get_volume(t, inside.volume_id); });
@@ -210,9 +222,8 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   const Planned sides = planned(transfer, wanted, {.acts_in_order = true}, *remote, live);
   const Plan& plan = sides.plan;
   check_absence(*remote, wanted.source, *sides.acts, plan.delete_files);
-  const TransferCounts counts = sides.counts;
   database_.write([&](Transaction& transaction) {
-    reserve_growth(transaction, transfer.id, growth_of(plan, transfer.trash), counts, clock_.now());
+    reserve_growth(transaction, transfer.id, growth_of(plan, transfer.trash), sides.counts, clock_.now());
   });
   fault::point("import.planned");
 
@@ -242,8 +253,9 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
         release_bytes(transaction, now.volume_id, now.reserved_bytes);
       }
       remember_rest(transaction, order, brought);
-      end_transfer(transaction, transfer.id, TransferState::done, number, finished(counts, plan, live.progress), "",
-                   clock_.now());
+      tell(transaction, transfer.id, *live.troubles.lock());
+      end_transfer(transaction, transfer.id, TransferState::done, number, finished(sides.counts, plan, live.progress),
+                   "", clock_.now());
     });
   });
   if (error) {  // What came is there for the one that resumes it; if not even that can be written, it comes again.
@@ -274,7 +286,7 @@ std::shared_ptr<const Filter::Paths> Transfers::touched_since(const std::string&
 void Transfers::perform_export(const Transfer& transfer, Live& live) {
   const Caller caller = caller_of(transfer);
   const Datastore datastore = datastores_.get(caller, transfer.datastore);
-  const auto remote = datastores_.open_until(datastore, live.stop.get_token());
+  const auto remote = datastores_.open_until(datastore, live.stop.get_token(), live.troubles);
   const TreePath to = TreePath::parse_directory(transfer.destination_directory);
   const Version version = database_.read([&](Transaction& t) {
     return get_version(t, get_volume(t, inside_of(t, transfer.id).volume_id), std::to_string(transfer.version));
@@ -312,6 +324,7 @@ void Transfers::perform_export(const Transfer& transfer, Live& live) {
   if (!sent.failures.empty()) throw summary_of(sent.failures, sent.failures.size(), sides.plan);
   if (!left_out.empty()) throw conflict_of(sides, left_out);
   database_.write([&](Transaction& transaction) {
+    tell(transaction, transfer.id, *live.troubles.lock());
     end_transfer(transaction, transfer.id, TransferState::done, version.number,
                  finished(counts, sides.plan, live.progress), "", clock_.now());
   });

@@ -171,7 +171,9 @@ void Transfers::abandon_left_uploads(const std::stop_token& stop) {
     const auto error = error_of([&] {
       const auto transfer = database_.read([&](Transaction& transaction) { return find_transfer(transaction, id); });
       if (!transfer || !is_terminal(transfer->state)) return;  // It has been taken up again meanwhile.
-      const auto remote = datastores_.open_until(datastores_.get(caller_of(*transfer), transfer->datastore), stop);
+      Synced<RequestTroubles> untold;
+      const auto remote =
+          datastores_.open_until(datastores_.get(caller_of(*transfer), transfer->datastore), stop, untold);
       abandon_uploads(*remote, database_, id);
     });
     if (error) log_(fmt::format("transfer {}: its uploads in parts are still there: {}", id, error->what()));

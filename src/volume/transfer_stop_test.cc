@@ -127,9 +127,11 @@ TEST_F(a_silent_store, is_told_to_forget_what_a_stopped_copy_began) {
     stop.request_stop();
     return "";
   };
-  const auto remote = datastores.open_until(datastores.get(alice, "silent"), stop.get_token());
+  Synced<RequestTroubles> troubles;
+  const auto remote = datastores.open_until(datastores.get(alice, "silent"), stop.get_token(), troubles);
   EXPECT_THROW(remote->copy("from", "to"), Error);
   EXPECT_EQ(asked("DELETE /b/to?uploadId=u1"), 1u);
+  EXPECT_EQ(troubles.lock()->count, 0u);  // A stop is none.
 }
 
 }  // namespace

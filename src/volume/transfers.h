@@ -97,6 +97,7 @@ class Transfers {
   struct Live {  // A transfer under way in this process.
     Progress progress;
     std::stop_source stop;
+    Synced<RequestTroubles> troubles;
   };
 
   Transfer accept(const Caller& caller, TransferKind kind, const std::string& volume, const NewTransfer& request,
@@ -118,7 +119,7 @@ class Transfers {
   std::optional<bool> keeps_staged(const std::string& id);
   void give_back_room(const std::string& id);
   void purge_left_staged();
-  void fail(const Transfer& transfer, const Error& error, const Live& live);
+  void fail(const Transfer& transfer, const Error& error, Live& live);
   void put_back(const std::string& id, const Live& live);
   Caller caller_of(const Transfer& transfer);
   void add_live_counts(Transfer& transfer);

@@ -1,6 +1,8 @@
 """Why things are where they are: what was in the way, how long, and how much moved; also after the server died."""
 import json
 
+from lying import LyingS3, said
+
 
 def start(volary, *words) -> str:
     return volary("job", "run", *words).strip()
@@ -63,6 +65,25 @@ def test_a_transfer_says_what_it_moved_how_fast_and_what_went_wrong(volary, dire
     assert [line["cause"] for line in told["lines"]].count("failure") == 1
     volume = volary("explain", "volume", "data")
     assert "1000 B of its quota of 977 KiB are used and 0 B reserved" in volume and "nobody holds it" in volume
+
+
+def test_requests_that_failed_for_the_moment_are_told_in_one_line(volary):
+    server = LyingS3()
+    server.buckets["corpora"] = {f"in/{number}": b"1" for number in range(4)}
+    volary("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+    volary("datastore", "add", "s3", "s", "--endpoint", server.url, "--secret", "key")
+    with server.fault(said(503, "SlowDown"), key="in/2", times=2):
+        job = start(volary, "-v", "corpora@s/in:/in", "--wait", "--", "true").splitlines()[0]
+    [pull] = volary.json("job", "get", job)["dataSync"]
+    assert pull["state"] == "DONE", pull
+    for told in (volary.json("explain", "job", job), volary.json("explain", "transfer", pull["transfer"])):
+        [line] = [line for line in told["lines"] if line["cause"] == "failure"]
+        assert line["what"] == f"2 requests failed for the moment; the last: GET {server.url}/corpora/in/2: it answered with status 503"
+    server.buckets["corpora"]["in/new"] = b"1"
+    with server.fault(said(503, "SlowDown"), key="in/new"):
+        volary.refuses("job", "run", "-v", "corpora@s/in:/again", "-n", "two", "--wait", "--", "true")
+    assert any("requests failed for the moment" in one for one in whats(volary.json("explain", "job", "two")))
+    server.end()
 
 
 def test_who_may_not_see_a_thing_is_not_told_about_it(volary):
