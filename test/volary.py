@@ -88,8 +88,17 @@ class Volary:
     def server_pids(self) -> list[int]:
         return self.pids("server")
 
-    def pids(self, act: str) -> list[int]:
-        """Of the program's processes that do this in the data directory."""
+    def supervisors(self, job: str) -> list[int]:
+        """The processes that watch over a job's; its id."""
+        return self.pids("supervise", f"jobs/{job}/")
+
+    def kill_supervisors(self, job: str) -> None:
+        """And with them, in a sandbox, the job's processes."""
+        for pid in self.supervisors(job):
+            os.kill(pid, signal.SIGKILL)
+
+    def pids(self, act: str, below: str = "") -> list[int]:
+        """Of the program's processes that do this in the data directory, or below it."""
         pids = []
         for proc in pathlib.Path("/proc").iterdir():
             if proc.name.isdigit():
@@ -97,7 +106,7 @@ class Volary:
                     words = (proc / "cmdline").read_bytes().split(b"\0")
                 except OSError:
                     continue
-                if act.encode() in words[1:2] and any((word + b"/").startswith(f"{self.data}/".encode()) for word in words):
+                if act.encode() in words[1:2] and any((word + b"/").startswith(f"{self.data}/{below}".encode()) for word in words):
                     pids.append(int(proc.name))
         return pids
 

@@ -1,7 +1,4 @@
 """Jobs that attach containers, URLs and standalone directories: filled before they begin, pushed back before they end."""
-import os
-import pathlib
-import signal
 import subprocess
 
 import pytest
@@ -231,17 +228,6 @@ def test_what_is_left_out_is_told(volary):
     server.end()
 
 
-def end_supervisor(volary, job):
-    """Kills what watches the job's process, and with it the process."""
-    for proc in pathlib.Path("/proc").iterdir():
-        try:
-            words = (proc / "cmdline").read_bytes().split(b"\0") if proc.name.isdigit() else []
-        except OSError:
-            continue
-        if words[1:2] == [b"supervise"] and job.encode() in words[2]:
-            os.kill(int(proc.name), signal.SIGKILL)
-
-
 def test_what_a_lost_job_left_can_be_pushed(volary, shelf):
     job = submit(volary, "-v", "corpora@gra/wiki:/in:rwd", script="""
         echo 1 >/in/step; echo up; until test -e /workspace/go; do sleep 0.05; done; echo 2 >/in/step; echo on; sleep 1000""")
@@ -249,7 +235,7 @@ def test_what_a_lost_job_left_can_be_pushed(volary, shelf):
     assert [one["state"] for one in volary.json("job", "push-data", job, "--wait")] == ["DONE"]
     (volary.data / "jobs" / job / "work" / "go").touch()
     volary.wait_for(lambda: "on" in volary("job", "logs", job), "the job to go on")
-    end_supervisor(volary, job)
+    volary.kill_supervisors(job)
     assert volary.job_ended(job)["state"] == "ERROR"
     assert shelf.objects("corpora/wiki/step") == {"corpora/wiki/step": b"1\n"}
     assert [one["state"] for one in volary.json("job", "push-data", job, "--wait")] == ["DONE"]

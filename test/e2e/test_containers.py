@@ -278,24 +278,6 @@ def test_a_private_registry_wants_the_right_password_and_nobody_sees_it(served, 
         assert word not in said
 
 
-def supervisors_of(job: str) -> list[int]:
-    found = []
-    for proc in pathlib.Path("/proc").iterdir():
-        if proc.name.isdigit():
-            try:
-                words = (proc / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if words[1:2] == [b"supervise"] and job.encode() in words[2]:
-                found.append(int(proc.name))
-    return found
-
-
-def kill_supervisor(job: str) -> None:
-    [pid] = supervisors_of(job)
-    os.kill(pid, signal.SIGKILL)
-
-
 def test_it_runs_on_when_the_server_and_its_supervisor_are_killed_and_is_found_again(served, engine):
     served("volume", "create", "out")
     script = "for i in $(seq 50); do echo line $i; sleep 0.05; done; echo made >/out/file; exit 4"
@@ -304,9 +286,9 @@ def test_it_runs_on_when_the_server_and_its_supervisor_are_killed_and_is_found_a
     job = served.json("job", "get", "one")["id"]
     [container] = engine.containers_of(served)
     served.kill()
-    kill_supervisor(job)
+    served.kill_supervisors(job)
     served.start(options=("--engine", engine.address))
-    served.wait_for(lambda: supervisors_of(job), "another supervisor")
+    served.wait_for(lambda: served.supervisors(job), "another supervisor")
     assert [one["Id"] for one in engine.containers_of(served)] == [container["Id"]]
     ended = served.job_ended("one")
     assert (ended["state"], ended["exitCode"]) == ("FAILED", 4)
@@ -322,7 +304,7 @@ def test_a_container_that_vanished_is_an_error_and_nothing_is_published(served, 
     [container] = engine.containers_of(served)
     job = served.json("job", "get", "one")["id"]
     served.kill()
-    kill_supervisor(job)
+    served.kill_supervisors(job)
     engine.ask(f"/containers/{container['Id']}?force=true", "DELETE")
     served.start(options=("--engine", engine.address))
     ended = served.job_ended("one")
@@ -335,7 +317,7 @@ def test_containers_of_jobs_that_are_gone_are_removed_when_the_server_starts(ser
     served.wait_for(lambda: "up" in log(served), "the job to run")
     job = served.json("job", "get", "one")["id"]
     served.kill()
-    kill_supervisor(job)
+    served.kill_supervisors(job)
     (served.data / "jobs" / job / "run" / "outcome.json").write_text('{"error": "as after a restore"}')
     subprocess.run(["umount", "-l", served.data / "jobs" / job / "run" / "mnt"], capture_output=True)
     assert len(engine.containers_of(served)) == 1

@@ -1,8 +1,6 @@
 """kill -9 of the server in every state and at every step of a job: it is started again, and the job ends properly,
 its output published exactly once, nothing left running, no lease held."""
-import os
 import pathlib
-import signal
 
 import pytest
 from lying import LyingS3, silent
@@ -127,30 +125,11 @@ def test_a_job_whose_supervisor_was_killed_ends_in_error_and_publishes_nothing(v
     volary("job", "run", "-n", "one", "-v", "out:/out:rw", "--", "sh", "-c", "echo half >/out/file; echo up; sleep 1000")
     volary.wait_for(lambda: "up" in volary("job", "logs", "one"), "the job to run")
     job = volary.json("job", "get", "one")
-    for proc in pathlib.Path("/proc").iterdir():
-        if proc.name.isdigit():
-            try:
-                words = (proc / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if words[1:2] == [b"supervise"] and job["id"].encode() in words[2]:
-                os.kill(int(proc.name), signal.SIGKILL)
+    volary.kill_supervisors(job["id"])
     ended = volary.job_ended("one")
     assert ended["state"] == "ERROR" and "vanished" in ended["reason"]
     assert volary.json("volume", "versions", "out") == []
     nothing_is_left(volary, job["id"])
-
-
-def supervisors(job) -> list[int]:
-    found = []
-    for proc in pathlib.Path("/proc").iterdir():
-        try:
-            words = (proc / "cmdline").read_bytes().split(b"\0") if proc.name.isdigit() else []
-        except OSError:
-            continue
-        if words[1:2] == [b"supervise"] and job.encode() in words[2]:
-            found.append(int(proc.name))
-    return found
 
 
 def test_a_lost_machine_loses_what_was_written_since_the_last_publication(volary, directory_bucket):
@@ -183,8 +162,7 @@ def test_a_lost_machine_loses_what_was_written_since_the_last_publication(volary
                 if one["direction"] == "push"]
     volary.wait_for(lambda: sorted(published()) == [("/out", "interval", "DONE"), ("/r", "interval", "DONE")],
                     "both publications")
-    for supervisor in supervisors(job):
-        os.kill(supervisor, signal.SIGKILL)
+    volary.kill_supervisors(job)
     ended = volary.job_ended("one")
     assert ended["state"] == "ERROR" and "the process vanished without an exit code" in ended["reason"]
     assert "; 'out@1' has what it had written by 20" in ended["reason"], ended["reason"]
