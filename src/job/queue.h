@@ -3,8 +3,9 @@
 //
 // The queue is walked once, from its front. A job that fits begins. The first one that lacks cores, or memory, or GPUs,
 // or a place sets its whole share aside: who stands behind it may have what remains, and never what it waits for, so
-// a large job is not starved by small ones. Others that lack the same wait behind it and set nothing aside, so that a
-// long queue for GPUs leaves the cores to those who want nothing else. Whoever comes to the front is the first.
+// a large job is not starved by small ones. Others that lack the same wait behind it and set nothing aside, neither of
+// the machine nor of their quota, so that a long queue for GPUs leaves the cores to those who want nothing else.
+// Whoever comes to the front is the first.
 //
 // One that its project's quota stops sets its share aside within that quota only, by the same rule, and is in the way
 // of no other project. One that could not begin on an empty machine or by its quota alone is in nobody's way.

@@ -16,7 +16,8 @@
 namespace volary {
 namespace {
 
-constexpr uint64_t read_bytes_max = 8 << 20;  // Of trees read lately.
+constexpr uint64_t read_bytes_max = 8 << 20;  // In memory, of trees read lately.
+constexpr uint64_t read_tree_bytes = 256;     // Each takes so much besides.
 
 uint64_t begin(Shelves& shelves) {
   shelves.refuse_if_read_only();
@@ -82,10 +83,11 @@ std::shared_ptr<const EncodedTree> DiskCommit::read_tree(const Digest& tree) {
     if (const auto known = read->trees.find(tree); known != read->trees.end()) return known->second;
   }
   auto found = std::make_shared<const EncodedTree>(store_.read_encoded_tree(tree));
+  const uint64_t bytes = found->bytes().size() + found->size() * sizeof(uint32_t) + read_tree_bytes;
+  if (bytes > read_bytes_max) return found;
   auto read = read_.lock();
-  if (read->bytes + found->bytes().size() > read_bytes_max) *read = {};
-  if (found->bytes().size() <= read_bytes_max && read->trees.emplace(tree, found).second)
-    read->bytes += found->bytes().size();
+  if (read->bytes + bytes > read_bytes_max) *read = {};
+  if (read->trees.emplace(tree, found).second) read->bytes += bytes;
   return found;
 }
 
@@ -97,6 +99,7 @@ void DiskCommit::took(std::optional<Time> found) {
 
 void DiskCommit::publish() {
   shelves_.refuse_if_read_only();
+  *read_.lock() = {};
   if (needs_sync_) {
     const Time before = shelves_.clock.now();
     fault::point("store.publishing");

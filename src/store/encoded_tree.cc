@@ -261,7 +261,10 @@ Tree EncodedTree::tree() const {
   return tree;
 }
 
-TreeEncoder::TreeEncoder(size_t bytes_expected) { made_.bytes_.reserve(bytes_expected); }
+TreeEncoder::TreeEncoder(size_t bytes_expected, size_t entries_expected) {
+  made_.bytes_.reserve(bytes_expected);
+  made_.ends_.reserve(entries_expected);
+}
 
 void TreeEncoder::check_order(std::string_view name) const {
   if (made_.size() == 0) return;
@@ -284,20 +287,19 @@ void TreeEncoder::add(const EncodedTree& tree, size_t begin, size_t end) {
   const std::string_view bytes = tree.between(begin, end);
   const size_t moved = made_.bytes_.size() - static_cast<size_t>(bytes.data() - tree.bytes_.data());
   made_.bytes_ += bytes;
-  made_.ends_.reserve(made_.size() + end - begin);
   for (size_t i = begin; i < end; ++i) end_entry(tree.ends_[i] + moved);
 }
 
 void TreeEncoder::end_entry(size_t end) {
+  if (end > tree_bytes_max)
+    throw Error(Errc::exhausted, "a directory of {} entries or more takes {} bytes or more: expected at most {}",
+                made_.size() + 1, end, tree_bytes_max);
   made_.ends_.push_back(static_cast<uint32_t>(end));
   if (!made_.sums_.add(made_[made_.size() - 1]))
     throw Error(Errc::internal, "cannot encode a tree whose sizes add up to more than 2^63 - 1");
 }
 
 EncodedTree TreeEncoder::finish() {
-  if (made_.bytes_.size() > tree_bytes_max)
-    throw Error(Errc::exhausted, "a directory of {} entries takes {} bytes: expected at most {}", made_.size(),
-                made_.bytes_.size(), tree_bytes_max);
   const auto count = static_cast<uint32_t>(made_.size());
   std::memcpy(made_.bytes_.data() + magic.size(), &count, sizeof count);
   return std::move(made_);
@@ -307,13 +309,13 @@ TreeSummary summary_of(const EncodedTree& tree) {
   std::vector<ChecksumLine> lines;
   lines.reserve(tree.size());
   for (size_t i = 0; i < tree.size(); ++i) lines.push_back(tree[i].line());
-  return {.tree = Digest::of(tree.bytes()), .checksum = checksum_of(std::move(lines)), .files = tree.sums().files,
+  return {.tree = Digest::of(tree.bytes()), .checksum = checksum_of(lines), .files = tree.sums().files,
           .bytes = tree.sums().bytes};
 }
 
 EncodedTree encoded(const Tree& tree) {
   constexpr size_t entry_bytes_usual = 80;
-  TreeEncoder encoder(head_bytes + tree.entries.size() * entry_bytes_usual);
+  TreeEncoder encoder(head_bytes + tree.entries.size() * entry_bytes_usual, tree.entries.size());
   for (const TreeEntry& entry : tree.entries) encoder.add(entry);
   return encoder.finish();
 }

@@ -65,12 +65,13 @@ class EncodedTree {
 // Entries in the order of their names become a tree.
 class TreeEncoder {
  public:
-  explicit TreeEncoder(size_t bytes_expected);
-  // Throws `internal` for an entry that stands in the wrong place, has a name or target that is refused, or too much.
+  TreeEncoder(size_t bytes_expected, size_t entries_expected);
+  // Throws `internal` for an entry that stands in the wrong place, has a name or target that is refused, or too much;
+  // `exhausted` where the tree becomes larger than one may be.
   void add(const TreeEntry& entry);
   // The entries [begin, end) of another tree. Throws as above for the first.
   void add(const EncodedTree& tree, size_t begin, size_t end);
-  // Throws `exhausted` if it is larger than a tree may be. Nothing may follow.
+  // Nothing may follow.
   EncodedTree finish();
 
  private:

@@ -67,7 +67,7 @@ struct ChecksumLine {
 };
 
 // The OICM digest alone. Asks of names and targets nothing but that they are UTF-8.
-Digest checksum_of(std::vector<ChecksumLine> lines);
+Digest checksum_of(const std::vector<ChecksumLine>& lines);
 Digest checksum_of(const Tree& tree);
 
 // What is wrong with `target` as the text of a symlink in a tree, or "": expected are 1 to 4095 bytes of UTF-8

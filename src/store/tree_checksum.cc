@@ -4,6 +4,7 @@
 // joined by NUL. The order is that of the lines and not of the names: "f:a!:…" comes before "f:a:…", because '!' is
 // less than ':'. But for such names the entries of a kind are in that order already.
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -43,21 +44,23 @@ bool stands_before(const ChecksumLine& a, const ChecksumLine& b) {
 
 }  // namespace
 
-Digest checksum_of(std::vector<ChecksumLine> lines) {
-  const auto rank = [](EntryKind kind) { return kind == EntryKind::directory ? 0 : kind == EntryKind::file ? 1 : 2; };
-  const auto is_before = [&](const ChecksumLine& a, const ChecksumLine& b) {
-    return a.kind == b.kind ? stands_before(a, b) : rank(a.kind) < rank(b.kind);  // "d", "f", "l"
-  };
-  if (!std::is_sorted(lines.begin(), lines.end(), is_before)) std::sort(lines.begin(), lines.end(), is_before);
+Digest checksum_of(const std::vector<ChecksumLine>& lines) {
+  std::array<std::vector<ChecksumLine>, 3> kinds;  // In the order of their letters. Each is nearly always sorted.
+  for (const ChecksumLine& line : lines)
+    kinds[line.kind == EntryKind::directory ? 0 : line.kind == EntryKind::file ? 1 : 2].push_back(line);
   Hasher hasher;
   std::string block;
   block.reserve(2 * block_bytes);
-  for (const ChecksumLine& line : lines) {
-    if (&line != lines.data()) block += '\0';
-    append_line(block, line);
-    if (block.size() < block_bytes) continue;
-    hasher.update(block);
-    block.clear();
+  bool is_first = true;
+  for (auto& some : kinds) {
+    if (!std::is_sorted(some.begin(), some.end(), stands_before)) std::sort(some.begin(), some.end(), stands_before);
+    for (const ChecksumLine& line : some) {
+      if (!std::exchange(is_first, false)) block += '\0';
+      append_line(block, line);
+      if (block.size() < block_bytes) continue;
+      hasher.update(block);
+      block.clear();
+    }
   }
   hasher.update(block);
   return hasher.finish();
@@ -71,7 +74,7 @@ Digest checksum_of(const Tree& tree) {
                      entry.kind == EntryKind::file        ? entry.digest.raw()
                      : entry.kind == EntryKind::directory ? entry.checksum.raw()
                                                           : std::string_view(entry.target)});
-  return checksum_of(std::move(lines));
+  return checksum_of(lines);
 }
 
 // As Python's PurePosixPath(target).as_posix(): empty and "." components go, ".." stays, and exactly two leading

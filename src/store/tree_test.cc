@@ -221,7 +221,7 @@ RC_GTEST_PROP(EncodedTreeProperty, pieces_of_two_trees_become_what_their_entries
   const Tree other = any_tree();
   const EncodedTree lying = encoded(one);
   Tree wanted;
-  TreeEncoder encoder(0);
+  TreeEncoder encoder(0, 0);
   size_t at = 0;
   for (const TreeEntry& entry : other.entries) {  // Of names that both have, the other's entry.
     const size_t place = lying.lower_bound(entry.name, at);
@@ -242,16 +242,29 @@ RC_GTEST_PROP(EncodedTreeProperty, pieces_of_two_trees_become_what_their_entries
 
 TEST(TreeEncoder, refuses_pieces_in_the_wrong_order_and_what_is_too_much) {
   const EncodedTree lying = encoded({{file_entry("a", ""), file_entry("c", "")}});
-  TreeEncoder encoder(0);
+  TreeEncoder encoder(0, 0);
   encoder.add(file_entry("b", ""));
   EXPECT_EQ(error_of([&] { encoder.add(lying, 0, 1); }), "internal: cannot encode a tree where 'a' stands after 'b'");
-  TreeEncoder sizes(0);
+  TreeEncoder sizes(0, 0);
   TreeEntry large = file_entry("a", "");
   large.size = uint64_t{1} << 62;
   sizes.add(large);
   large.name = "b";
   EXPECT_EQ(error_of([&] { sizes.add(large); }),
             "internal: cannot encode a tree whose sizes add up to more than 2^63 - 1");
+}
+
+TEST(TreeEncoder, refuses_what_is_larger_than_a_tree_may_be) {
+  if (!std::getenv("VOLARY_THOROUGH")) GTEST_SKIP() << "it takes a gibibyte";
+  TreeEntry link = link_entry("0", std::string(link_target_bytes_max, 't'));
+  TreeEncoder encoder(0, 0);
+  const auto error = error_of([&] {
+    for (size_t i = 0; i <= tree_bytes_max / link_target_bytes_max; ++i) {
+      link.name = fmt::format("{:07}", i);
+      encoder.add(link);
+    }
+  });
+  EXPECT_TRUE(error.starts_with("exhausted: a directory of 261")) << error;
 }
 
 // --- the OICM digest of one tree

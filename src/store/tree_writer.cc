@@ -108,7 +108,7 @@ EncodedTree TreeWriter::after(Level& level) {
   std::vector<Changed>& changed = level.changed;
   const auto by_name = [](const Changed& a, const Changed& b) { return a.name < b.name; };
   if (!std::is_sorted(changed.begin(), changed.end(), by_name)) std::sort(changed.begin(), changed.end(), by_name);
-  TreeEncoder encoder(before.bytes().size() + entry_bytes_usual * changed.size());
+  TreeEncoder encoder(before.bytes().size() + entry_bytes_usual * changed.size(), before.size() + changed.size());
   size_t old = 0;  // All before it are dealt with.
   for (Changed& one : changed) {
     const size_t place = before.lower_bound(one.name, old);
