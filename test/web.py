@@ -211,6 +211,8 @@ class Proxy:
 
     def __init__(self, target: str | pathlib.Path):
         self.target, self.sent, self.pause_at = target, 0, None
+        self.answering = 0  # Connections whose server has not closed them yet, whatever has become of the client.
+        self.lock = threading.Lock()
         self.paused, self.may_go_on = threading.Event(), threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
@@ -234,6 +236,8 @@ class Proxy:
             except OSError:
                 client.close()
                 continue
+            with self.lock:
+                self.answering += 1
             threading.Thread(target=self.carry, args=(client, server, True), daemon=True).start()
             threading.Thread(target=self.carry, args=(server, client, False), daemon=True).start()
 
@@ -248,11 +252,15 @@ class Proxy:
                 target.sendall(block)
         except OSError:
             pass
-        for end in (source, target):
+        # A client that is gone has sent what it has sent: the server deals with that, and closes.
+        for end, how in ((target, socket.SHUT_WR),) if counts else ((source, socket.SHUT_RDWR), (target, socket.SHUT_RDWR)):
             try:
-                end.shutdown(socket.SHUT_RDWR)
+                end.shutdown(how)
             except OSError:
                 pass
+        if not counts:
+            with self.lock:
+                self.answering -= 1
 
     def close(self) -> None:
         self.listener.close()

@@ -364,7 +364,7 @@ def test_what_it_has_written_is_published_when_its_marker_appears_and_every_so_o
     run(served, "-v", "model:/m:rw", "--publish-marker", "READY", "--publish-every", "10s", shell(
         f"echo 1 >/m/a; echo up; {until.format('one')}; touch /m/READY; {until.format('two')}; echo 2 >/m/a; {until.format('three')}; "
         "echo 3 >/m/a"), wait=False)
-    served.wait_for(lambda: "up" in log(served), "the job to run")
+    served.wait_for(lambda: "up" in log(served) and served.json("job", "get", "one")["state"] == "RUNNING", "the job to run")
     served("job", "exec", "one", "--", "touch", "/tmp/one")
     served.wait_for(lambda: versions(), "the marker's publication")
     assert served("volume", "cat", "model@1:/a") == "1\n"

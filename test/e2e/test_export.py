@@ -149,6 +149,7 @@ def killed_export(volary, tmp_path, bucket, proxy, files, fault: str, to: str) -
     volary("volume", "export", "corpus", "--to", "store:" + to, "--detach")
     server.wait(60)
     assert log.read_text().startswith(fault.partition("=")[0]), "the fail point was never passed"
+    volary.wait_for(lambda: proxy.answering == 0, "the store to have dealt with all that was sent", 60)
 
 
 def ended_export(volary) -> dict:
