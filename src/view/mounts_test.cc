@@ -85,13 +85,15 @@ class mounts_for_people : public testing::Test {
   TestDirectory directory_;
 };
 
-size_t count_of(const std::vector<HostMount>& mounts) {
-  return static_cast<size_t>(std::count_if(mounts.begin(), mounts.end(), [](const HostMount& mount) {
-    return mount.source.starts_with("volary");
+// Below a directory; others' come and go.
+size_t mounts_below(const Path& directory) {
+  const auto mounts = host_mounts();
+  return static_cast<size_t>(std::count_if(mounts.begin(), mounts.end(), [&](const HostMount& mount) {
+    return mount.source.starts_with("volary") && mount.path.native().starts_with(directory.native() + "/");
   }));
 }
 
-// That show a file below a directory; others' come and go.
+// That show a file below it.
 size_t loop_devices_of(const Path& directory) {
   size_t count = 0;
   for (const DirectoryEntry& entry : list_directory("/sys/block")) {
@@ -111,13 +113,13 @@ TEST_F(mounts_for_people, stand_by_the_hundred_at_once_and_leave_nothing_behind)
                 const std::string name = "v" + std::to_string(i);
                 ids[i] = parts.mount(name, name).id;
               });
-              if (count_of(host_mounts()) != count) return "not all are mounted";
+              if (mounts_below(parts.places) != count) return "not all are mounted";
               for (size_t i = 0; i < count; ++i) {
                 const std::string name = "v" + std::to_string(i);
                 if (read_file(parts.at(name) / "file") != name) return name + " shows something else";
               }
               for_each_index(count, 4, [&](size_t i) { parts.mounts->unmount(alice, ids[i], {}); });
-              return fmt::format("{} mounted, {} listed, {} directories", count_of(host_mounts()),
+              return fmt::format("{} mounted, {} listed, {} directories", mounts_below(parts.places),
                                  parts.mounts->list(alice, "", "", 1000).size(),
                                  list_directory(parts.places / "mounts").size());
             }),
@@ -173,7 +175,7 @@ TEST_F(mounts_for_people, are_not_made_twice_at_one_path_nor_ended_twice_at_once
               for_each_index(8, 8, [&](size_t) {
                 ended += error_of([&] { parts.mounts->unmount(alice, id, {}); }).empty();
               });
-              return fmt::format("{} made, {} ended, {} mounted", made.load(), ended.load(), count_of(host_mounts()));
+              return fmt::format("{} made, {} ended, {} mounted", made.load(), ended.load(), mounts_below(parts.places));
             }),
             "1 made, 1 ended, 0 mounted");
 }
