@@ -175,7 +175,8 @@ TEST_F(mounts_for_people, are_not_made_twice_at_one_path_nor_ended_twice_at_once
               for_each_index(8, 8, [&](size_t) {
                 ended += error_of([&] { parts.mounts->unmount(alice, id, {}); }).empty();
               });
-              return fmt::format("{} made, {} ended, {} mounted", made.load(), ended.load(), mounts_below(parts.places));
+              return fmt::format("{} made, {} ended, {} mounted", made.load(), ended.load(),
+                                 mounts_below(parts.places));
             }),
             "1 made, 1 ended, 0 mounted");
 }
