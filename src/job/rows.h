@@ -48,7 +48,7 @@ struct JobRow {
 BOOST_DESCRIBE_STRUCT(JobRow, (), (id, tenant, project, subject, name, spec, state, reason, exit_code, ending,
                                    stop_requested, created_at, started_at, ended_at, published_at, run, queued_at,
                                    begins_at, restarts, sealed, cpu, memory_bytes, gpu, gpus, priority, in_queue, turn,
-                            units))
+                                   units))
 
 // One attachment with what finding its tree takes.
 struct AttachmentRow {

@@ -6,8 +6,7 @@
 //        stopped: INTERRUPTED; our failure: ERROR
 //
 // The reconciler (job/reconciler.h) asks next_step() again and again; every act it may order can be repeated without
-// harm, so the server may die
-// at any line.
+// harm, so the server may die at any line.
 #pragma once
 
 #include <cstdint>
