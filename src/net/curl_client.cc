@@ -5,6 +5,8 @@
 // ends a wait at once when the caller's stop_token asks for it. Exceptions of sources, sinks and on_headers are kept
 // while C code unwinds and thrown again after it. Redirects are followed here and not by libcurl, because what goes
 // along, and where to, is not what libcurl thinks of it.
+//
+// Or it only connects, guarded in the same way, and the socket is net/plain_client.h's from then on.
 #include "net/curl_client.h"
 
 #include <curl/curl.h>
@@ -16,11 +18,13 @@
 #include <exception>
 #include <thread>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/synced.h"
 #include "net/curl_library.h"
+#include "net/curl_setup.h"
 #include "net/request_words.h"
 
 namespace volary {
@@ -28,7 +32,6 @@ namespace {
 
 constexpr long receive_buffer_bytes = 512 << 10;  // The most libcurl 7.88 takes.
 constexpr long send_buffer_bytes = 2 << 20;       // Likewise.
-constexpr long connect_seconds_max = 30;
 constexpr int redirects_max = 10;
 constexpr size_t idle_lines_max = 64;
 // A long body that comes in dribbles from afar is left to gather in the socket: waking up for each packet costs more
@@ -93,6 +96,23 @@ class Exchange {
     return std::move(response_);
   }
 
+  // The connection that the request would take, if nothing is between it and the server.
+  Fd connect() {
+    set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_text_));
+    set(CURLOPT_CONNECT_ONLY, 1L);
+    only_connects_ = true;
+    set_timeouts();
+    set_way();
+    const CURLcode code = perform();
+    if (thrown_) std::rethrow_exception(thrown_);
+    if (refused_) throw refusal();
+    if (request_.stop.stop_requested())
+      throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request_.url));
+    if (code != CURLE_OK) throw curl_failure(request_, code, static_cast<const char*>(error_text_));
+    if (!socket_) throw Error(Errc::exhausted, "no descriptor for a connection to {}", speakable(request_.url));
+    return std::move(socket_);
+  }
+
   void set_up_trust(const HttpClientOptions& options) {
     set_up_curl(line_.easy.get(), request_, options.ca_file);
     const std::string host = host_of_url(request_.url);
@@ -126,15 +146,18 @@ class Exchange {
     set_timeouts();
     set_method();
     set_headers();
-    set_guards();
+    set_way();
     set(CURLOPT_HEADERDATA, this);
     set(CURLOPT_HEADERFUNCTION, &Exchange::on_header);
     set(CURLOPT_WRITEDATA, this);
     set(CURLOPT_WRITEFUNCTION, &Exchange::on_write);
-    if (!request_.connect_to.empty()) {
-      append(connect_to_, "::" + request_.connect_to);
-      set(CURLOPT_CONNECT_TO, connect_to_.get());
-    }
+  }
+
+  void set_way() {
+    set_guards();
+    if (request_.connect_to.empty()) return;
+    append(connect_to_, "::" + request_.connect_to);
+    set(CURLOPT_CONNECT_TO, connect_to_.get());
   }
 
   void set_timeouts() {
@@ -239,8 +262,16 @@ class Exchange {
     int left = 0;
     while (const CURLMsg* message = curl().multi_info_read(multi, &left))
       if (message->msg == CURLMSG_DONE) code = message->data.result;
+    if (code == CURLE_OK && only_connects_) take_socket();
     curl().multi_remove_handle(multi, line_.easy.get());  // Closes the connection if the exchange was cut short.
     return code;
+  }
+
+  // libcurl closes its own with the request.
+  void take_socket() {
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    curl().easy_getinfo(line_.easy.get(), CURLINFO_ACTIVESOCKET, &socket);
+    if (socket != CURL_SOCKET_BAD) socket_ = Fd(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
   }
 
   // Whether this answer is only the way to another.
@@ -356,6 +387,8 @@ class Exchange {
   std::string refused_address_;
   std::string redirection_;
   bool uses_proxy_ = false;
+  bool only_connects_ = false;
+  Fd socket_;
   HeaderList headers_;
   HeaderList connect_to_;
   HttpResponse response_;
@@ -437,38 +470,12 @@ class CurlClient final : public HttpClient {
 
 }  // namespace
 
-Error curl_failure(const HttpRequest& request, CURLcode code, const std::string& words) {
-  const std::string what = words.empty() ? curl().easy_strerror(code) : words;
-  const std::string where = speakable(request.url);
-  switch (code) {
-    case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL:
-      return {Errc::invalid, "'{}' is not a URL that can be asked: {}", where, what};
-    case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_ISSUER_ERROR:
-      return {Errc::invalid, "the certificate of {} cannot be trusted: {}", where, what};
-    case CURLE_OUT_OF_MEMORY: return {Errc::exhausted, "no memory for the request to {}", where};
-    case CURLE_OPERATION_TIMEDOUT:
-      if (request.seconds_max > 0)
-        return {Errc::unavailable, "{} has not answered within {} s: {}", where, request.seconds_max, what};
-      return {Errc::unavailable, "{} does not answer, or nothing moved for {} s: {}", where, request.stall_seconds,
-              what};
-    default: return {Errc::unavailable, "the request to {} failed: {}", where, what};
-  }
-}
-
-void set_up_curl(CURL* easy, const HttpRequest& request, const std::string& ca_file) {
-  const auto set = [&](CURLoption option, auto value) { set_curl(easy, request, option, value); };
-  set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
-  const auto stall = static_cast<long>(std::min<uint64_t>(request.stall_seconds, connect_seconds_max));
-  set(CURLOPT_CONNECTTIMEOUT, stall > 0 ? stall : connect_seconds_max);
-  set(CURLOPT_PROXY, "");  // This also keeps libcurl from reading http_proxy.
-  set(CURLOPT_NOPROXY, "*");
-  const char* const trusted = ca_file.empty() ? std::getenv("SSL_CERT_FILE") : ca_file.c_str();
-  if (trusted && *trusted) set(CURLOPT_CAINFO, trusted);
+Fd socket_by_curl(const HttpRequest& request, const HttpClientOptions& options) {
+  Line line;
+  if (!line.easy || !line.multi) throw Error(Errc::exhausted, "no memory for another connection");
+  Exchange exchange(request, nullptr, line, {.from = options.made_for});
+  exchange.set_up_trust(options);
+  return exchange.connect();
 }
 
 std::unique_ptr<HttpClient> make_curl_client(const HttpClientOptions& options) {

@@ -2,30 +2,17 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
-#include "core/error.h"
-#include "net/curl_library.h"
+#include "core/file.h"
 #include "net/http_client.h"
-#include "net/request_words.h"
 
 namespace volary {
 
 // Loads libcurl; throws what curl() of net/curl_library.h throws.
 std::unique_ptr<HttpClient> make_curl_client(const HttpClientOptions& options);
 
-// What libcurl did not do, in words for people; `words` are its own, if it has any.
-Error curl_failure(const HttpRequest& request, CURLcode code, const std::string& words);
-
-template <class Value>
-void set_curl(CURL* easy, const HttpRequest& request, CURLoption option, Value value) {
-  if (const CURLcode code = curl().easy_setopt(easy, option, value); code != CURLE_OK)
-    throw Error(Errc::invalid, "the request to {} cannot be made: {}", speakable(request.url),
-                curl().easy_strerror(code));
-}
-
-// How everything is connected: to the request's URL as it is, over HTTP/1.1, through no proxy, trusting whom `ca_file`
-// names, or HttpClientOptions says.
-void set_up_curl(CURL* easy, const HttpRequest& request, const std::string& ca_file);
+// To where a request over plain TCP would go, through no proxy, and nothing is said yet. Waits as the request says, and
+// throws what HttpClient::send() would.
+Fd socket_by_curl(const HttpRequest& request, const HttpClientOptions& options);
 
 }  // namespace volary

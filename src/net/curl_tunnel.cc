@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "core/error.h"
-#include "net/curl_client.h"
 #include "net/curl_library.h"
+#include "net/curl_setup.h"
 
 namespace volary {
 namespace {

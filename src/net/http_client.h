@@ -3,8 +3,8 @@
 // Connections are kept and reused. Redirects are followed only if asked for. To another origin (scheme, host or port)
 // they carry no header but what tells which bytes are wanted, and they lead nowhere that is nearer to this machine than
 // where the request began (net/address.h): that is `denied`. It is held against the address really connected to.
-// Certificates are always verified. No retry here: remote/retry.h wraps what may be retried. TCP and TLS are libcurl's,
-// which the first such request loads; if it cannot be loaded, all of them are `unavailable`.
+// Certificates are always verified. No retry here: remote/retry.h wraps what may be retried. TCP connections and TLS
+// are libcurl's, which the first such request loads; if it cannot be loaded, all of them are `unavailable`.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <array>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "core/file.h"
 #include "net/scripted_server.h"
@@ -33,7 +35,12 @@ ScriptedServer::Script always(std::string status, std::string body, std::string 
   };
 }
 
-enum class Way { tcp, unix_socket };
+enum class Way { tcp, tcp_by_curl, unix_socket };
+
+std::set<std::string>& asked_by_curl() {  // Servers, by URL.
+  static std::set<std::string> all;
+  return all;
+}
 
 std::map<std::string, std::string>& sockets() {  // Of the servers that have one, by URL.
   static std::map<std::string, std::string> all;
@@ -44,12 +51,15 @@ std::map<std::string, std::string>& sockets() {  // Of the servers that have one
 class Server {
  public:
   Server(Way way, ScriptedServer::Script script)
-      : socket_(way == Way::tcp ? "" : fmt::format("{}volary-http-{}-{}", ::testing::TempDir(), ::getpid(), made++)),
+      : socket_(way == Way::unix_socket
+                    ? fmt::format("{}volary-http-{}-{}", ::testing::TempDir(), ::getpid(), made++) : ""),
         scripted_(std::move(script), socket_) {
     if (way == Way::unix_socket) sockets()[url()] = socket_;
+    if (way == Way::tcp_by_curl) asked_by_curl().insert(url());
   }
   ~Server() {
     sockets().erase(url());
+    asked_by_curl().erase(url());
     if (!socket_.empty()) ::unlink(socket_.c_str());
   }
   Server(const Server&) = delete;
@@ -70,8 +80,9 @@ class FindingClient final : public HttpClient {
  public:
   HttpResponse send(const HttpRequest& request, Sink* sink) override {
     HttpRequest asked = request;
-    const auto found = sockets().find(request.url.substr(0, request.url.find('/', sizeof "http://")));
-    if (found != sockets().end()) asked.unix_socket = found->second;
+    const std::string server = request.url.substr(0, request.url.find('/', sizeof "http://"));
+    if (const auto found = sockets().find(server); found != sockets().end()) asked.unix_socket = found->second;
+    asked.follow_redirects |= asked_by_curl().contains(server);  // There are none to follow.
     return client_->send(asked, sink);
   }
 
@@ -81,11 +92,14 @@ class FindingClient final : public HttpClient {
 
 std::unique_ptr<HttpClient> make_client() { return std::make_unique<FindingClient>(); }
 
-// What holds over TCP, by libcurl, and over Unix sockets alike.
+// What holds over TCP, with libcurl's parser or ours, and over Unix sockets alike.
 class HttpClientEitherWay : public testing::TestWithParam<Way> {};
-INSTANTIATE_TEST_SUITE_P(Over, HttpClientEitherWay, testing::Values(Way::tcp, Way::unix_socket), [](const auto& way) {
-  return way.param == Way::tcp ? "Tcp" : "UnixSockets";
-});
+std::string way_text(const testing::TestParamInfo<Way>& way) {
+  constexpr std::array names = {"Tcp", "TcpByCurl", "UnixSockets"};
+  return names.at(static_cast<size_t>(way.param));
+}
+INSTANTIATE_TEST_SUITE_P(Over, HttpClientEitherWay, testing::Values(Way::tcp, Way::tcp_by_curl, Way::unix_socket),
+                         way_text);
 
 class Refusing final : public Sink {
  public:

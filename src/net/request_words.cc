@@ -8,15 +8,6 @@
 #include "core/error.h"
 
 namespace volary {
-namespace {
-
-bool is_same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
-}  // namespace
 
 void check_header(const std::string& name, const std::string& value) {
   const auto is_break = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
@@ -33,6 +24,12 @@ std::string speakable(const std::string& url) {
   const size_t at = text.rfind('@', authority_end);
   if (at != std::string::npos && at > start && at < authority_end) text.erase(start + 3, at - start - 2);
   return text;
+}
+
+bool is_same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
 }
 
 bool may_travel(std::string_view header) {

@@ -9,6 +9,9 @@ namespace volary {
 // Throws `invalid` for what would end a header's line.
 void check_header(const std::string& name, const std::string& value);
 
+// Of headers.
+bool is_same_name(std::string_view a, std::string_view b);
+
 // "https://host:port/path": what may stand in a message. A query can hold a signature, and a URL a password.
 std::string speakable(const std::string& url);
 

@@ -11,8 +11,8 @@
 
 #include "core/error.h"
 #include "net/curl_tunnel.h"
+#include "net/plain_client.h"
 #include "net/request_words.h"
-#include "net/unix_client.h"
 #include "net/wire.h"
 
 namespace volary {

@@ -4,6 +4,8 @@
 namespace volary {
 namespace {
 
+constexpr size_t head_bytes = 1024;  // Of most requests, or less.
+
 // "/a?b" of "http://host/a?b#c". Throws `invalid` if it cannot stand in a request's first line.
 std::string target_of(const std::string& url) {
   const size_t scheme = url.find("://");
@@ -26,11 +28,20 @@ bool has_body(const HttpRequest& request) {
          request.method == "PATCH";
 }
 
+// Who signs what it sends says itself whom it asks.
+bool has_host(const HttpRequest& request) {
+  return std::any_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
+    return is_same_name(header.first, "host");
+  });
+}
+
 }  // namespace
 
 std::string head_of(const HttpRequest& request) {
-  std::string head = request.method + " " + target_of(request.url) + " HTTP/1.1\r\nHost: " +
-                     host_and_port_of(request.url) + "\r\n";
+  std::string head;
+  head.reserve(head_bytes);
+  head += request.method + " " + target_of(request.url) + " HTTP/1.1\r\n";
+  if (!has_host(request)) head += "Host: " + host_and_port_of(request.url) + "\r\n";
   if (has_body(request))
     head += fmt::format("Content-Length: {}\r\n", request.source ? request.source_bytes : request.body.size());
   for (const auto& [name, value] : request.headers) {

@@ -1,8 +1,8 @@
-// net/unix_client.cc: one request after the other over a kept connection, with Beast's parser; for net/unix_client.h.
+// net/plain_client.cc: one request after the other over a kept connection, with Beast's parser; for net/plain_client.h.
 //
 // Sending and receiving go on beside each other, because a server may answer before it has all of the body: then the
 // rest is not sent. The caller's stop_token shuts the socket down, which ends each wait at once.
-#include "net/unix_client.h"
+#include "net/plain_client.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstring>
 #include <system_error>
+#include <thread>
 
 #include "core/error.h"
 #include "net/request_words.h"
@@ -25,8 +26,15 @@ namespace {
 
 constexpr size_t received_bytes_max = answer_head_bytes_max;  // At a time.
 constexpr size_t sent_bytes_max = 256 << 10;
-constexpr size_t idle_connections_max = 64;  // To one socket.
+constexpr size_t idle_connections_max = 64;  // To one server.
+constexpr auto idle_time_max = std::chrono::seconds(60);  // Longer, and whatever stands between may have forgotten it.
 constexpr uint64_t connect_seconds_max = 30;
+constexpr size_t joined_bytes_max = 16 << 10;  // A body that goes out together with its head.
+// A long body that comes in dribbles from afar is left to gather in the socket: waking up for each packet costs more
+// than all else that is done with its bytes.
+constexpr uint64_t long_body_bytes = 1 << 20;
+constexpr ssize_t worth_waking_bytes = 64 << 10;
+constexpr std::chrono::milliseconds gathering_time{1};
 
 using Clock = std::chrono::steady_clock;
 
@@ -35,17 +43,33 @@ std::optional<Clock::time_point> end_of(const HttpRequest& request) {
   return Clock::now() + std::chrono::seconds(std::min<uint64_t>(request.seconds_max, 1'000'000));
 }
 
+// What goes out first, and how much of the body is in it.
+struct Opening {
+  std::string text;
+  uint64_t body_bytes = 0;
+};
+
+Opening opening_of(const HttpRequest& request) {
+  Opening opening{head_of(request)};
+  if (request.source || request.body.size() > joined_bytes_max) return opening;
+  opening.text += request.body;
+  opening.body_bytes = request.body.size();
+  return opening;
+}
+
 // One request on its way over one connection.
-class UnixExchange {
+class PlainExchange {
  public:
-  UnixExchange(const HttpRequest& request, const std::string& head, Sink* sink, int fd,
-               std::optional<Clock::time_point> end_at)
-      : request_(request), sink_(sink), fd_(fd), end_at_(end_at), unsent_(head) {}
+  PlainExchange(const HttpRequest& request, const Opening& opening, Sink* sink, PlainConnection& connection,
+                std::optional<Clock::time_point> end_at)
+      : request_(request), sink_(sink), fd_(connection.socket.get()), end_at_(end_at), unsent_(opening.text),
+        given_(opening.body_bytes), received_(connection.room.get()) {}
 
   // Nothing if the connection was dead before anything of an answer came.
   std::optional<HttpResponse> run() {
     const std::stop_callback wake(request_.stop, [this] { ::shutdown(fd_, SHUT_RDWR); });
     answer_.emplace(request_, sink_, response_);
+    send_some();  // There is room, as a rule.
     while (!is_over_) {
       check_stop();
       const short ready = wait();
@@ -120,21 +144,25 @@ class UnixExchange {
   }
 
   void receive() {
-    const ssize_t size = ::recv(fd_, received_.get() + end_, received_bytes_max - end_, MSG_DONTWAIT);
+    const ssize_t size = ::recv(fd_, received_ + end_, received_bytes_max - end_, MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (size <= 0) return end_of_stream(size < 0 ? std::generic_category().message(errno) : "it closed the connection");
     end_ += static_cast<size_t>(size);
     parse();
+    const bool is_long = all_received_ > long_body_bytes;
+    all_received_ += static_cast<uint64_t>(size);
+    if (is_long && size < worth_waking_bytes && !is_over_ && request_.unix_socket.empty())
+      std::this_thread::sleep_for(gathering_time);
   }
 
   void parse() {
     error_code error;
     while (begin_ < end_ && !error && !is_over_) {
-      begin_ += answer_->put({received_.get() + begin_, end_ - begin_}, error);
+      begin_ += answer_->put({received_ + begin_, end_ - begin_}, error);
       if (!error && answer_->is_done()) finish();
     }
     if (error && error != http::error::need_more) throw failure(error.message());
-    std::memmove(received_.get(), received_.get() + begin_, end_ - begin_);
+    if (begin_ < end_) std::memmove(received_, received_ + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
     if (end_ == received_bytes_max) throw failure("the head of its answer is too long");
@@ -162,11 +190,12 @@ class UnixExchange {
   const int fd_;
   const std::optional<Clock::time_point> end_at_;
   std::string_view unsent_;  // Of the head, then of the part of the body that was given last.
-  uint64_t given_ = 0;       // Of the body.
+  uint64_t given_;           // Of the body.
   std::unique_ptr<char[]> body_part_;
-  std::unique_ptr<char[]> received_ = std::make_unique_for_overwrite<char[]>(received_bytes_max);
+  char* const received_;
   size_t begin_ = 0;  // Of what was received and not parsed.
   size_t end_ = 0;
+  uint64_t all_received_ = 0;
   HttpResponse response_;
   std::optional<AnswerParser> answer_;
   bool cannot_send_ = false;
@@ -208,36 +237,49 @@ Fd connect_to_socket(const HttpRequest& request) {
   return connection;
 }
 
-std::optional<Fd> UnixClient::take_kept(const std::string& socket) {
+// Whose connections it may use: those to the same socket, or to the same host and port by the same way.
+std::string PlainClient::server_of(const HttpRequest& request) {
+  if (!request.unix_socket.empty()) return request.unix_socket;
+  return request.url.substr(0, request.url.find_first_of("/?#", sizeof "http://" - 1)) + " " + request.connect_to;
+}
+
+std::optional<PlainConnection> PlainClient::take_kept(const std::string& server) {
   auto idle = idle_.lock();
-  std::vector<Fd>& stock = (*idle)[socket];
+  std::vector<PlainConnection>& stock = (*idle)[server];
   while (!stock.empty()) {
-    Fd connection = std::move(stock.back());
+    PlainConnection connection = std::move(stock.back());
     stock.pop_back();
-    if (is_quiet(connection.get())) return connection;
+    if (Clock::now() - connection.idle_since < idle_time_max && is_quiet(connection.socket.get())) return connection;
   }
   return std::nullopt;
 }
 
-void UnixClient::keep(const std::string& socket, Fd connection) {
+void PlainClient::keep(const std::string& server, PlainConnection connection) {
+  connection.idle_since = Clock::now();
   auto idle = idle_.lock();
-  std::vector<Fd>& stock = (*idle)[socket];
+  std::vector<PlainConnection>& stock = (*idle)[server];
   if (stock.size() < idle_connections_max) stock.push_back(std::move(connection));
 }
 
-HttpResponse UnixClient::send(const HttpRequest& request, Sink* sink) {
+PlainConnection PlainClient::connect(const HttpRequest& request) const {
+  Fd socket = request.unix_socket.empty() ? connect_over_tcp_(request) : connect_to_socket(request);
+  return {std::move(socket), std::make_unique_for_overwrite<char[]>(received_bytes_max), {}};
+}
+
+HttpResponse PlainClient::send(const HttpRequest& request, Sink* sink) {
   if (request.stop.stop_requested())
     throw Error(Errc::unavailable, "the request to {} was stopped", speakable(request.url));
-  const std::string head = head_of(request);
+  const Opening opening = opening_of(request);
+  const std::string server = server_of(request);
   const auto end_at = end_of(request);
-  auto kept = take_kept(request.unix_socket);
+  auto kept = take_kept(server);
   while (true) {
     const bool was_kept = kept.has_value();
-    Fd connection = was_kept ? *std::exchange(kept, std::nullopt) : connect_to_socket(request);
-    UnixExchange exchange(request, head, sink, connection.get(), end_at);
+    PlainConnection connection = was_kept ? *std::exchange(kept, std::nullopt) : connect(request);
+    PlainExchange exchange(request, opening, sink, connection, end_at);
     auto response = exchange.run();
     if (response) {
-      if (exchange.may_be_kept()) keep(request.unix_socket, std::move(connection));
+      if (exchange.may_be_kept()) keep(server, std::move(connection));
       return *std::move(response);
     }
     // A server may close a kept connection just as the next request goes out: nothing of that can have been answered.
