@@ -35,7 +35,8 @@ json::array mounts_of(const RunSpec& spec, const Path& staging) {
                       {"Source", (staging / bind.source).native()},
                       {"Target", bind.target},
                       {"ReadOnly", !bind.writable},
-                      {"BindOptions", {{"Propagation", "rprivate"}}}});
+                      // What is shown later over what can only be read follows into the container.
+                      {"BindOptions", {{"Propagation", bind.writable ? "rprivate" : "rslave"}}}});
   return mounts;
 }
 

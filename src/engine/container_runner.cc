@@ -62,6 +62,9 @@ class ContainerRunner final : public Runner {
   }
 
   void stop(const Path& directory) override { files_->stop(directory); }
+  std::optional<std::string> show(const Path& directory, const ShowRequest& request) override {
+    return files_->show(directory, request);
+  }
 
  private:
   // One that dies at once is not replaced as often as somebody looks. The lock file tells when the last one began.
@@ -105,6 +108,9 @@ class ChoosingRunner final : public Runner {
     return containers_.poll(directory);
   }
   void stop(const Path& directory) override { sandbox_->stop(directory); }
+  std::optional<std::string> show(const Path& directory, const ShowRequest& request) override {
+    return sandbox_->show(directory, request);
+  }
 
  private:
   std::unique_ptr<Runner> sandbox_;

@@ -66,10 +66,10 @@ EngineReport describe_engine(const std::string& configured) {
 std::string container_name(const std::string& run) { return "volary-" + run; }
 
 Containment::Containment(const RunDirectory& run, const RunSpec& spec, const Fd& control, ReservedFile& started,
-                         ReservedFile& ending)
+                         ReservedFile& ending, ShowOver show_over)
     : run_(run), spec_(spec), container_(*spec.container), control_(control), started_(started), ending_(ending),
       name_(container_name(spec.name)), staging_(run.file("mnt")), engine_(container_.engine),
-      is_started_noted_(run.read_started().has_value()) {}
+      showing_(run, spec, staging_, std::move(show_over)), is_started_noted_(run.read_started().has_value()) {}
 
 // What is thrown becomes the run's outcome, after which its volumes are harvested: no process may write to them then.
 std::optional<RunOutcome> Containment::run(const std::function<void(const Path& staging)>& make_mounts) {
@@ -212,6 +212,7 @@ void Containment::attend() {
       if (state) note_started(*state);
       if (state && state->pid > 0 && spec_.memory_bytes && !memory_) memory_.emplace(state->pid);
       if (!state || !state->is_running) break;
+      showing_.look([&] { return state->pid; });
     } catch (const Error& error) {
       say(error.what());
     }

@@ -18,6 +18,7 @@
 #include "engine/log_frames.h"
 #include "engine/memory_watch.h"
 #include "engine/run_directory.h"
+#include "engine/showing.h"
 
 namespace volary {
 
@@ -29,7 +30,7 @@ constexpr const char* jobs_label = "io.volary.jobs";  // The directory that this
 class Containment {
  public:
   Containment(const RunDirectory& run, const RunSpec& spec, const Fd& control, ReservedFile& started,
-              ReservedFile& ending);
+              ReservedFile& ending, ShowOver show_over);
   // Nothing of the run is left when this returns or throws. No outcome: it is lost, and the run's directory says why.
   std::optional<RunOutcome> run(const std::function<void(const Path& staging)>& make_mounts);
 
@@ -68,6 +69,7 @@ class Containment {
   const std::string name_;
   const Path staging_;
   EngineClient engine_;
+  Showing showing_;
   bool sets_home_ = false;
   json::array device_requests_;
   bool is_stopping_ = false;

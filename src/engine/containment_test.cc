@@ -94,7 +94,7 @@ class ContainmentTest : public ::testing::Test {
         while (auto request = peer.read_request()) answer(peer, *request);
       }, scratch_.path() / "engine.sock");
     ReservedFile started(run_.path(), "started"), ending(run_.path(), "ending.json");
-    return Containment(run_, spec_, control_, started, ending).run([](const Path&) {});
+    return Containment(run_, spec_, control_, started, ending, {}).run([](const Path&) {});
   }
   std::vector<std::string> asked() { return engine_.lock()->asked; }
 

@@ -318,36 +318,12 @@ class SandboxTarget final : public ExecTarget {
   std::optional<ExecEnd> failure_;
 };
 
-std::string end_of(const std::string& text, const char* before) {
-  const size_t at = text.find(before);
-  if (at == std::string::npos) return "";
-  const size_t begin = at + std::strlen(before);
-  return text.substr(begin, text.find('\n', begin) - begin);
-}
-
-// The first process of the innermost pid namespace: bubblewrap's, which lives as long as the run's.
-int find_inside(const RunDirectory& run) {
-  const auto text = try_read_file(run.file("namespace"));
-  const size_t space = text ? text->find(' ') : std::string::npos;
-  if (space == std::string::npos || text->substr(0, space) != boot_id()) return 0;
-  for (const int pid : processes_in(std::stoul(text->substr(space + 1)))) {
-    const std::string status = try_read_file(fmt::format("/proc/{}/status", pid), 64 << 10).value_or("");
-    std::istringstream numbers(end_of(status, "\nNSpid:"));
-    std::vector<int> chain;
-    for (int number = 0; numbers >> number;) chain.push_back(number);
-    const auto own = stat_of(fmt::format("/proc/{}/ns/pid", pid), Follow::yes);
-    if (own && !chain.empty() && chain.back() == 1 && fmt::format("{}", own->st_ino) != text->substr(space + 1))
-      return pid;
-  }
-  return 0;
-}
-
 // A process of the run, its control groups and its cores. The kernel hands out the numbers of processes and of pid
 // namespaces again, so all that was found by them is the run's only if, afterwards, the process has not ended, the
 // supervisor lives and it has not yet seen the end of the namespace.
 void join(const RunDirectory& run, const RunSpec& spec, Wanted& wanted) {
   const Error gone(Errc::conflict, "the job's process is not there any more");
-  const int inside = find_inside(run);
+  const int inside = run.find_inside();
   if (inside == 0) throw gone;
   wanted.process = Fd(static_cast<int>(::syscall(SYS_pidfd_open, inside, 0)));
   if (!wanted.process || ::sched_getaffinity(inside, sizeof wanted.cores, &wanted.cores) < 0) throw gone;
@@ -358,7 +334,7 @@ void join(const RunDirectory& run, const RunSpec& spec, Wanted& wanted) {
     wanted.groups.push_back(std::move(members));
   }
   const bool has_limit = spec.memory_bytes.has_value();  // That of cores needs no group.
-  if ((has_limit && wanted.groups.empty()) || find_inside(run) != inside || has_ended(wanted.process)) throw gone;
+  if ((has_limit && wanted.groups.empty()) || run.find_inside() != inside || has_ended(wanted.process)) throw gone;
   if (!run.is_locked() || run.has_ended() || !is_present(run.file("namespace"))) throw gone;
 }
 

@@ -60,8 +60,9 @@ std::string ended_by_zeros(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Execution::Execution(const RunDirectory& run, const Fd& control, ReservedFile& started, uint64_t log_bytes)
-    : run_(run), control_(control), started_(started), log_(run.file("log"), log_bytes) {}
+Execution::Execution(const RunDirectory& run, const Fd& control, ReservedFile& started, Showing& showing,
+                     uint64_t log_bytes)
+    : run_(run), control_(control), started_(started), showing_(showing), log_(run.file("log"), log_bytes) {}
 
 RunOutcome Execution::run(const RunSpec& spec, const std::vector<std::string>& sandbox, SandboxUser user,
                           const Limits& limits) {
@@ -111,7 +112,7 @@ void Execution::attend(Guard& guard) {
     if (count < 0) continue;
     if (waiting[1].revents) take_output();
     if (waiting[2].revents) take_report(guard);
-    if (waiting[3].revents) look_for_stop(guard);
+    if (waiting[3].revents) look_for_wishes(guard);
     if (kill_at_.has_passed()) {
       guard.kill();
       kill_at_.clear();
@@ -151,10 +152,15 @@ void Execution::take_report(Guard& guard) {
   }
 }
 
-void Execution::look_for_stop(Guard& guard) {
+void Execution::look_for_wishes(Guard& guard) {
   std::array<char, 256> bytes;
   while (::read(control_.get(), bytes.data(), bytes.size()) > 0) {
   }
+  look_for_stop(guard);
+  if (started_at_) showing_.look([&] { return run_.find_inside(); });
+}
+
+void Execution::look_for_stop(Guard& guard) {
   if (is_stopping_ || !run_.is_stop_asked()) return;
   is_stopping_ = true;
   if (!is_released_) {

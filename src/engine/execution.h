@@ -1,7 +1,7 @@
 // engine/execution.h: one process in its sandbox, from fork to burial.
 //
-// A loop over five things that may happen: the process prints, the sandbox reports (engine/inside.h), somebody asks to
-// stop, the grace is over, everything has ended.
+// A loop over six things that may happen: the process prints, the sandbox reports (engine/inside.h), somebody asks to
+// stop, or to show something (engine/showing.h), the grace is over, everything has ended.
 #pragma once
 
 #include <optional>
@@ -12,12 +12,13 @@
 #include "engine/guard.h"
 #include "engine/log_writer.h"
 #include "engine/run_directory.h"
+#include "engine/showing.h"
 
 namespace volary {
 
 class Execution {
  public:
-  Execution(const RunDirectory& run, const Fd& control, ReservedFile& started, uint64_t log_bytes);
+  Execution(const RunDirectory& run, const Fd& control, ReservedFile& started, Showing& showing, uint64_t log_bytes);
   // `sandbox`: bubblewrap's options. Nothing of the run is left when this returns.
   RunOutcome run(const RunSpec& spec, const std::vector<std::string>& sandbox, SandboxUser user, const Limits& limits);
 
@@ -25,6 +26,7 @@ class Execution {
   void attend(Guard& guard);
   bool take_output();
   void take_report(Guard& guard);
+  void look_for_wishes(Guard& guard);
   void look_for_stop(Guard& guard);
   void note_started();
   RunOutcome outcome_of(int exit_code);
@@ -32,6 +34,7 @@ class Execution {
   const RunDirectory& run_;
   const Fd& control_;
   ReservedFile& started_;
+  Showing& showing_;
   LogWriter log_;
   Fd output_;   // What the process prints.
   Fd channel_;  // What inside.cc reports; closed by the execution of the command.

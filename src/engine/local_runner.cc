@@ -9,6 +9,7 @@
 #include "engine/run_directory.h"
 #include "engine/runner.h"
 #include "engine/sandbox.h"
+#include "engine/showing.h"
 #include "engine/start_supervisor.h"
 
 namespace volary {
@@ -48,11 +49,23 @@ class LocalRunner final : public Runner {
     if (run.has_ended()) return;
     make_directories(directory, 0700);
     if (!run.is_stop_asked()) write_file_durably(run.file("stop"), to_text(system_clock().now()), 0600);
+    wake(run);
+  }
+
+  std::optional<std::string> show(const Path& directory, const ShowRequest& request) override {
+    const RunDirectory run(directory);
+    if (auto answer = answer_to(run, request.id)) return answer;
+    ask_to_show(run, request);
+    wake(run);
+    return std::nullopt;
+  }
+
+ private:
+  static void wake(const RunDirectory& run) {
     const Fd control(::open(run.file("control").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
     if (control && ::write(control.get(), "s", 1) < 0) return;  // Full: it has plenty of reasons to look.
   }
 
- private:
   Path program_;
 };
 

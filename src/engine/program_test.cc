@@ -49,7 +49,7 @@ int supervise(const Path& directory) {
       throw error_from_errno(errno, "mount on", staging.native());
     fault::point("supervisor.mounted");
     run->execute(staging, user.uid == ::geteuid() || user.uid == job_uid ? user : SandboxUser{0, 0},
-                 OwnFiles::by_mode);
+                 OwnFiles::by_mode, {});
   } catch (const Error& error) {
     run->fail(error.message());
   }

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <sstream>
 
 #include "engine/limits.h"
 #include "engine/processes.h"
@@ -13,6 +15,13 @@ namespace volary {
 namespace {
 
 constexpr size_t reserved_bytes = 12 << 10;
+
+std::string end_of(const std::string& text, const char* before) {
+  const size_t at = text.find(before);
+  if (at == std::string::npos) return "";
+  const size_t begin = at + std::strlen(before);
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
 
 }  // namespace
 
@@ -124,6 +133,22 @@ bool RunDirectory::is_populated() const {
   const size_t space = text->find(' ');
   if (text->substr(0, space) != boot_id()) return false;
   return is_namespace_populated(std::stoul(text->substr(space + 1)));
+}
+
+int RunDirectory::find_inside() const {
+  const auto text = try_read_file(file("namespace"));
+  const size_t space = text ? text->find(' ') : std::string::npos;
+  if (space == std::string::npos || text->substr(0, space) != boot_id()) return 0;
+  for (const int pid : processes_in(std::stoul(text->substr(space + 1)))) {
+    const std::string status = try_read_file(fmt::format("/proc/{}/status", pid), 64 << 10).value_or("");
+    std::istringstream numbers(end_of(status, "\nNSpid:"));
+    std::vector<int> chain;
+    for (int number = 0; numbers >> number;) chain.push_back(number);
+    const auto own = stat_of(fmt::format("/proc/{}/ns/pid", pid), Follow::yes);
+    if (own && !chain.empty() && chain.back() == 1 && fmt::format("{}", own->st_ino) != text->substr(space + 1))
+      return pid;
+  }
+  return 0;
 }
 
 }  // namespace volary

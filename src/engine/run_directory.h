@@ -7,6 +7,8 @@
 //   stop           somebody asked to stop
 //   namespace      "BOOT_ID NUMBER": the pid namespace around everything the run starts; removed before the number can
 //                  be another's, unless the supervisor was killed
+//   show-ID.json   what is to be shown to its process over what it sees (engine/showing.h)
+//   shown-ID       the answer to that
 //   cgroups        the control groups made for it, one a line
 //   started        when its process began to run
 //   log, log.*     standard output and error, line by line with times, in pieces (engine/log_pieces.h)
@@ -82,6 +84,8 @@ class RunDirectory {
   void record_namespace(int pid) const;
   // Whether a process is left in the recorded namespace or below.
   bool is_populated() const;
+  // The first process of the innermost pid namespace: bubblewrap's, which lives as long as the run's own. 0: none.
+  int find_inside() const;
 
  private:
   Path path_;

@@ -91,6 +91,14 @@ struct RunStatus {
 };
 BOOST_DESCRIBE_STRUCT(RunStatus, (), (phase, exit_code, error, started_at, ended_at, note, stop_asked))
 
+// Something that a run shall see from now on where it was shown something that it can only read.
+struct ShowRequest {
+  std::string id;      // One word; what was answered is not done again.
+  json::value mount;   // A mount plan. Opaque here.
+  std::string target;  // Of the bind that it covers.
+};
+BOOST_DESCRIBE_STRUCT(ShowRequest, (), (id, mount, target))
+
 class Runner {
  public:
   virtual ~Runner() = default;
@@ -100,6 +108,9 @@ class Runner {
   virtual RunStatus poll(const Path& directory) = 0;
   // Asks the process to end: SIGTERM, after the spec's grace SIGKILL. Returns at once. Nothing to do is success.
   virtual void stop(const Path& directory) = 0;
+  // Has the supervisor of a run that runs show it something. Returns at once: nothing, until it has answered; then "",
+  // or why it cannot be shown.
+  virtual std::optional<std::string> show(const Path& directory, const ShowRequest& request) = 0;
 };
 
 // Runs in containers where the spec has one (engine/container_runner.cc), else in the sandbox.

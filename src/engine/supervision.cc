@@ -86,11 +86,12 @@ std::optional<Supervision> Supervision::begin(const Path& directory) {
   return supervision;
 }
 
-void Supervision::execute(const Path& staging, SandboxUser user, OwnFiles own_files) {
+void Supervision::execute(const Path& staging, SandboxUser user, OwnFiles own_files, ShowOver show_over) {
   RunOutcome outcome;
   {
     const Limits limits(spec_, run_.file("cgroups"));
-    Execution execution(run_, control_, started_, spec_.log_bytes.value_or(log_bytes_default));
+    Showing showing(run_, spec_, staging, std::move(show_over));
+    Execution execution(run_, control_, started_, showing, spec_.log_bytes.value_or(log_bytes_default));
     outcome = execution.run(spec_, prepare_sandbox(spec_, staging, own_files), user, limits);
     fault::point("supervisor.exited");
     const auto exceeded = limits.exceeded();
@@ -103,8 +104,8 @@ void Supervision::execute(const Path& staging, SandboxUser user, OwnFiles own_fi
   write_outcome(outcome);
 }
 
-void Supervision::contain(const std::function<void(const Path& staging)>& make_mounts) {
-  Containment containment(run_, spec_, control_, started_, *ending_);
+void Supervision::contain(const std::function<void(const Path& staging)>& make_mounts, ShowOver show_over) {
+  Containment containment(run_, spec_, control_, started_, *ending_, std::move(show_over));
   const auto outcome = containment.run(make_mounts);
   if (outcome) write_outcome(*outcome);
 }

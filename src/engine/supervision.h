@@ -15,6 +15,7 @@
 
 #include "engine/run_directory.h"
 #include "engine/sandbox.h"
+#include "engine/showing.h"
 
 namespace volary {
 
@@ -30,10 +31,10 @@ class Supervision {
 
   // Returns when the outcome is on disk and nothing of the run is left. The caller has one thread and is root in its
   // mount namespace, on the host or in a user namespace; `user` is who the process shall be (sandbox_user() before a
-  // user namespace was entered).
-  void execute(const Path& staging, SandboxUser user, OwnFiles own_files);
+  // user namespace was entered). `show_over` is for what it is to be shown while it runs.
+  void execute(const Path& staging, SandboxUser user, OwnFiles own_files, ShowOver show_over);
   // The same for a container. `make_mounts` gets the staging directory, in the host's own mount namespace.
-  void contain(const std::function<void(const Path& staging)>& make_mounts);
+  void contain(const std::function<void(const Path& staging)>& make_mounts, ShowOver show_over);
   // Writes an outcome without an exit code. Tries until the disk takes it.
   void fail(const std::string& reason);
 

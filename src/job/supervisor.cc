@@ -33,6 +33,10 @@ OwnFiles own_files_of(const std::vector<MountPlan>& plans) {
   return over_farm ? OwnFiles::always_writable : OwnFiles::by_mode;
 }
 
+void show(const json::value& mount, const Path& staging, const std::string& place) {
+  show_over(from_json<MountPlan>(mount, "mount"), staging, place);
+}
+
 void mount_and_execute(Supervision& run) {
   const auto plans = from_json<std::vector<MountPlan>>(run.spec().mounts, "mounts");
   const SandboxUser user = sandbox_user();
@@ -41,7 +45,7 @@ void mount_and_execute(Supervision& run) {
   enter_mount_namespace(user_namespace);
   perform(plans, staging);
   fault::point("supervisor.mounted");
-  run.execute(staging, user_namespace ? SandboxUser{0, 0} : user, own_files_of(plans));
+  run.execute(staging, user_namespace ? SandboxUser{0, 0} : user, own_files_of(plans), show);
 }
 
 // No namespace of its own: the engine, another process, is to see the mounts.
@@ -50,7 +54,7 @@ void contain(Supervision& run) {
   if (needs_user_namespace(plans))
     throw Error(Errc::unavailable,
                 "containers cannot be given volumes here, since that needs mounts on the host: run the server as root");
-  run.contain([&](const Path& staging) { perform(plans, staging); });
+  run.contain([&](const Path& staging) { perform(plans, staging); }, show);
 }
 
 }  // namespace

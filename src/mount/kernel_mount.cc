@@ -174,4 +174,12 @@ void bind_directory(const Path& source, const Path& target, Access access) {
     throw error_from_errno(errno, "bind at", target.native());
 }
 
+void share_mount(const Path& target) {
+  const Fd place = open_path(target, O_DIRECTORY);
+  mount_attr attributes{};
+  attributes.propagation = MS_SHARED;
+  if (::mount_setattr(place.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+    throw error_from_errno(errno, "share the mount at", target.native());
+}
+
 }  // namespace volary

@@ -35,5 +35,8 @@ ImageSource mount_image(const Path& image, const Path& target);
 void mount_image_by_loop(const Path& image, const Path& target);
 void mount_overlay(const OverlayLayers& layers, const Path& target);
 void bind_directory(const Path& source, const Path& target, Access access);
+// What is mounted on the mount at `target` from now on appears on its copies too: those that are made of it from now
+// on, by binding it and with mount namespaces.
+void share_mount(const Path& target);
 
 }  // namespace volary

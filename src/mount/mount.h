@@ -95,8 +95,14 @@ std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways,
 void enter_mount_namespace(bool user_namespace);
 
 // Carries out the plans below `staging`, a directory on which this mounts a tmpfs for the mount points. Afterwards
-// plan i stands at staging / plan.root.
+// plan i stands at staging / plan.root. Those that are not writable are shared with the mount namespaces that are made
+// from this one, and with binds of them: see show_over().
 void perform(const std::vector<MountPlan>& plans, const Path& staging);
+
+// Carries out one more plan below `staging`, and shows its tree, read-only, over the plan that stands at `place` (its
+// root): wherever that is shown by now, in other mount namespaces too. What was opened before stays as it was. Only
+// over a plan that is not writable.
+void show_over(const MountPlan& plan, const Path& staging, const std::string& place);
 
 struct Harvest {
   std::vector<TreeChange> changes;        // To give to apply_changes with the tree that was attached.

@@ -56,6 +56,12 @@ void perform_step(const MountStep& step, const Path& staging) {
   }
 }
 
+void perform_steps(const MountPlan& plan, const Path& staging) {
+  during("making the mounts of '" + plan.root + "'", [&] {
+    for (const MountStep& step : plan.steps) perform_step(step, staging);
+  });
+}
+
 }  // namespace
 
 void enter_mount_namespace(bool user_namespace) {
@@ -67,10 +73,16 @@ void enter_mount_namespace(bool user_namespace) {
 
 void perform(const std::vector<MountPlan>& plans, const Path& staging) {
   mount_tmpfs(staging);
-  for (const MountPlan& plan : plans)
-    during("making the mounts of '" + plan.root + "'", [&] {
-      for (const MountStep& step : plan.steps) perform_step(step, staging);
-    });
+  for (const MountPlan& plan : plans) {
+    perform_steps(plan, staging);
+    if (!plan.writable) share_mount(staging / plan.root);
+  }
+}
+
+// The kernel gives what is mounted on a shared mount to all that share it.
+void show_over(const MountPlan& plan, const Path& staging, const std::string& place) {
+  perform_steps(plan, staging);
+  bind_directory(staging / plan.root, staging / place, Access::read_only);
 }
 
 }  // namespace volary

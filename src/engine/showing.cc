@@ -1,0 +1,87 @@
+// engine/showing.cc: requests and answers as files, for engine/showing.h.
+#include "engine/showing.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/error_of.h"
+#include "core/fault.h"
+
+namespace volary {
+namespace {
+
+constexpr std::string_view request_prefix = "show-";
+constexpr std::string_view request_suffix = ".json";
+
+Path request_file(const RunDirectory& run, const std::string& id) {
+  return run.path() / fmt::format("{}{}{}", request_prefix, id, request_suffix);
+}
+Path answer_file(const RunDirectory& run, const std::string& id) { return run.path() / ("shown-" + id); }
+
+void write_whole(const RunDirectory& run, const Path& file, const std::string& text) {
+  TempFile out(run.path(), 0600);
+  out.write(text);
+  out.move_to(file);
+}
+
+// Whether process `pid` sees at `target` the very directory that stands at `here`. Its own links lead nowhere else.
+bool sees(int pid, const std::string& target, const Path& here) {
+  const Fd root(::open(fmt::format("/proc/{}/root", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const Fd there(root ? static_cast<int>(::syscall(SYS_openat2, root.get(), target.c_str(), &how, sizeof how)) : -1);
+  const auto ours = stat_of(here, Follow::yes);
+  if (!there || !ours) return false;
+  const struct stat theirs = stat_of(there.get(), target);
+  return theirs.st_dev == ours->st_dev && theirs.st_ino == ours->st_ino;
+}
+
+}  // namespace
+
+void ask_to_show(const RunDirectory& run, const ShowRequest& request) {
+  const Path file = request_file(run, request.id);
+  if (!is_present(file)) write_whole(run, file, print_json(to_json(request)));
+}
+
+std::optional<std::string> answer_to(const RunDirectory& run, const std::string& id) {
+  return try_read_file(answer_file(run, id));
+}
+
+void Showing::look(const std::function<int()>& find_inside) {
+  for (const DirectoryEntry& entry : list_directory(run_.path())) {
+    const std::string_view name = entry.name;
+    if (!name.starts_with(request_prefix) || !name.ends_with(request_suffix)) continue;
+    const std::string id(name.substr(request_prefix.size(),
+                                     name.size() - request_prefix.size() - request_suffix.size()));
+    if (is_present(answer_file(run_, id))) continue;
+    const auto error = error_of([&] {
+      auto known = answers_.find(id);
+      if (known == answers_.end()) {
+        const auto request = from_json<ShowRequest>(parse_json(read_file(request_file(run_, id)), name), "request");
+        known = answers_.emplace(id, show(request, find_inside)).first;
+      }
+      fault::point("supervisor.shown");
+      write_whole(run_, answer_file(run_, id), known->second);
+    });
+    if (error) ::dprintf(STDERR_FILENO, "%s\n", error->what());
+  }
+}
+
+std::string Showing::show(const ShowRequest& request, const std::function<int()>& find_inside) const {
+  const auto bind = std::find_if(spec_.binds.begin(), spec_.binds.end(), [&](const RunBind& one) {
+    return one.target == request.target && !one.writable && !one.source.starts_with('/');
+  });
+  if (bind == spec_.binds.end()) return fmt::format("nothing that can only be read stands at '{}'", request.target);
+  const auto error = error_of([&] { show_over_(request.mount, staging_, bind->source); });
+  if (error) return error->message();
+  const int inside = find_inside();
+  if (inside > 0 && sees(inside, request.target, staging_ / bind->source)) return "";
+  return fmt::format("the process does not see what was mounted at '{}'", request.target);
+}
+
+}  // namespace volary
