@@ -94,7 +94,7 @@ void add_job_routes(std::vector<Route>& routes, Services& services) {
                     [&services](const Call&) { return Page<Flavor>{services.node.flavors(), std::nullopt}; }});
   routes.push_back({Method::post, "/api/v1/jobs/{job}/datasync", Permission::job_create,
                     {.name = "sync_job_data",
-                     .summary = "Pushes what a job has changed so far, while it runs, or again after that failed",
+                     .summary = "Pushes what a job has changed so far, or shows it what is new; both while it runs",
                      .status = 202},
                     [&services](const Call& call, const NewDataSync& wanted) {
                       services.access.require(call.caller(), Permission::transfer_create);

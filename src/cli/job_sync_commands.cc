@@ -84,9 +84,12 @@ std::vector<Command> job_sync_commands() {
           sync_fields, push),
       make_command<SyncOptions>(
           {.path = {"job", "pull-data"}, .summary = "bring what is new in a datastore to a job that runs",
-           .example = "volary job pull-data job-8k3v0qh1n2m4p5r6 --volume /in",
-           .more = "What a job attached is a version, which never changes under it: this is refused, and says so.\n"
-                   "What is new in the datastore is there for the next job."},
+           .example = "volary job pull-data job-8k3v0qh1n2m4p5r6 --wait\n"
+                      "volary job pull-data job-8k3v0qh1n2m4p5r6 --volume /in -o json",
+           .more = "What is new in the datastore becomes another version of what the job attached read-only; of a\n"
+                   "volume, it is the newest one. From then on the job sees that version at the same path, all of it\n"
+                   "at once. What it had opened before stays as it was, also the directory it works in: to see what\n"
+                   "is new it opens files anew, or changes to the path again."},
           sync_fields, pull)};
 }
 

@@ -9,7 +9,9 @@ namespace {
 // "push of what it wrote at /out to 'results@gra/run-1', as every 10m00s"
 std::string act_of(const JobRow& job, const SyncRow& sync) {
   const NewAttachment& one = job.spec.attachments.at(sync.number);
-  if (sync.direction == SyncDirection::pull) return fmt::format("pull of '{}' to {}", one.volume, one.path);
+  if (sync.direction == SyncDirection::pull)
+    return fmt::format("pull of '{}' to {}{}", one.volume, one.path,
+                       sync.occasion == SyncOccasion::asked ? " while it ran, as somebody asked" : "");
   const bool has_place = !sync.transfer.empty() || one.push_to;
   std::string text = has_place ? fmt::format("push of what it wrote at {} to '{}'", one.path,
                                              one.push_to.value_or(one.volume))

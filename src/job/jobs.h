@@ -86,7 +86,8 @@ class Jobs {
   // Forgets what an ended job was, its logs and its working directory; when it ran and which versions it read and made
   // stays known to bills and lineages. Throws `conflict` while it has not ended.
   void remove(const Caller& caller, const std::string& id);
-  // Asks for data to be moved while the job runs, or again after it ended in ERROR because that failed; what was begun.
+  // Asks for data to be moved while the job runs, or pushed again after it ended in ERROR because that failed; what was
+  // begun.
   // Throws `invalid` for what cannot be, with the reason, `conflict` for a job in another state.
   std::vector<DataSync> sync(const Caller& caller, const std::string& id, const NewDataSync& request);
   // What runs the command beside the job's process, once it is given the connection to its user (engine/exec.h). Throws

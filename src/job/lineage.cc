@@ -101,10 +101,13 @@ bool is_on_top(Transaction& t, const VersionRow& row) {
       "SELECT id FROM transfer WHERE id = $1 AND strategy = 'mirror' AND destination_directory = ''", row.origin_id);
 }
 
-// What runs attached, the newest and those before.
+// What runs attached, the newest and those before, and what was pulled for them while they ran.
 constexpr std::string_view all_attachments =
     "(SELECT job, volume, version, result, path, number FROM job_attachment UNION "
-    "SELECT job, volume, version, result, path, number FROM job_run_attachment) AS attached";
+    "SELECT job, volume, version, result, path, number FROM job_run_attachment UNION "
+    "SELECT data_sync.job, data_sync.volume, data_sync.version, 0, path, data_sync.number FROM data_sync "
+    "JOIN job_attachment ON job_attachment.job = data_sync.job AND job_attachment.number = data_sync.number "
+    "WHERE direction = 'pull' AND data_sync.version > 0) AS attached";
 
 // "job-x/2" is made by the second run of job-x.
 std::string job_in(const std::string& origin_id) { return origin_id.substr(0, origin_id.find('/')); }

@@ -22,40 +22,49 @@ std::string why_not_pushed(const AttachmentRow& one) {
   return "";
 }
 
-void refuse_pull(const JobRow& job) {
-  throw Error(Errc::invalid,
-              "the data of job {} cannot be pulled while it runs: what is attached is a version, which never changes "
-              "under a process that reads it; what is new in the datastore is there for the next job", job.id);
+// Why nothing newer can be pulled; "" if it can.
+std::string why_not_pulled(const JobRow& job, const AttachmentRow& one) {
+  const AttachSource source = parse_attach_source(what_is_attached(job, one));
+  if (is_standalone(one)) return "it is standalone, and comes from nowhere";
+  if (one.access != AttachAccess::ro)
+    return "the job may write to it, and what is new could be what it has written itself: expected permission ro";
+  if (!one.is_staged && !source.word.empty() && source.word != "head")
+    return fmt::format("it is attached as version {}, which never changes", one.version);
+  return "";
 }
 
-// Those that are meant, and can be pushed.
+std::string why_not(SyncDirection direction, const JobRow& job, const AttachmentRow& one) {
+  return direction == SyncDirection::push ? why_not_pushed(one) : why_not_pulled(job, one);
+}
+
+// Those that are meant, and can be moved that way.
 std::vector<AttachmentRow> chosen(const JobRow& job, std::vector<AttachmentRow> attachments,
-                                  const std::optional<std::string>& wanted) {
+                                  const NewDataSync& request) {
+  const bool pushes = request.direction == SyncDirection::push;
+  const std::string_view moved = pushes ? "pushed" : "pulled";
   std::vector<AttachmentRow> chosen;
   for (AttachmentRow& one : attachments) {
-    if (wanted && one.path != *wanted && what_is_attached(job, one) != *wanted) continue;
-    const std::string why = why_not_pushed(one);
-    if (wanted && !why.empty())
-      throw Error(Errc::invalid, "'{}' of job {} cannot be pushed: {}", printable(*wanted), job.id, why);
+    if (request.volume && one.path != *request.volume && what_is_attached(job, one) != *request.volume) continue;
+    const std::string why = why_not(request.direction, job, one);
+    if (request.volume && !why.empty())
+      throw Error(Errc::invalid, "'{}' of job {} cannot be {}: {}", printable(*request.volume), job.id, moved, why);
     if (why.empty()) chosen.push_back(std::move(one));
   }
-  if (chosen.empty() && wanted)
-    throw Error(Errc::not_found, "nothing is attached to job {} as or at '{}'", job.id, printable(*wanted));
+  if (chosen.empty() && request.volume)
+    throw Error(Errc::not_found, "nothing is attached to job {} as or at '{}'", job.id, printable(*request.volume));
   if (chosen.empty())
-    throw Error(Errc::invalid, "job {} has nothing that could be pushed: all that it attaches is read-only", job.id);
+    throw Error(Errc::invalid, "job {} has nothing that could be {}: {}", job.id, moved,
+                pushes ? "all that it attaches is read-only"
+                       : "expected something that it attaches read-only, and not as a version that was named");
   return chosen;
 }
 
-std::string insert_push(Transaction& transaction, const JobRow& job, const AttachmentRow& one, Time now) {
-  return insert_sync(transaction, job.id, one, SyncDirection::push, SyncOccasion::asked, now);
-}
-
 // A request that waits already does it. The id of what does.
-std::string want_push(Transaction& transaction, const JobRow& job, const AttachmentRow& one, Time now) {
+std::string want(Transaction& transaction, SyncDirection direction, const JobRow& job, const AttachmentRow& one,
+                 Time now) {
   for (const SyncRow& sync : open_syncs_of(transaction, job.id))
-    if (sync.number == one.number && sync.direction == SyncDirection::push && sync.state == SyncState::QUEUED)
-      return sync.id;
-  return insert_push(transaction, job, one, now);
+    if (sync.number == one.number && sync.direction == direction && sync.state == SyncState::QUEUED) return sync.id;
+  return insert_sync(transaction, job.id, one, direction, SyncOccasion::asked, now);
 }
 
 // The newest push since its process ended.
@@ -74,7 +83,7 @@ std::string push_again(Transaction& transaction, const JobRow& job, const Attach
                        Time now) {
   const std::optional<SyncRow> last = find_last_push(transaction, job, one);
   if (!last || (last->version == 0 && is_ended(last->state))) {
-    return is_present(scratch) ? want_push(transaction, job, one, now) : "";
+    return is_present(scratch) ? want(transaction, SyncDirection::push, job, one, now) : "";
   }
   if (last->state == SyncState::QUEUED) return last->id;
   if (last->state == SyncState::DONE || last->transfer_state == "done") return "";
@@ -82,7 +91,8 @@ std::string push_again(Transaction& transaction, const JobRow& job, const Attach
                                             last->transfer_state == "running"))
     return last->id;  // It is under way.
   if (last->state == SyncState::RUNNING) end_sync(transaction, last->id, SyncState::FAILED, last->transfer_error, now);
-  const std::string id = insert_push(transaction, job, one, now);
+  const std::string id =
+      insert_sync(transaction, job.id, one, SyncDirection::push, SyncOccasion::asked, now);
   begin_push(transaction, job, one, last->version, id, now);
   return id;
 }
@@ -106,18 +116,21 @@ void check_nothing_left_to_push(Transaction& transaction, const JobRow& job) {
 
 std::vector<DataSync> Jobs::sync(const Caller& caller, const std::string& id, const NewDataSync& request) {
   std::set<std::string> ids;
+  const bool pushes = request.direction == SyncDirection::push;
   const JobRow job = database_.write([&](Transaction& transaction) {
     const JobRow row = row_of(transaction, caller, id);
-    if (request.direction == SyncDirection::pull) refuse_pull(row);
-    const auto attachments = chosen(row, attachments_of(transaction, row.id), request.volume);
+    const auto attachments = chosen(row, attachments_of(transaction, row.id), request);
     const Time now = clock_.now();
     for (const AttachmentRow& one : attachments) {
       const Path scratch = places_of(jobs_directory_, row.id, row.run).scratch(one.number);
-      if (row.state == JobState::RUNNING) ids.insert(want_push(transaction, row, one, now));
-      if (row.state == JobState::ERROR && !one.push_datastore.empty())
+      if (row.state == JobState::RUNNING) ids.insert(want(transaction, request.direction, row, one, now));
+      if (row.state == JobState::ERROR && pushes && !one.push_datastore.empty())
         ids.insert(push_again(transaction, row, one, scratch, now));
     }
     ids.erase("");
+    if (ids.empty() && !pushes)
+      throw Error(Errc::conflict, "job {} is {}: expected one that is RUNNING; the next run begins with what is new",
+                  row.id, name_of_value(row.state));
     if (ids.empty())
       throw Error(Errc::conflict,
                   "job {} is {}, and nothing is left to be pushed: expected one that is RUNNING, or one in ERROR whose "

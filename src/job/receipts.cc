@@ -18,7 +18,11 @@ std::vector<ReceiptVersion> versions_of(Transaction& transaction, const std::str
       job);
 }
 
-constexpr std::string_view is_read = "version.number = job_attachment.version";
+// At its begin, and what was pulled while it ran.
+constexpr std::string_view is_read =
+    "version.number = job_attachment.version OR version.number IN (SELECT data_sync.version FROM data_sync "
+    "WHERE data_sync.job = job_attachment.job AND data_sync.number = job_attachment.number AND direction = 'pull' "
+    "AND data_sync.volume = job_attachment.volume AND past_run = 0)";
 // At the run's end, or while it ran. It is one version if nothing was written in between.
 constexpr std::string_view is_written =
     "version.number = job_attachment.result OR (version.origin = 'job' AND version.origin_id IN (SELECT id "

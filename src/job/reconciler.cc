@@ -279,6 +279,7 @@ void Reconciler::look_at_data(const JobRow& job, JobFacts& facts) {
     case JobState::RUNNING:
       syncs_.look_at_pushes(job, facts);
       ask_for_publications(job);
+      for (const SyncRow& sync : syncs_.arrived_pulls(job)) show_pulled(job, sync);
       for (const SyncRow& sync : syncs_.wanted_pushes(job)) workplace_.publish(job, sync);
       break;
     case JobState::FINALIZING:
@@ -295,6 +296,16 @@ void Reconciler::ask_for_publications(const JobRow& job) {
   if (job.stop_requested) return;
   const auto error = error_of([&] { want_publications(database_, job, workplace_.places(job), clock_.now()); });
   if (error) log_(fmt::format("job {}: {}", job.id, error->what()));
+}
+
+// Asked again and again until the run's supervisor has answered.
+void Reconciler::show_pulled(const JobRow& job, const SyncRow& sync) {
+  std::optional<std::string> answer;
+  const auto error = error_of([&] {
+    answer = runner_.show(workplace_.places(job).run, workplace_.prepare_pulled(job, sync));
+  });
+  fault::point("job.showing");
+  if (error || answer) syncs_.note_shown(sync, error ? error->message() : *answer);
 }
 
 // What it left behind, and somebody wants pushed.

@@ -6,8 +6,10 @@
 #include "core/error_of.h"
 #include "core/fault.h"
 #include "core/random.h"
+#include "volume/bucket_volumes.h"
 #include "volume/ledger.h"
 #include "volume/staged_volumes.h"
+#include "volume/volumes.h"
 
 namespace volary {
 namespace {
@@ -54,6 +56,33 @@ void note_pushed(Transaction& transaction, const JobRow& job, const SyncRow& syn
       sync.volume_id, job.id, sync.version, job.id, sync.number);
 }
 
+bool is_asked_pull(const SyncRow& sync) {
+  return sync.direction == SyncDirection::pull && sync.occasion == SyncOccasion::asked;
+}
+
+// The version of an attachment that the job's process sees.
+uint64_t version_seen(Transaction& transaction, const std::string& job_id, const AttachmentRow& attachment) {
+  uint64_t version = attachment.version;
+  for (const SyncRow& sync : syncs_of(transaction, job_id))
+    if (is_asked_pull(sync) && sync.number == attachment.number && sync.state == SyncState::DONE)
+      version = sync.version;
+  return version;
+}
+
+// Whether the volume is being filled by somebody who began before: that may lack what is new since.
+bool is_being_filled(Transaction& transaction, const std::string& volume_id) {
+  return transaction
+      .find<std::string>("SELECT id FROM transfer WHERE volume = $1 AND kind = 'import' AND state IN ('queued', "
+                         "'planning', 'running') AND cancel_requested = 0 LIMIT 1",
+                         volume_id)
+      .has_value();
+}
+
+bool has_version(Transaction& transaction, const std::string& volume_id, uint64_t number) {
+  return transaction.find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND number = $2", volume_id, number)
+      .has_value();
+}
+
 bool is_last(const SyncRow& sync) { return sync.occasion == SyncOccasion::end; }
 
 void begin_again(Transaction& transaction, const SyncRow& sync) {
@@ -72,6 +101,18 @@ constexpr std::string_view select_sync =
     "FROM data_sync LEFT JOIN transfer ON transfer.id = data_sync.transfer WHERE data_sync.job = $1 "
     "AND past_run = 0 ";
 constexpr std::string_view in_order = "ORDER BY data_sync.created_at, number, data_sync.id";
+
+// That version is the job's to read and to be shown, unless it sees it already: true if not.
+bool take_newer(Transaction& transaction, const JobRow& job, const SyncRow& sync, uint64_t version,
+                const std::string& nothing_new, Time now) {
+  transaction.run("UPDATE data_sync SET version = $2 WHERE id = $1", sync.id, version);
+  if (version != version_seen(transaction, job.id, attachment_at(transaction, job.id, sync.number))) {
+    take_reader(transaction, sync.volume_id, version, {"job", job.id}, now);
+    return true;
+  }
+  end_sync(transaction, sync.id, SyncState::DONE, nothing_new, now);
+  return false;
+}
 
 }  // namespace
 
@@ -104,7 +145,8 @@ std::vector<DataSync> syncs_shown(Transaction& transaction, const JobRow& job) {
                  .ended_at = row.ended_at};
     TransferCounts& counts = one.progress;
     counts.processed = counts.completed + counts.skipped + counts.failed;
-    if (!is_ended(row.state) && !row.transfer.empty() && has_ended(row)) {  // Nobody has written it down yet.
+    if (!is_ended(row.state) && !is_asked_pull(row) && !row.transfer.empty() && has_ended(row)) {
+      // Nobody has written it down yet. What is pulled for a job that runs has yet to be shown to it.
       one.state = is_done(row) ? SyncState::DONE : SyncState::FAILED;
       if (!is_done(row)) one.reason = failure_of(row);
     }
@@ -205,8 +247,7 @@ bool DataSyncs::end_pull(const JobRow& job, const SyncRow& sync) {
     const Holder holder{"job", job.id};
     const AttachmentRow attachment = attachment_at(transaction, job.id, sync.number);
     uint64_t version = sync.transfer_version;
-    if (version != 0 && !transaction.find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND number = $2",
-                                                    sync.volume_id, version)) {
+    if (version != 0 && !has_version(transaction, sync.volume_id, version)) {
       begin_again(transaction, sync);
       return false;
     }
@@ -263,6 +304,95 @@ void DataSyncs::too_late(const SyncRow& sync, const JobFacts& facts) {
                                                : "the job ended first; what it changed is pushed at its end",
                clock_.now());
     else transaction.run("DELETE FROM data_sync WHERE id = $1", sync.id);
+  });
+}
+
+// Of a volume, its newest version is there already, unless it is kept in a bucket.
+void DataSyncs::begin_asked_pull(const JobRow& job, const SyncRow& sync) {
+  database_.write([&](Transaction& transaction) {
+    const auto now_job = find_job(transaction, job.id);
+    if (!now_job || now_job->state != JobState::RUNNING || now_job->run != job.run) return;
+    const Time now = clock_.now();
+    const AttachmentRow attachment = attachment_at(transaction, job.id, sync.number);
+    std::string transfer;
+    uint64_t version = 0;
+    bool waits = false;
+    const auto error = error_of([&] {
+      if (attachment.is_staged) {
+        const auto store = find_datastore(transaction, job.project, attachment.datastore);
+        if (!store) throw Error(Errc::not_found, "datastore '{}' has been removed", attachment.datastore);
+        waits = is_being_filled(transaction, sync.volume_id);
+        if (!waits)
+          transfer = pull_staged(transaction, caller_of(job), sync.volume_id, {*store, attachment.directory},
+                                 Absent::refused, now);
+        return;
+      }
+      const Volume volume = get_volume(transaction, caller_of(job), attachment.volume);
+      if (volume.id != attachment.volume_id)
+        throw Error(Errc::not_found, "volume '{}' is another one by now", attachment.volume);
+      if (is_in_bucket(volume)) transfer = stage_bucket(transaction, caller_of(job), volume, now);
+      else version = volume.head;
+    });
+    if (error) return end_sync(transaction, sync.id, SyncState::FAILED, error->message(), now);
+    if (waits) return;
+    transaction.run("UPDATE data_sync SET state = 'RUNNING', transfer = $2, started_at = $3 WHERE id = $1", sync.id,
+                    transfer, now);
+    if (transfer.empty()) take_newer(transaction, job, sync, version, "it is the newest version already", now);
+    fault::point("job.pulling");
+  });
+}
+
+// Its transfer has. It begins again if what that brought has gone meanwhile: nothing holds it until the job does.
+bool DataSyncs::has_arrived(const JobRow& job, const SyncRow& sync) {
+  return database_.write([&](Transaction& transaction) {
+    const auto now_job = find_job(transaction, job.id);
+    if (!now_job || now_job->state != JobState::RUNNING || now_job->run != job.run) return false;
+    const uint64_t version = sync.transfer_version;
+    if (version != 0 && !has_version(transaction, sync.volume_id, version)) {
+      begin_again(transaction, sync);
+      return false;
+    }
+    const bool is_new = take_newer(transaction, job, sync, version, "nothing is new there", clock_.now());
+    fault::point("job.pulled");
+    return is_new;
+  });
+}
+
+std::vector<SyncRow> DataSyncs::arrived_pulls(const JobRow& job) {
+  auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
+  std::erase_if(syncs, [](const SyncRow& sync) { return !is_asked_pull(sync); });
+  std::vector<SyncRow> arrived;
+  for (SyncRow& sync : syncs) {
+    if (sync.state == SyncState::QUEUED) {
+      const bool is_free = std::none_of(syncs.begin(), syncs.end(), [&](const SyncRow& other) {
+        return other.number == sync.number && other.state == SyncState::RUNNING;
+      });
+      if (is_free) begin_asked_pull(job, sync);
+    } else if (sync.version != 0) {
+      arrived.push_back(std::move(sync));
+    } else if (has_ended(sync) && is_done(sync)) {
+      if (!has_arrived(job, sync)) continue;
+      sync.version = sync.transfer_version;
+      arrived.push_back(std::move(sync));
+    } else if (has_ended(sync) && was_broken_off(sync)) {
+      database_.write([&](Transaction& t) { begin_again(t, sync); });
+    } else if (has_ended(sync)) {
+      database_.write(
+          [&](Transaction& t) { end_sync(t, sync.id, SyncState::FAILED, failure_of(sync), clock_.now()); });
+    }
+  }
+  return arrived;
+}
+
+void DataSyncs::note_shown(const SyncRow& sync, const std::string& why_not) {
+  database_.write([&](Transaction& transaction) {
+    if (why_not.empty()) {
+      end_sync(transaction, sync.id, SyncState::DONE, left_out_of(transaction, sync), clock_.now());
+    } else {
+      transaction.run("UPDATE data_sync SET version = 0 WHERE id = $1", sync.id);
+      end_sync(transaction, sync.id, SyncState::FAILED, why_not, clock_.now());
+    }
+    fault::point("job.shown");
   });
 }
 
@@ -325,7 +455,8 @@ void DataSyncs::abandon(const JobRow& job) {
     if (is_own && !sync.transfer.empty() && !has_ended(sync))
       (void)error_of([&] { transfers_.cancel(caller_of(job), sync.transfer); });
     database_.write([&](Transaction& t) {
-      end_sync(t, sync.id, SyncState::FAILED, "the job was stopped before it began", clock_.now());
+      end_sync(t, sync.id, SyncState::FAILED,
+               is_asked_pull(sync) ? "the job ended first" : "the job was stopped before it began", clock_.now());
     });
   }
 }

@@ -1,9 +1,10 @@
 // job/synchronisations.h: the data of jobs on their way from and to datastores: table data_sync. For this folder only.
 //
-// A pull fills a staged volume before the job begins; a push brings what the job changed to its place, while it runs
-// (somebody asked) or when its process has ended. Both are transfers (volume/transfers.h), which are resumed after a
-// crash and tried again as all of them; here stands only what they mean for the job. Every step is one transaction that
-// can be asked for again.
+// A pull fills a staged volume before the job begins. While it runs, somebody may ask for what is new: the volume gets
+// another version, which the process then sees where it saw the one before (engine/showing.h). A push brings what the
+// job changed to its place, while it runs (somebody asked) or when its process has ended. Both are transfers
+// (volume/transfers.h), which are resumed after a crash and tried again as all of them; here stands only what they mean
+// for the job. Every step is one transaction that can be asked for again.
 #pragma once
 
 #include <string>
@@ -32,7 +33,7 @@ struct SyncRow {
   SyncOccasion occasion{};
   SyncState state{};
   std::string volume_id;
-  uint64_t version = 0;
+  uint64_t version = 0;  // push: what is pushed; of a pull that was asked for, what the process sees since, or will.
   std::string transfer;
   std::string reason;
   Time created_at;
@@ -81,6 +82,11 @@ class DataSyncs {
   // Of a job in INITIALIZING: begins its pulls and gives its attachments what they brought. The facts' wait says what
   // is still missing.
   void pull(const JobRow& job, JobFacts& facts);
+  // Of a job that runs: begins the pulls that somebody asked for. Those that have brought a version which the process
+  // does not see yet.
+  std::vector<SyncRow> arrived_pulls(const JobRow& job);
+  // The process sees what one of them brought, or why it never will.
+  void note_shown(const SyncRow& sync, const std::string& why_not);
   // Of a job that runs, is finalised or ended in ERROR: writes down which pushes have ended. In FINALIZING, the facts'
   // wait says whether all have arrived.
   void look_at_pushes(const JobRow& job, JobFacts& facts);
@@ -93,6 +99,8 @@ class DataSyncs {
 
  private:
   void begin_pulls(const JobRow& job);
+  void begin_asked_pull(const JobRow& job, const SyncRow& sync);
+  bool has_arrived(const JobRow& job, const SyncRow& sync);
   void too_late(const SyncRow& sync, const JobFacts& facts);
   bool was_broken_off(const SyncRow& sync);
   bool end_pull(const JobRow& job, const SyncRow& sync);

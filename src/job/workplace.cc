@@ -205,6 +205,17 @@ RunSpec Workplace::prepare(const JobRow& job) {
   return spec;
 }
 
+ShowRequest Workplace::prepare_pulled(const JobRow& job, const SyncRow& sync) {
+  auto attachment = database_.read([&](Transaction& t) { return attachments_of(t, job.id); }).at(sync.number);
+  attachment.version = sync.version;
+  attachment.tree = database_.read([&](Transaction& transaction) {
+    return transaction.find<std::string>("SELECT tree FROM version WHERE volume = $1 AND number = $2", sync.volume_id,
+                                         sync.version).value_or("");
+  });
+  const std::string name = fmt::format("volume-{}-{}", attachment.number, sync.id);
+  return {sync.id, to_json(mounter_.prepare_read_only(mounted_tree(job, attachment), name)), attachment.path};
+}
+
 // Wheels are kept for later jobs of the same person in the project: they are programs, and what one puts there the
 // next one runs. More than fit are forgotten.
 void Workplace::add_dependencies(const JobRow& job, RunSpec& spec) const {

@@ -32,6 +32,10 @@ class Workplace {
   // Writes the job's own files and makes its mounts ready; the run to start.
   RunSpec prepare(const JobRow& job);
 
+  // What the process of a job that runs is to see where it sees another version of the same: what the pull `sync`
+  // brought.
+  ShowRequest prepare_pulled(const JobRow& job, const SyncRow& sync);
+
   // Makes a version of each volume that the job wrote to, if it changed anything, notes it with the attachment, and
   // begins to push what is to be pushed. The job's process is gone. Not done for a job that ends in ERROR: what it left
   // may be half written and stays where it is, for people to look at.

@@ -47,7 +47,7 @@ struct DataSync {
   SyncOccasion occasion{};
   SyncState state{};
   TransferCounts progress;
-  uint64_t version = 0;  // push: the version that holds what is pushed.
+  uint64_t version = 0;  // push: the version that holds what is pushed. pull of a job that runs: the one that it sees.
   std::string transfer;  // That moves it; "": none yet, or nothing was to be moved.
   std::string reason;    // Of one that failed; otherwise what was left out.
   Time created_at;
@@ -59,7 +59,7 @@ BOOST_DESCRIBE_STRUCT(DataSync, (), (id, job, volume, path, direction, manual, o
 
 // POST /jobs/{job}/datasync
 struct NewDataSync {
-  SyncDirection direction{};
+  SyncDirection direction{};  // pull: what is new there, for a job that runs; it must be attached read-only.
   std::optional<std::string> volume;  // The path in the job, or what is attached; all that can be, unless told.
 };
 BOOST_DESCRIBE_STRUCT(NewDataSync, (), (direction, volume))

@@ -98,6 +98,23 @@ def test_it_reads_and_writes_volumes_and_what_it_wrote_becomes_a_version(data):
     assert [event["state"] for event in job["history"]] == ["QUEUED", "INITIALIZING", "PENDING", "RUNNING", "FINALIZING", "DONE"]
 
 
+def test_it_is_shown_what_is_new_while_it_runs(data, directory_bucket):
+    run(data, "-v", "in:/in", "-v", "m@store:/m:ro", "-v", "model:/out:rw",
+        shell("exec 3</m/keep; echo up; until grep -q new /m/keep && grep -q new /in/keep; do sleep 0.05; done; "
+              "cat /m/more <&3; cat <&3; (echo x >/m/x) 2>&1; echo done >/out/done"), wait=False)
+    data.wait_for(lambda: "up" in log(data) and data.json("job", "get", "one")["state"] == "RUNNING", "the job to run")
+    directory_bucket.put("m/keep", b"new\n")
+    directory_bucket.put("m/more", b"more\n")
+    data("volume", "import", "in", "--from", "store:m")
+    pulled = data.json("job", "pull-data", "one", "--wait")
+    assert [(one["path"], one["state"], one["version"]) for one in pulled] == [("/in", "DONE", 2), ("/m", "DONE", 2)]
+    job = data.job_ended("one")
+    assert job["state"] == "DONE", job["reason"]
+    lines = log(data).splitlines()
+    assert lines[:3] == ["up", "more", "kept"] and "Read-only file system" in lines[3]
+    assert data("volume", "cat", "model:/done") == "done\n"
+
+
 def test_its_exit_code_is_the_jobs_and_a_command_that_is_not_there_is_named(served):
     assert run(served, shell("exit 7")).returncode == 7
     assert served.json("job", "get", "one")["reason"] == "the process ended with exit code 7"

@@ -93,6 +93,27 @@ def test_a_job_gets_what_the_bucket_holds_now(volary, bucket):
     assert files_of(volary, "wiki@2") == {"one": 7, "three": 6}
 
 
+def test_a_job_that_runs_is_shown_what_the_bucket_holds_now(volary, bucket):
+    bucket.add(volary, "store")
+    volary("volume", "create", "wiki", "--storage", "obs", "--bucket", "store:wiki")
+    job = volary("job", "run", "-v", "wiki:/in:ro", "--", "sh", "-c",
+                 "echo up; until test -e /in/two; do sleep 0.05; done; cat /in/one /in/two").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+
+    def pull():
+        [one] = volary.json("job", "pull-data", job, "--wait")
+        return one["state"], one["version"], one["reason"]
+
+    assert pull() == ("DONE", 0, "nothing is new there")
+    bucket.put("wiki/one", b"first\n")
+    assert pull() == ("DONE", 1, "")
+    bucket.put("wiki/one", b"FIRST!\n")
+    bucket.put("wiki/two", b"second\n")
+    assert pull() == ("DONE", 2, "")
+    assert volary.job_ended(job)["state"] == "DONE"
+    assert volary("job", "logs", job) == "up\nFIRST!\nsecond\n"
+
+
 def test_what_cannot_be_is_refused_with_the_reason(volary, bucket, tmp_path):
     bucket.add(volary, "store")
     bucket.put("wiki/one", b"0123456789")

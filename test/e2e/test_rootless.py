@@ -66,6 +66,22 @@ def test_a_reader_reads_and_cannot_write(volary, store):
     assert done.stdout.count("Read-only file system") == 3
 
 
+def test_a_job_that_runs_is_shown_what_is_new(volary, store):
+    job = volary("job", "run", "-v", "v:/in", "-v", "m@store:/m:ro", "--", "sh", "-c",
+                 "exec 3</m/keep; echo up; until grep -q new /m/keep && grep -q new /in/keep; do sleep 0.05; done; "
+                 "cat /m/more; cat <&3; (echo x >/m/x) 2>&1; true").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    for name, content in {"keep": b"new\n", "more": b"more\n"}.items():
+        store.put("m/" + name, content)
+        os.chown(store.path / "m" / name, USER, USER)
+    volary("volume", "import", "v", "--from", "store:m")
+    pulled = volary.json("job", "pull-data", job, "--wait")
+    assert [(one["path"], one["state"], one["version"]) for one in pulled] == [("/in", "DONE", 2), ("/m", "DONE", 2)]
+    assert volary.job_ended(job)["state"] == "DONE"
+    lines = volary("job", "logs", job).splitlines()
+    assert lines[:2] == ["up", "more"] and lines[2].startswith("keep") and "Read-only file system" in lines[2]
+
+
 def test_a_writer_changes_files_in_place_and_the_next_version_has_it(volary, store):
     script = "echo more >>/out/sub/change; echo new >/out/new; mkdir /out/d; mv /out/new /out/d/; chmod +x /out/d/new; rm /out/keep"
     done = volary.run("job", "run", "--wait", "--logs", "-v", "v:/out:rwd", "--", "sh", "-c", script)

@@ -1,6 +1,7 @@
 """kill -9 of the server in every state and at every step of a job: it is started again, and the job ends properly,
 its output published exactly once, nothing left running, no lease held."""
 import pathlib
+import re
 
 import pytest
 from lying import LyingS3, silent
@@ -84,6 +85,39 @@ def test_a_server_killed_while_a_jobs_data_travel(volary, directory_bucket, poin
     assert [(one["direction"], one["state"]) for one in job["dataSync"]] == [("pull", "DONE"), ("push", "DONE")]
     assert volary.json("volume", "ls") == []
     volary.wait_for(lambda: not [one for one in volary.json("transfer", "ls") if one["state"] != "done"], "all to end")
+
+
+PULL_POINTS = ["job.sync_asked", "job.pulling", "import.published", "import.done", "job.pulled", "job.showing", "job.shown"]
+
+
+@pytest.mark.parametrize("point", PULL_POINTS)
+def test_a_server_killed_while_a_job_that_runs_is_shown_what_is_new(volary, directory_bucket, point):
+    """It sees the one version or the other, and in the end the new one; its receipt has both."""
+    directory_bucket.add(volary, "gra")
+    directory_bucket.put("corpora/in/a", b"old")
+    volary("volume", "create", "out")
+    job = volary("job", "run", "-n", "one", "-v", "corpora@GRA/in:/in:ro", "-v", "out:/out:rw", "--", "sh", "-c",
+                 "echo up; until test -e /in/b; do cat /in/a; sleep 0.05; done; cat /in/a /in/b").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    volary.kill()
+    directory_bucket.put("corpora/in/a", b"new ")
+    directory_bucket.put("corpora/in/b", b"more")
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+    asked = volary.run("job", "pull-data", job)  # The first points are passed before it is answered.
+    volary.wait_for(fired.exists, f"the fail point {point} to be passed after {asked}")
+    server.wait(timeout=30)
+    assert server.returncode == -9
+
+    volary.start()
+    ended = volary.job_ended("one")
+    assert ended["state"] == "DONE", ended["reason"]
+    log = volary("job", "logs", job).strip()
+    assert re.fullmatch(r"up\n(old)*(new )?new more", log), log
+    assert [(one["occasion"], one["state"], one["version"]) for one in ended["dataSync"]] == \
+        [("begin", "DONE", 0), ("asked", "DONE", 2)]
+    assert [one["version"] for one in volary.json("job", "receipt", job)["receipt"]["read"]] == [1, 2]
+    nothing_is_left(volary, job)
 
 
 def test_a_server_killed_before_it_gave_up_what_a_stopped_job_had_begun_to_pull(volary):
