@@ -26,8 +26,9 @@ def write_large(path: pathlib.Path, megabytes: int) -> None:
 
 
 def is_dead(pid: int) -> bool:
+    """And all of its threads: the first one may be a zombie while another one still holds the files of all."""
     try:
-        return "\nState:\tZ" in pathlib.Path(f"/proc/{pid}/status").read_text()
+        return "\nState:\tZ" in pathlib.Path(f"/proc/{pid}/status").read_text() and len(os.listdir(f"/proc/{pid}/task")) == 1
     except OSError:
         return True
 

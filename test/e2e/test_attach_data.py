@@ -325,7 +325,7 @@ def test_pushing_while_it_runs(volary, shelf):
     assert shelf.objects("corpora/wiki/step") == {"corpora/wiki/step": b"1\n"}
     assert shelf.objects("corpora/wiki/passing") and volary("volume", "cat", "model:/m") == "m\n"
     code, said = volary.refuses("job", "pull-data", job)
-    assert code == 2 and "cannot be pulled while it runs" in said
+    assert code == 2 and "has nothing that could be pulled" in said
     (volary.data / "jobs" / job / "work" / "go").touch()
     assert volary.job_ended(job)["state"] == "DONE"
     # What a push brought and the job then took away goes too.
