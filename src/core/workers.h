@@ -45,16 +45,17 @@ void for_each_index(size_t count, size_t threads, Work work) {
 // What an item says about the number of threads.
 enum class Crew {
   stays,
-  grows,  // It waited for something far away: one more thread would not be in the way of the others.
+  grows,  // It waited for something far away: more threads would not be in the way of the others.
 };
 
 struct CrewSize {
   size_t first = 1;
   size_t most = 1;
+  size_t more = 1;  // At once.
 };
 
-// As for_each_index(), by `size.first` threads to begin with and one more, up to `size.most`, whenever work(i) answers
-// Crew::grows.
+// As for_each_index(), by `size.first` threads to begin with and `size.more` again whenever work(i) answers
+// Crew::grows, up to `size.most` in all.
 template <class Work>
 void for_each_index_growing(size_t count, const CrewSize& size, Work work) {
   std::atomic<size_t> next{0};
@@ -67,7 +68,7 @@ void for_each_index_growing(size_t count, const CrewSize& size, Work work) {
       try {
         if (work(i) != Crew::grows || next >= count) continue;
         const std::lock_guard guard(lock);
-        if (pool.size() + 1 < most) pool.emplace_back([&] { self(self); });
+        for (size_t n = 0; n < size.more && pool.size() + 1 < most; ++n) pool.emplace_back([&] { self(self); });
       } catch (...) {  // Carried to the caller's thread, not handled here.
         next = count;
         const std::lock_guard guard(lock);

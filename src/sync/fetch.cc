@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <future>
 #include <memory>
 #include <unordered_map>
@@ -21,21 +20,16 @@
 #include "remote/retry.h"
 #include "sync/file_failures.h"
 #include "sync/listing.h"
+#include "sync/request_crew.h"
 #include "sync/staging.h"
 
 namespace volary {
 namespace {
 
 constexpr uint64_t parted_bytes_min = 64 << 20;       // From here on an object is fetched in parallel parts.
-constexpr size_t near_requests = 8;                   // Under way at once, where answers begin to come at once …
-constexpr size_t far_requests_max = 256;              // … and where they take long, one by one up to this
-constexpr uint64_t requests_memory_max = 48 << 20;    // … and this,
-constexpr size_t busy_cores_divisor = 8;              // … while it keeps less than this part of the cores busy.
-constexpr uint64_t request_memory_min = 16 << 10;     // What a request needs beside its bytes, as far as it holds them:
-constexpr uint64_t request_memory_max = 768 << 10;    // the client's buffer and a block.
+constexpr size_t requests_first = 8;                  // Under way at once, where the store is near.
 constexpr int reads_max = 2;                          // Of an object that came as its store says it is not.
 constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
-constexpr auto far_time = std::chrono::milliseconds(2);
 constexpr size_t seen_at_once = 1000;
 constexpr uint64_t group_bytes_max = 4ull << 30;  // A group costs one sync of the file system.
 
@@ -66,7 +60,7 @@ struct Unit {
 // Counts, and sees how far away the answer's beginning was.
 class CountingSink final : public Sink {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = RequestCrew::Clock;
 
   CountingSink(Sink& next, Progress& progress, const std::stop_token& stop, uint64_t& count)
       : next_(next), progress_(progress), stop_(stop), bytes_(count) {}
@@ -78,7 +72,7 @@ class CountingSink final : public Sink {
     progress_.bytes_moved += bytes.size();
     bytes_ += bytes.size();
   }
-  bool was_far() const { return first_ != Clock::time_point() && first_ - asked_ > far_time; }
+  Clock::duration waited() const { return first_ == Clock::time_point() ? Clock::duration() : first_ - asked_; }
 
  private:
   Sink& next_;
@@ -87,21 +81,6 @@ class CountingSink final : public Sink {
   const Clock::time_point asked_ = Clock::now();
   Clock::time_point first_;
   uint64_t& bytes_;
-};
-
-// Whether this process has worked so much since this was made that its requests may be late for that alone. More of
-// them at once would then only be in each other's way, in the caches most of all.
-class Busyness {
- public:
-  bool is_busy() const {
-    const auto worked = std::chrono::duration<double>(static_cast<double>(std::clock() - worked_) / CLOCKS_PER_SEC);
-    return worked * busy_cores_divisor > (Clock::now() - since_) * static_cast<double>(cores());
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  const std::clock_t worked_ = std::clock();
-  const Clock::time_point since_ = Clock::now();
 };
 
 void remember(Transaction& transaction, const FetchOrder& order, const std::vector<Fetched>& files) {
@@ -160,6 +139,8 @@ class Fetch {
   }
 
  private:
+  using Waited = RequestCrew::Clock::duration;
+
   void read_group(FileAct act) {
     uint64_t bytes = 0;
     do {
@@ -328,27 +309,21 @@ class Fetch {
     }
   }
 
-  // Each answer that was far away lets one more thread begin: they only wait, and hide the network's latency. An answer
-  // that was late because the cores are busy does not.
   void fetch_units(const std::vector<Unit>& units, uint64_t bytes) {
     if (units.empty()) return;
-    const uint64_t memory = request_memory_min + std::min(bytes / units.size(), request_memory_max);
-    const size_t most = std::clamp<size_t>(requests_memory_max / memory, near_requests, far_requests_max);
-    const Busyness busyness;
-    for_each_index_growing(units.size(), {.first = near_requests, .most = most}, [&](size_t i) {
-      return attempt(units[i]) && !busyness.is_busy() ? Crew::grows : Crew::stays;
-    });
+    const RequestCrew crew(requests_first, units.size(), bytes);
+    for_each_index_growing(units.size(), crew.size(), [&](size_t i) { return crew.after(attempt(units[i])); });
   }
 
   // As fetch_unit(), but a file that fails is noted, once, and the others go on.
-  bool attempt(const Unit& unit) {
-    if (failed_.lock()->contains(unit.target)) return false;
-    bool was_far = false;
-    const auto error = error_of([&] { was_far = fetch_unit(unit); });
+  Waited attempt(const Unit& unit) {
+    Waited waited{};
+    if (failed_.lock()->contains(unit.target)) return waited;
+    const auto error = error_of([&] { waited = fetch_unit(unit); });
     if (!error) failures_.note_success();
     else if (failed_.lock()->insert(unit.target).second)
       failures_.note(file_of(unit.target), *error, stop_);
-    return was_far;
+    return waited;
   }
 
   // Counts what came and what failed, and takes the bytes of these out of the progress.
@@ -368,17 +343,17 @@ class Fetch {
       if (brought_.failures.size() < failures_kept_max) brought_.failures.push_back(std::move(failure));
   }
 
-  // Whether the answer was long in coming.
-  bool fetch_unit(const Unit& unit) {
+  // How long the answer was in coming.
+  Waited fetch_unit(const Unit& unit) {
     if (stop_.stop_requested()) throw Error(Errc::unavailable, "the transfer was asked to stop");
     Fetched& target = group_[unit.target];
     const Listed& file = target.act.file;
     fault::point("fetch.object");
     if (unit.staged) return fetch_part(unit, file);
-    bool was_far = false;
+    Waited waited{};
     for (int read = 1;; ++read) {
       uint64_t bytes = 0;
-      const auto error = error_of([&] { was_far = fetch_whole(file, target.blob, bytes); });
+      const auto error = error_of([&] { waited = fetch_whole(file, target.blob, bytes); });
       if (!error) break;
       if (error->code() != Errc::corrupt || read == reads_max) throw Error(*error);
       progress_.bytes_done -= bytes;
@@ -387,19 +362,19 @@ class Fetch {
       throw Error(Errc::conflict, "'{}' has {} bytes now: expected the {} that were listed",
                   printable(file.path.text()), target.blob.size, file.size);
     ++progress_.files_done;
-    return was_far;
+    return waited;
   }
 
   // As fetch_unit(). `bytes` is what came, also where it throws.
-  bool fetch_whole(const Listed& file, Blob& blob, uint64_t& bytes) {
+  Waited fetch_whole(const Listed& file, Blob& blob, uint64_t& bytes) {
     const auto writer = commit_.new_blob();
     CountingSink sink(*writer, progress_, stop_, bytes);
     remote_.get(key_of(order_.directory, file.path), {.range = std::nullopt, .if_match = file.etag}, sink);
     blob = writer->finish();
-    return sink.was_far();
+    return sink.waited();
   }
 
-  bool fetch_part(const Unit& unit, const Listed& file) {
+  Waited fetch_part(const Unit& unit, const Listed& file) {
     const Range range{unit.part * staged_part_bytes, staged_part_size(unit.part, file.size)};
     const std::string key = key_of(order_.directory, file.path);
     return during(fmt::format("fetching '{}' from byte {} on", printable(key), range.offset), [&] {
@@ -408,7 +383,7 @@ class Fetch {
       CountingSink sink(part, progress_, stop_, bytes);
       remote_.get(key, {.range = range, .if_match = file.etag}, sink);
       part.finish();
-      return sink.was_far();
+      return sink.waited();
     });
   }
 

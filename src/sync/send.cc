@@ -1,7 +1,7 @@
 // sync/send.cc: the puts and removes of sync/send.h.
 //
-// Small objects go one a connection, many at once. Of large ones a few go at a time, each in parts over a few
-// connections.
+// Small objects go one a connection, many at once, and more to a store that is far away. Of large ones a few go at a
+// time, each in parts over a few connections.
 #include "sync/send.h"
 
 #include <algorithm>
@@ -17,15 +17,17 @@
 #include "sync/blob_content.h"
 #include "sync/file_failures.h"
 #include "sync/listing.h"
+#include "sync/request_crew.h"
 #include "sync/upload_notes.h"
 
 namespace volary {
 namespace {
 
-constexpr size_t small_threads = 32;
+constexpr size_t small_threads = 32;            // At first.
 constexpr size_t large_threads = 3;             // Files at once,
 constexpr size_t part_threads = 12;             // and connections for all of them together.
 constexpr uint64_t large_bytes_min = 16 << 20;
+constexpr uint64_t telling_bytes_max = 256 << 10;  // How long others take says little of how far away the store is.
 constexpr size_t remember_files_max = 1000;     // Objects that arrived are written down in groups of so many,
 constexpr std::chrono::seconds remember_after{1};  // or after so long.
 
@@ -44,7 +46,8 @@ class Sending {
     std::chrono::steady_clock::time_point written_at = std::chrono::steady_clock::now();
   };
 
-  void send_all(const std::vector<size_t>& copies, size_t threads, size_t parts_at_once);
+  void send_small(const std::vector<size_t>& copies);
+  void send_large(const std::vector<size_t>& copies);
   void send_one(const PlannedCopy& copy, size_t parts_at_once);
   RemoteObject put(const PlannedCopy& copy, size_t parts_at_once);
   RemoteObject put_stream(const Listed& file, const std::string& key);
@@ -74,10 +77,9 @@ Delivery Sending::run() {
     const uint64_t size = shipment_.source[shipment_.plan.copies[i].source].size;
     (size > large_bytes_min ? large : small).push_back(i);
   }
-  const size_t files_at_once = std::clamp<size_t>(large.size(), 1, large_threads);
   const auto error = error_of([&] {
-    send_all(small, small_threads, 1);
-    send_all(large, files_at_once, part_threads / files_at_once);
+    send_small(small);
+    send_large(large);
   });
   write_down(1);  // Also what arrived before something went wrong.
   if (error) throw Error(*error);
@@ -88,9 +90,23 @@ Delivery Sending::run() {
   return {std::move(failures), verified_};
 }
 
-void Sending::send_all(const std::vector<size_t>& copies, size_t threads, size_t parts_at_once) {
-  for_each_index(copies.size(), threads,
-                 [&](size_t i) { send_one(shipment_.plan.copies[copies[i]], parts_at_once); });
+void Sending::send_small(const std::vector<size_t>& copies) {
+  const auto size_of = [&](size_t i) { return shipment_.source[shipment_.plan.copies[copies[i]].source].size; };
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < copies.size(); ++i) bytes += size_of(i);
+  const RequestCrew crew(small_threads, copies.size(), bytes);
+  for_each_index_growing(copies.size(), crew.size(), [&](size_t i) {
+    const auto begun = RequestCrew::Clock::now();
+    send_one(shipment_.plan.copies[copies[i]], 1);
+    return size_of(i) > telling_bytes_max ? Crew::stays : crew.after(RequestCrew::Clock::now() - begun);
+  });
+}
+
+void Sending::send_large(const std::vector<size_t>& copies) {
+  const size_t files_at_once = std::clamp<size_t>(copies.size(), 1, large_threads);
+  for_each_index(copies.size(), files_at_once, [&](size_t i) {
+    send_one(shipment_.plan.copies[copies[i]], part_threads / files_at_once);
+  });
 }
 
 void Sending::send_one(const PlannedCopy& copy, size_t parts_at_once) {
