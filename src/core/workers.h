@@ -5,6 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -68,7 +69,13 @@ void for_each_index_growing(size_t count, const CrewSize& size, Work work) {
       try {
         if (work(i) != Crew::grows || next >= count) continue;
         const std::lock_guard guard(lock);
-        for (size_t n = 0; n < size.more && pool.size() + 1 < most; ++n) pool.emplace_back([&] { self(self); });
+        for (size_t n = 0; n < size.more && pool.size() + 1 < most; ++n) {
+          try {
+            pool.emplace_back([&] { self(self); });
+          } catch (const std::system_error&) {  // No more threads are to be had: those that there are go on.
+            break;
+          }
+        }
       } catch (...) {  // Carried to the caller's thread, not handled here.
         next = count;
         const std::lock_guard guard(lock);
