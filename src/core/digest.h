@@ -40,6 +40,7 @@ class Digest {
 
 // Raw bytes as lower-case hexadecimal digits, behind `text`.
 void append_hex(std::string& text, std::string_view raw);
+void write_hex(char* to, std::string_view raw);  // Where there is room for two digits a byte.
 
 // BLAKE3 of a content that arrives in pieces. Give 16 KiB or more at a time: 4 KiB pieces halve the speed.
 class Hasher {

@@ -1,6 +1,7 @@
 // core/digest_test.cc: BLAKE3 against its published vectors, and the text of a digest.
 #include "core/digest.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/scratch_test.h"
@@ -45,6 +46,18 @@ TEST(Digest, reads_both_cases_and_writes_the_lower) {
   EXPECT_EQ(Digest::parse(upper).hex(), digest.hex());
   EXPECT_EQ(Digest::from_raw(digest.raw()), digest);
   EXPECT_EQ(digest.path(), digest.hex().substr(0, 2) + "/" + digest.hex().substr(2));
+}
+
+TEST(Hex, is_two_digits_a_byte_of_any_number_of_bytes) {
+  std::string raw;
+  std::string wanted;
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string text = "before ";
+    append_hex(text, raw);
+    ASSERT_EQ(text, "before " + wanted);
+    raw += static_cast<char>(byte);
+    wanted += fmt::format("{:02x}", byte);
+  }
 }
 
 TEST(Digest, refuses_what_is_none) {

@@ -45,6 +45,17 @@ TEST(TreePath, refuses_what_no_terminal_should_show) {
     EXPECT_THAT(refusal(bad), testing::EndsWith("its bytes are not UTF-8")) << printable(bad);
 }
 
+TEST(TreePath, refuses_a_byte_wherever_it_stands) {
+  for (size_t size = 1; size < 20; ++size)
+    for (size_t at = 0; at < size; ++at)
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string name(size, 'x');
+        name[at] = static_cast<char>(byte);
+        const bool is_fine = byte >= ' ' && byte < 0x7f && byte != '/' && name != ".";
+        ASSERT_EQ(flaw_of_component(name).empty(), is_fine) << byte << " at " << at << " of " << size;
+      }
+}
+
 TEST(TreePath, has_limits) {
   EXPECT_THAT(refusal(std::string(256, 'x')), testing::EndsWith("a component has 256 bytes: expected at most 255"));
   std::string deep = "a";

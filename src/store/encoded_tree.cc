@@ -23,12 +23,12 @@ namespace volary {
 namespace {
 
 constexpr std::string_view magic{"VOLTREE\x01", 8};
-constexpr size_t head_bytes = magic.size() + 4;
 constexpr size_t entry_bytes_min = 1 + 1 + 1 + 2 + 1;  // A symlink of one letter to one letter.
 constexpr size_t file_bytes = 1 + 8 + Digest::size;    // Behind the name.
 constexpr size_t directory_bytes = 8 + 8 + 2 * Digest::size;
 constexpr uint64_t sum_max = std::numeric_limits<int64_t>::max();
 
+static_assert(tree_head_bytes == magic.size() + 4);
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they lie");
 
 template <class Number>
@@ -85,13 +85,13 @@ class Parser {
     if (bytes_.size() > tree_bytes_max)
       return refuse(fmt::format("it has {} bytes: expected at most {}", bytes_.size(), tree_bytes_max));
     if (!bytes_.starts_with(magic)) return refuse("it does not begin with the mark of a tree of version 1");
-    if (bytes_.size() < head_bytes) return refuse_end();
+    if (bytes_.size() < tree_head_bytes) return refuse_end();
     const auto count = number_at<uint32_t>(bytes_, magic.size());
-    if (count > (bytes_.size() - head_bytes) / entry_bytes_min)
-      return refuse(fmt::format("it claims {} entries in {} bytes", count, bytes_.size() - head_bytes));
+    if (count > (bytes_.size() - tree_head_bytes) / entry_bytes_min)
+      return refuse(fmt::format("it claims {} entries in {} bytes", count, bytes_.size() - tree_head_bytes));
     ends.reserve(count);
     std::string_view before;
-    for (size_t at = head_bytes; ends.size() < count; at = ends.back()) {
+    for (size_t at = tree_head_bytes; ends.size() < count; at = ends.back()) {
       const size_t size = entry_size(at);
       if (size == 0) return false;
       const EntryView entry(bytes_.substr(at, size));
@@ -101,7 +101,7 @@ class Parser {
       before = entry.name();
       ends.push_back(static_cast<uint32_t>(at + size));
     }
-    const size_t left = bytes_.size() - (ends.empty() ? head_bytes : ends.back());
+    const size_t left = bytes_.size() - (ends.empty() ? tree_head_bytes : ends.back());
     return left == 0 || refuse(fmt::format("{} bytes follow the last entry", left));
   }
 
@@ -168,17 +168,6 @@ uint64_t EntryView::files() const {
   return kind() == EntryKind::directory ? number_at<uint64_t>(bytes_, 2 + name().size() + 8) : 1;
 }
 
-ChecksumLine EntryView::line() const {
-  const std::string_view name = this->name();
-  const std::string_view rest = bytes_.substr(2 + name.size());
-  switch (kind()) {
-    case EntryKind::file: return {kind(), name, rest.substr(9, Digest::size)};
-    case EntryKind::directory: return {kind(), name, rest.substr(16 + Digest::size, Digest::size)};
-    case EntryKind::symlink: return {kind(), name, rest.substr(2)};
-  }
-  return {};
-}
-
 TreeEntry EntryView::entry() const {
   TreeEntry entry;
   read(entry);
@@ -224,12 +213,6 @@ std::variant<EncodedTree, std::string> EncodedTree::try_parse(std::string bytes)
   tree.sums_ = parser.sums;
   tree.bytes_ = std::move(bytes);
   return tree;
-}
-
-std::string_view EncodedTree::between(size_t begin, size_t end) const {
-  const size_t from = begin == 0 ? head_bytes : ends_[begin - 1];
-  const size_t to = end == 0 ? head_bytes : ends_[end - 1];
-  return std::string_view(bytes_).substr(from, to - from);
 }
 
 // By steps that grow, and back by halves: who looks for one name after the other pays for the way between them.
@@ -306,16 +289,13 @@ EncodedTree TreeEncoder::finish() {
 }
 
 TreeSummary summary_of(const EncodedTree& tree) {
-  std::vector<ChecksumLine> lines;
-  lines.reserve(tree.size());
-  for (size_t i = 0; i < tree.size(); ++i) lines.push_back(tree[i].line());
-  return {.tree = Digest::of(tree.bytes()), .checksum = checksum_of(lines), .files = tree.sums().files,
+  return {.tree = Digest::of(tree.bytes()), .checksum = checksum_of(tree), .files = tree.sums().files,
           .bytes = tree.sums().bytes};
 }
 
 EncodedTree encoded(const Tree& tree) {
   constexpr size_t entry_bytes_usual = 80;
-  TreeEncoder encoder(head_bytes + tree.entries.size() * entry_bytes_usual, tree.entries.size());
+  TreeEncoder encoder(tree_head_bytes + tree.entries.size() * entry_bytes_usual, tree.entries.size());
   for (const TreeEntry& entry : tree.entries) encoder.add(entry);
   return encoder.finish();
 }

@@ -12,6 +12,16 @@
 
 namespace volary {
 
+constexpr size_t tree_head_bytes = 12;  // Before the first entry: the mark and the number of entries.
+
+// What the OICM digest of a directory is made of: of each entry its kind, its name, and the raw bytes of its digest (of
+// a directory, of its OICM digest), or its target.
+struct ChecksumLine {
+  EntryKind kind = EntryKind::file;
+  std::string_view name;
+  std::string_view value;
+};
+
 // One entry, in the bytes of its tree, which outlive it.
 class EntryView {
  public:
@@ -22,7 +32,16 @@ class EntryView {
   std::string_view name() const { return {bytes_.data() + 2, static_cast<uint8_t>(bytes_[1])}; }
   uint64_t size() const;   // As TreeEntry::size.
   uint64_t files() const;  // How many files and symlinks it is or holds.
-  ChecksumLine line() const;
+  ChecksumLine line() const {
+    const std::string_view name = this->name();
+    const std::string_view rest(name.end(), static_cast<size_t>(bytes_.end() - name.end()));
+    switch (kind()) {
+      case EntryKind::file: return {EntryKind::file, name, {rest.data() + 1 + 8, Digest::size}};
+      case EntryKind::directory: return {EntryKind::directory, name, {rest.data() + 16 + Digest::size, Digest::size}};
+      case EntryKind::symlink: break;
+    }
+    return {EntryKind::symlink, name, rest.substr(2)};
+  }
   TreeEntry entry() const;
   void read(TreeEntry& entry) const;  // Into one that has no values yet.
 
@@ -55,7 +74,11 @@ class EncodedTree {
  private:
   friend class TreeEncoder;
   // Of the entries [begin, end).
-  std::string_view between(size_t begin, size_t end) const;
+  std::string_view between(size_t begin, size_t end) const {
+    const size_t from = begin == 0 ? tree_head_bytes : ends_[begin - 1];
+    const size_t to = end == 0 ? tree_head_bytes : ends_[end - 1];
+    return {bytes_.data() + from, to - from};
+  }
 
   std::string bytes_;
   std::vector<uint32_t> ends_;  // Where in `bytes_` each entry ends.
@@ -81,6 +104,7 @@ class TreeEncoder {
   EncodedTree made_;
 };
 
+Digest checksum_of(const EncodedTree& tree);
 TreeSummary summary_of(const EncodedTree& tree);
 EncodedTree encoded(const Tree& tree);
 

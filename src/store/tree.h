@@ -58,16 +58,7 @@ std::variant<Tree, std::string> try_decode(std::string_view bytes);
 TreeSummary summary_of(const Tree& tree);
 TreeEntry directory_entry(std::string name, const TreeSummary& summary);
 
-// What the OICM digest of a directory is made of: of each entry its kind, its name, and the raw bytes of its digest (of
-// a directory, of its OICM digest), or its target.
-struct ChecksumLine {
-  EntryKind kind = EntryKind::file;
-  std::string_view name;
-  std::string_view value;
-};
-
 // The OICM digest alone. Asks of names and targets nothing but that they are UTF-8.
-Digest checksum_of(const std::vector<ChecksumLine>& lines);
 Digest checksum_of(const Tree& tree);
 
 // What is wrong with `target` as the text of a symlink in a tree, or "": expected are 1 to 4095 bytes of UTF-8

@@ -2,34 +2,76 @@
 //
 // Each entry becomes a line "d:NAME:DIGEST", "f:NAME:DIGEST" or "l:NAME:TARGET"; the lines are sorted as bytes and
 // joined by NUL. The order is that of the lines and not of the names: "f:a!:…" comes before "f:a:…", because '!' is
-// less than ':'. But for such names the entries of a kind are in that order already.
+// less than ':'. But for names that go on where others end, the entries of a kind are in that order already.
 #include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
 
-#include "store/tree.h"
+#include "store/encoded_tree.h"
 
 namespace volary {
 namespace {
 
-constexpr size_t block_bytes = 64 << 10;
-
-void append_line(std::string& text, const ChecksumLine& line) {
-  constexpr std::string_view letters = "fdl";
-  text += letters[static_cast<size_t>(line.kind) - 1];
-  text += ':';
-  text += line.name;
-  text += ':';
-  if (line.kind == EntryKind::symlink) text += normal_link_target(line.value);
-  else append_hex(text, line.value);
-}
+constexpr std::string_view letters = "fdl";  // Of the kinds from 1 on.
+constexpr size_t block_bytes = 32 << 10;      // What is hashed at once: BLAKE3 likes powers of two.
+constexpr size_t usual_line_bytes_max = 512;  // That of a file or directory, unless its name is longer than any.
 
 std::string text_of(const ChecksumLine& line) {
-  std::string text;
-  append_line(text, line);
+  std::string text{letters[static_cast<size_t>(line.kind) - 1], ':'};
+  text.append(line.name) += ':';
+  if (line.kind == EntryKind::symlink) text += normal_link_target(line.value);
+  else append_hex(text, line.value);
   return text;
 }
+
+// The lines one after the other, hashed block by block.
+class Text {
+ public:
+  void add(const ChecksumLine& line) {
+    if (!std::exchange(is_first_, false)) block_[used_++] = '\0';
+    const size_t size = 3 + line.name.size() + 2 * line.value.size();
+    if (line.kind == EntryKind::symlink || size >= usual_line_bytes_max) {
+      add(text_of(line));
+    } else {
+      char* to = block_.data() + used_;
+      *to++ = letters[static_cast<size_t>(line.kind) - 1];
+      *to++ = ':';
+      to = std::copy(line.name.begin(), line.name.end(), to);
+      *to++ = ':';
+      write_hex(to, line.value);
+      used_ += size;
+    }
+    if (used_ >= block_bytes) hash_block();
+  }
+
+  Digest finish() {
+    hasher_.update({block_.data(), used_});
+    return hasher_.finish();
+  }
+
+ private:
+  void add(std::string_view text) {
+    while (used_ + text.size() > block_.size()) {
+      text.remove_prefix(text.copy(block_.data() + used_, block_.size() - used_));
+      used_ = block_.size();
+      hash_block();
+    }
+    used_ += text.copy(block_.data() + used_, text.size());
+  }
+
+  // What has come beyond it is the begin of the next.
+  void hash_block() {
+    hasher_.update({block_.data(), block_bytes});
+    used_ -= block_bytes;
+    std::copy_n(block_.data() + block_bytes, used_, block_.data());
+  }
+
+  Hasher hasher_;
+  std::array<char, block_bytes + usual_line_bytes_max> block_;  // Room for one line more, with the NUL before it.
+  size_t used_ = 0;
+  bool is_first_ = true;
+};
 
 // Whether a's line stands before b's; both are of one kind.
 bool stands_before(const ChecksumLine& a, const ChecksumLine& b) {
@@ -42,39 +84,55 @@ bool stands_before(const ChecksumLine& a, const ChecksumLine& b) {
   return text_of(a) < text_of(b);  // "a" and "a:b": what follows the colon decides.
 }
 
+// Of lines in the order of names. Looks at each twice or more, and keeps none.
+template <class LineOf>
+Digest checksum_of(size_t count, const LineOf& line_of) {
+  struct Kind {
+    EntryKind kind;
+    bool is_there = false;
+    bool is_sorted = true;  // Nearly always.
+    std::string_view last = {};
+  };
+  std::array<Kind, 3> kinds{Kind{EntryKind::directory}, Kind{EntryKind::file}, Kind{EntryKind::symlink}};
+  for (size_t i = 0; i < count; ++i) {
+    const ChecksumLine line = line_of(i);
+    Kind& kind = kinds[line.kind == EntryKind::directory ? 0 : line.kind == EntryKind::file ? 1 : 2];
+    const size_t end = kind.last.size();
+    const bool goes_on = kind.is_there && line.name.size() > end && line.name.starts_with(kind.last);
+    if (goes_on && static_cast<unsigned char>(line.name[end]) <= ':') kind.is_sorted = false;  // Or may not be.
+    kind.is_there = true;
+    kind.last = line.name;
+  }
+  Text text;
+  for (const Kind& kind : kinds) {
+    if (!kind.is_there) continue;
+    std::vector<ChecksumLine> unsorted;
+    for (size_t i = 0; i < count; ++i) {
+      const ChecksumLine line = line_of(i);
+      if (line.kind != kind.kind) continue;
+      if (kind.is_sorted) text.add(line);
+      else unsorted.push_back(line);
+    }
+    std::sort(unsorted.begin(), unsorted.end(), stands_before);
+    for (const ChecksumLine& line : unsorted) text.add(line);
+  }
+  return text.finish();
+}
+
 }  // namespace
 
-Digest checksum_of(const std::vector<ChecksumLine>& lines) {
-  std::array<std::vector<ChecksumLine>, 3> kinds;  // In the order of their letters. Each is nearly always sorted.
-  for (const ChecksumLine& line : lines)
-    kinds[line.kind == EntryKind::directory ? 0 : line.kind == EntryKind::file ? 1 : 2].push_back(line);
-  Hasher hasher;
-  std::string block;
-  block.reserve(2 * block_bytes);
-  bool is_first = true;
-  for (auto& some : kinds) {
-    if (!std::is_sorted(some.begin(), some.end(), stands_before)) std::sort(some.begin(), some.end(), stands_before);
-    for (const ChecksumLine& line : some) {
-      if (!std::exchange(is_first, false)) block += '\0';
-      append_line(block, line);
-      if (block.size() < block_bytes) continue;
-      hasher.update(block);
-      block.clear();
-    }
-  }
-  hasher.update(block);
-  return hasher.finish();
+Digest checksum_of(const EncodedTree& tree) {
+  return checksum_of(tree.size(), [&](size_t i) { return tree[i].line(); });
 }
 
 Digest checksum_of(const Tree& tree) {
-  std::vector<ChecksumLine> lines;
-  lines.reserve(tree.entries.size());
-  for (const TreeEntry& entry : tree.entries)
-    lines.push_back({entry.kind, entry.name,
-                     entry.kind == EntryKind::file        ? entry.digest.raw()
-                     : entry.kind == EntryKind::directory ? entry.checksum.raw()
-                                                          : std::string_view(entry.target)});
-  return checksum_of(lines);
+  return checksum_of(tree.entries.size(), [&](size_t i) -> ChecksumLine {
+    const TreeEntry& entry = tree.entries[i];
+    return {entry.kind, entry.name,
+            entry.kind == EntryKind::file        ? entry.digest.raw()
+            : entry.kind == EntryKind::directory ? entry.checksum.raw()
+                                                 : std::string_view(entry.target)};
+  });
 }
 
 // As Python's PurePosixPath(target).as_posix(): empty and "." components go, ".." stays, and exactly two leading

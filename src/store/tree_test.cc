@@ -296,6 +296,49 @@ TEST(Checksum, sorts_the_lines_and_not_the_names) {
   EXPECT_EQ(checksum_of(tree), Digest::of(lines));
 }
 
+// docs/checksum.md, word for word.
+std::string checksum_text(const Tree& tree) {
+  std::set<std::string> lines;
+  for (const TreeEntry& entry : tree.entries) {
+    if (entry.kind == EntryKind::file) lines.insert("f:" + entry.name + ":" + entry.digest.hex());
+    if (entry.kind == EntryKind::directory) lines.insert("d:" + entry.name + ":" + entry.checksum.hex());
+    if (entry.kind == EntryKind::symlink) lines.insert("l:" + entry.name + ":" + normal_link_target(entry.target));
+  }
+  std::string text;
+  for (const std::string& line : lines) text += (text.empty() ? "" : std::string(1, '\0')) + line;
+  return text;
+}
+
+TEST(Checksum, is_that_of_the_text_whatever_its_length) {
+  for (const size_t name_bytes : {3u, 40u, 250u}) {
+    Tree tree;
+    uint64_t text_bytes = 0;
+    for (size_t i = 0; text_bytes < 200'000; ++i) {
+      std::string name = std::to_string(1000 + i * i % 7919);  // Not padded: some begin as others do.
+      name += std::string(i % name_bytes, "!:x"[i % 3]);
+      tree.entries.push_back(i % 5 == 0   ? link_entry(name, std::string(i * 37 % 4000 + 1, 't'))
+                             : i % 7 == 0 ? directory_entry(name, summary_of(every_kind()))
+                                          : file_entry(name, name));
+      text_bytes += name.size() + 70 + tree.entries.back().target.size();
+    }
+    const auto by_name = [](const TreeEntry& a, const TreeEntry& b) { return a.name < b.name; };
+    const auto same_name = [](const TreeEntry& a, const TreeEntry& b) { return a.name == b.name; };
+    std::sort(tree.entries.begin(), tree.entries.end(), by_name);
+    tree.entries.erase(std::unique(tree.entries.begin(), tree.entries.end(), same_name), tree.entries.end());
+    EXPECT_EQ(checksum_of(tree), Digest::of(checksum_text(tree)));
+    EXPECT_EQ(checksum_of(encoded(tree)), Digest::of(checksum_text(tree)));
+  }
+}
+
+TEST(Checksum, is_that_of_the_text_where_a_block_ends_at_any_byte_of_a_line) {
+  for (size_t more = 0; more < 90; ++more) {
+    Tree tree;
+    for (size_t i = 0; i < 1000; ++i)
+      tree.entries.push_back(file_entry(std::to_string(10'000 + i) + (i == 0 ? std::string(more, 'x') : ""), "same"));
+    ASSERT_EQ(checksum_of(tree), Digest::of(checksum_text(tree))) << more;
+  }
+}
+
 TEST(Checksum, does_not_see_the_executable_bit_but_the_identity_does) {
   Tree plain;
   plain.entries = {file_entry("a", "1")};
