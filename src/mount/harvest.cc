@@ -5,6 +5,8 @@
 //   lower   what overlayfs showed through it: the directory of that name, or what a redirect names, or none if opaque
 //   here    what stands at this path if the job changes nothing below it
 //
+// Neither is read where it is not asked for: a file that was written is new, whatever stood there before.
+//
 // Both are the same digest nearly everywhere. Where a directory was renamed or replaced they differ, and then the
 // change of the directory itself comes first: its lower tree is put there whole, by its digest, and the walk goes on
 // in it.
@@ -42,8 +44,29 @@ struct Found {
   TreePath path;
   struct stat status {};
   Marks marks;
-  std::optional<TreeEntry> under = {};   // In the lower tree.
-  std::optional<TreeEntry> before = {};  // In the result so far.
+};
+
+// The entries of a tree, or none; read when they are first asked for.
+class Entries {
+ public:
+  Entries(Commit& commit, const std::optional<Digest>& tree) : commit_(commit), digest_(tree) {}
+
+  std::optional<TreeEntry> find(std::string_view name) {
+    if (!digest_) return std::nullopt;
+    if (!tree_) tree_ = commit_.read_tree(*digest_);
+    return tree_->find(name);
+  }
+
+ private:
+  Commit& commit_;
+  const std::optional<Digest> digest_;
+  std::shared_ptr<const EncodedTree> tree_;
+};
+
+// What may be said of the names in one directory.
+struct Sides {
+  Entries& lower;
+  Entries& here;
 };
 
 std::string_view kind_of_special(mode_t mode) {
@@ -77,8 +100,10 @@ class Walk {
   void visit(const Place& place) {
     fault::point("mount.harvest.directory");
     const Fd fd = upper_.open_directory(place.path);
-    const auto lower = read_tree(place.lower);
-    const auto here = place.here == place.lower ? lower : read_tree(place.here);
+    Entries lower(commit_, place.lower);
+    Entries other(commit_, place.here);
+    const bool is_same = place.here == place.lower;
+    const Sides sides{lower, is_same ? lower : other};
     for (DirectoryEntry& entry : list_directory(fd.get(), upper_.name_of(place.path))) {
       Found found{.name = std::move(entry.name), .path = {}, .marks = {}};
       if (::fstatat(fd.get(), found.name.c_str(), &found.status, AT_SYMLINK_NOFOLLOW) < 0)
@@ -86,34 +111,29 @@ class Walk {
       check_component(found.name, place.path.is_root() ? found.name : place.path.text() + "/" + found.name);
       found.path = place.path.child(found.name);
       found.marks = upper_.marks_of(fd.get(), found.name, found.status);
-      found.under = find(lower, found.name);
-      found.before = find(here, found.name);
-      // The lower tree was merged into what was here, and the job did not leave this name as it was: back to what was
-      // here.
-      if (place.lower != place.here && found.under && found.under != found.before) put(found, found.before);
-      visit_name(found, fd.get(), lower);
+      if (!is_same) bring_back(found, sides);
+      visit_name(found, fd.get(), sides);
     }
   }
 
-  using Entries = std::shared_ptr<const EncodedTree>;
-
-  Entries read_tree(const std::optional<Digest>& digest) const { return digest ? commit_.read_tree(*digest) : nullptr; }
-
-  static std::optional<TreeEntry> find(const Entries& entries, std::string_view name) {
-    return entries ? entries->find(name) : std::nullopt;
+  // The lower tree was merged into what was here, and the job did not leave this name as it was: back to what was here.
+  void bring_back(const Found& found, const Sides& sides) {
+    const auto before = sides.here.find(found.name);
+    const auto under = sides.lower.find(found.name);
+    if (under && under != before) put(found, before);
   }
 
-  void visit_name(const Found& found, int directory, const Entries& lower) {
+  void visit_name(const Found& found, int directory, const Sides& sides) {
     if (found.marks.whiteout && fault::planted("harvest.drops_whiteouts")) return;
-    if (found.marks.whiteout) return remove(found);
+    if (found.marks.whiteout) return remove(found, sides);
     switch (found.status.st_mode & S_IFMT) {
-      case S_IFDIR: return visit_directory(found, lower);
-      case S_IFREG: return visit_file(found, lower);
+      case S_IFDIR: return visit_directory(found, sides);
+      case S_IFREG: return visit_file(found, sides);
       case S_IFLNK:
-        return fault::planted("harvest.follows_links") ? visit_file(found, lower) : visit_link(found, directory);
+        return fault::planted("harvest.follows_links") ? visit_file(found, sides) : visit_link(found, directory, sides);
       default:
         harvest.left_out.push_back(fmt::format("{} '{}'", kind_of_special(found.status.st_mode), found.path.text()));
-        remove(found);
+        remove(found, sides);
     }
   }
 
@@ -121,24 +141,24 @@ class Walk {
     harvest.changes.push_back({.path = found.path, .entry = std::move(entry)});
   }
 
-  void remove(const Found& found) {
-    if (deletions_ == Deletions::keep && found.before) put(found, std::nullopt);
+  void remove(const Found& found, const Sides& sides) {
+    if (deletions_ == Deletions::keep && sides.here.find(found.name)) put(found, std::nullopt);
   }
 
   // What lies below a name whose redirect may say otherwise.
-  std::optional<TreeEntry> lower_entry(const Found& found, const Entries& lower) const {
+  std::optional<TreeEntry> lower_entry(const Found& found, const Sides& sides) const {
     const auto& redirect = found.marks.redirect;
     if (redirect && redirect->starts_with('/'))
       return find_entry(commit_.store(), tree_, TreePath::parse_directory(*redirect));
-    return redirect ? find(lower, *redirect) : found.under;
+    return sides.lower.find(redirect ? *redirect : found.name);
   }
 
-  void visit_directory(const Found& found, const Entries& lower) {
+  void visit_directory(const Found& found, const Sides& sides) {
     const auto only_directory = [](std::optional<TreeEntry> entry) {
       return entry && entry->kind == EntryKind::directory ? std::move(entry) : std::nullopt;
     };
-    auto under = found.marks.opaque ? std::nullopt : only_directory(lower_entry(found, lower));
-    auto before = only_directory(found.before);
+    auto under = found.marks.opaque ? std::nullopt : only_directory(lower_entry(found, sides));
+    auto before = only_directory(sides.here.find(found.name));
     const bool replaces = deletions_ == Deletions::keep || !before;
     if (replaces && !(under && before && under->digest == before->digest)) {
       put(found, under ? *under : empty_directory());
@@ -169,7 +189,7 @@ class Walk {
     }
   }
 
-  void visit_file(const Found& found, const Entries& lower) {
+  void visit_file(const Found& found, const Sides& sides) {
     TreeEntry entry;
     entry.name = found.name;
     entry.executable = (found.status.st_mode & S_IXUSR) != 0;
@@ -177,16 +197,16 @@ class Walk {
       files.add(found.path, found.status, harvest.changes.size());
       return put(found, entry);
     }
-    const auto source = lower_entry(found, lower);
+    const auto source = lower_entry(found, sides);
     if (!source || source->kind != EntryKind::file)
       throw Error(Errc::corrupt, "'{}' has new attributes only, but '{}' is no file of the version", found.path.text(),
                   found.marks.redirect.value_or(found.name));
     entry.size = source->size;
     entry.digest = source->digest;
-    if (entry != found.before) put(found, entry);
+    if (entry != sides.here.find(found.name)) put(found, entry);
   }
 
-  void visit_link(const Found& found, int directory) {
+  void visit_link(const Found& found, int directory, const Sides& sides) {
     std::array<char, link_target_bytes_max + 1> target;
     const ssize_t size = ::readlinkat(directory, found.name.c_str(), target.data(), target.size());
     if (size < 0) throw error_from_errno(errno, "read the symbolic link", upper_.name_of(found.path).native());
@@ -196,7 +216,7 @@ class Walk {
     entry.target.assign(target.data(), static_cast<size_t>(size));
     if (const std::string flaw = flaw_of_link_target(entry.target); !flaw.empty())
       throw Error(Errc::invalid, "the symbolic link '{}' cannot be kept: {}", found.path.text(), flaw);
-    if (entry != found.before) put(found, entry);
+    if (entry != sides.here.find(found.name)) put(found, entry);
   }
 
   Commit& commit_;

@@ -1,5 +1,5 @@
 // store/tree_writer.h: a tree made out of another by changes that come one by one, so that a million of them need not
-// be held: a directory is written when it is left.
+// be held: directories that were left are written before they are many, those beside each other at the same time.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,8 @@
 
 namespace volary {
 
-// Of each directory on the way to the newest change it holds the entries that were there and those that changed. One
-// thread; `commit` outlives it.
+// Of each directory on the way to the newest change it holds the entries that were there and those that changed, and of
+// those beside them at most some MiB. One thread calls; `commit` outlives it.
 class TreeWriter {
  public:
   TreeWriter(Commit& commit, const Digest& base, Emptied emptied = Emptied::stay);
@@ -36,20 +36,25 @@ class TreeWriter {
     size_t place = 0;                  // Of its change in the directory above.
     size_t path_bytes = 0;             // Of its path, with a "/" at the end.
     std::optional<TreeEntry> current;  // What stood there before what lies below it changed.
-    std::shared_ptr<const EncodedTree> before = {};  // If it is a directory.
-    std::vector<Changed> changed = {};  // Each name once; not in the order of names.
-    bool adds = false;                 // Whether something below it was set, and not only removed.
+    std::shared_ptr<const EncodedTree> before = {};  // If it is a directory, and was looked into.
+    std::vector<Changed> changed = {};               // Each name once; not in the order of names.
+    std::vector<Level> left = {};  // Directories in it whose changes have all come, and which are still to be made.
+    uint64_t left_bytes = 0;       // What these take in memory.
+    bool adds = false;             // Whether something below it was set, and not only removed.
 
     bool is_directory() const { return current && current->kind == EntryKind::directory; }
-    bool had_entries() const { return before && before->size() > 0; }
+    uint64_t bytes() const;
   };
 
   void begin(std::optional<TreeEntry> root);
   void enter(std::string_view name);
   void leave();
-  static size_t place_of(Level& level, std::string_view name);
+  size_t place_of(Level& level, std::string_view name);
+  const EncodedTree& before(Level& level);
+  // Those that were left in it become changes of it.
+  void make_left(Level& level);
   std::optional<TreeEntry> result_of(Level& level);
-  static EncodedTree after(Level& level);
+  EncodedTree after(Level& level);
 
   Commit& commit_;
   const Emptied emptied_;

@@ -213,13 +213,45 @@ RC_GTEST_PROP(TreeWriterProperty, gives_the_same_tree_for_changes_that_come_in_t
   RC_ASSERT(writer.finish() == model.add_to(*commit));
 }
 
-TEST(TreeWriter, has_written_a_directory_when_the_next_one_begins) {
+TEST(ApplyChanges, changes_many_directories_beside_each_other_as_one_after_the_other) {
+  Sample sample;
+  Model model;
+  const auto path_of = [](int i, const char* name) {
+    return fmt::format("{}/{}/{}", i % 3 == 0 ? "a" : "b", i % 40, name);
+  };
+  for (int i = 0; i < 5000; ++i) model.change(path_of(i, std::to_string(i).c_str()), content(std::to_string(i)));
+  const TreeSummary base = model.add_to(*sample.commit);
+  std::vector<TreeChange> changes;
+  for (int i = 0; i < 5000; i += 14) {
+    const auto entry = i % 4 == 0 ? std::optional(content("new")) : std::nullopt;
+    const std::string path = i % 10 == 0 ? path_of(i, "more/deeper") : path_of(i, std::to_string(i).c_str());
+    if (model.change(path, entry)) changes.push_back({TreePath::parse(path), entry});
+  }
+  EXPECT_EQ(apply_changes(*sample.store, *sample.commit, base.tree, changes), model.add_to(*sample.commit));
+}
+
+TEST(ApplyChanges, tells_what_is_wrong_with_one_of_many_directories) {
+  Sample sample;
+  std::vector<std::string> files;
+  for (int i = 0; i < 5000; ++i) files.push_back(fmt::format("dir{}/{}", i % 50, i));
+  const Digest base = sample.tree_of(files);
+  const Digest damaged = sample.store->read_tree(base).find("dir30")->digest;
+  remove_file(sample.store->tree_path(damaged));
+  std::vector<TreeChange> changes;
+  for (int i = 0; i < 50; ++i) changes.push_back(set_to(fmt::format("dir{}/new", i), content("1")));
+  EXPECT_EQ(error_of([&] { sample.changed(base, changes); }),
+            fmt::format("not_found: tree {} is not in the store", damaged.hex()));
+}
+
+TEST(TreeWriter, has_written_directories_before_those_that_wait_are_many) {
   Sample sample;
   TreeWriter writer(*sample.commit, empty_tree().tree);
-  writer.change(TreePath::parse("a/x"), content("1"));
-  EXPECT_EQ(sample.count("trees"), 0u);
-  writer.change(TreePath::parse("b/x"), content("2"));
-  EXPECT_EQ(sample.count("trees"), 1u);
+  const std::string target(4000, 't');
+  int directories = 0;
+  while (sample.count("trees") == 0 && directories < 2000)
+    writer.change(TreePath::parse(fmt::format("{:05}/x", directories++)), link_entry("", target));
+  EXPECT_GT(directories, 10);
+  EXPECT_LT(directories, 2000);
 }
 
 }  // namespace
