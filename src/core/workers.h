@@ -37,7 +37,13 @@ void for_each_index(size_t count, size_t threads, Work work) {
   };
   {
     std::vector<std::jthread> pool;
-    for (size_t t = 1; t < threads; ++t) pool.emplace_back(run);
+    for (size_t t = 1; t < threads; ++t) {
+      try {
+        pool.emplace_back(run);
+      } catch (const std::system_error&) {  // No more threads are to be had: those that there are do it.
+        break;
+      }
+    }
     run();
   }
   if (first) std::rethrow_exception(first);
