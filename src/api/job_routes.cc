@@ -32,11 +32,14 @@ Submitter submitter(Services& services, const Call& call) {
 
 Response events_of(Services& services, const Call& call) {
   const Job first = services.jobs.get(call.caller(), call.path("job"));
-  const auto next = [&services, caller = call.caller(), id = first.id, seen = size_t{0}]() mutable {
+  const auto next = [&services, caller = call.caller(), id = first.id, seen = size_t{0},
+                     waits = std::string()]() mutable {
     const Job now = services.jobs.get(caller, id);
     Events events{.events = {}, .are_last = is_terminal(now.state)};
-    if (now.history.size() == seen) return events;
+    const std::string waits_for = now.state == JobState::QUEUED ? now.reason : "";
+    if (now.history.size() == seen && waits_for == waits) return events;
     seen = now.history.size();
+    waits = waits_for;
     events.events.push_back({std::to_string(seen), "job", print_json(to_json(now))});
     return events;
   };
@@ -91,7 +94,9 @@ void add_job_routes(std::vector<Route>& routes, Services& services) {
                     [&services](const Call& call) { return services.node.status(call.caller()); }});
   routes.push_back({Method::get, "/api/v1/flavors", Permission::job_read,
                     {.name = "list_flavors", .summary = "The units in which jobs may ask for what they need"},
-                    [&services](const Call&) { return Page<Flavor>{services.node.flavors(), std::nullopt}; }});
+                    [&services](const Call&) {
+                      return Page<Flavor>{services.billing.priced(services.node.flavors()), std::nullopt};
+                    }});
   routes.push_back({Method::post, "/api/v1/jobs/{job}/datasync", Permission::job_create,
                     {.name = "sync_job_data",
                      .summary = "Pushes what a job has changed so far, or shows it what is new; both while it runs",
@@ -102,7 +107,7 @@ void add_job_routes(std::vector<Route>& routes, Services& services) {
                     }});
   routes.push_back({Method::get, "/api/v1/jobs/{job}/events", Permission::job_read,
                     {.name = "follow_job",
-                     .summary = "The job at each change of its state, until it has ended",
+                     .summary = "The job at each change of its state, or of what it waits for, until it has ended",
                      .answer_type = "text/event-stream"},
                     [&services](const Call& call) { return events_of(services, call); }});
 }

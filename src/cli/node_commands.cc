@@ -59,6 +59,7 @@ int list_flavors(Session& session, const NoOptions&) {
        {"MEMORY", [](const Flavor& f) { return f.memory_bytes ? bytes_text(f.memory_bytes) : "-"; }},
        {"GPUS", [](const Flavor& f) { return f.gpu ? number(f.gpu) : "-"; }},
        {"UNITS A JOB", [](const Flavor& f) { return number(f.units_max); }},
+       {"PRICE A MINUTE", [](const Flavor& f) { return f.price.value_or("-"); }},
        {"DEFAULT", [](const Flavor& f) { return std::string(f.is_default ? "yes" : "-"); }}});
   return 0;
 }
@@ -78,7 +79,8 @@ std::vector<Command> node_commands() {
            .summary = "list the units in which jobs may ask for what they need",
            .example = "volary flavor ls",
            .more = "CORES, MEMORY and GPUS are those of one unit. 'job run --flavor NAME --gpu 2' is two units of one "
-                   "with GPUs, '--cpu 4' four cores' worth of one without."},
+                   "with GPUs, '--cpu 4' four cores' worth of one without. PRICE A MINUTE is what a started minute of "
+                   "a job with one unit costs, by the operator's price list."},
           no_fields, list_flavors)};
 }
 

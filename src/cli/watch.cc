@@ -166,12 +166,12 @@ json::value watch_job(Session& session, const std::string& id, Logs logs, uint64
       last = event;
       if (first_run == 0) first_run = job.run;
       while (seen < job.history.size() && job.history[seen].run < first_run) ++seen;
-      if (job.state == JobState::QUEUED && job.reason.starts_with("waits: ")) session.note(id + " " + job.reason);
       for (; seen < job.history.size(); ++seen) {
         const JobEvent& change = job.history[seen];
         const std::string reason = change.reason.empty() ? "" : " (" + change.reason + ")";
         session.note(fmt::format("{} {}: {}{}", time_text(change.date), id, name_of_value(change.state), reason));
       }
+      if (job.state == JobState::QUEUED && job.reason != job.history.back().reason) session.note(id + " " + job.reason);
       return is_terminal(job.state) ? Ended::yes : Ended::no;
     };
     client.follow(events_of("jobs", id), show, lost);

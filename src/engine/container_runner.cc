@@ -62,8 +62,9 @@ class ContainerRunner final : public Runner {
   }
 
   void stop(const Path& directory) override { files_->stop(directory); }
-  std::optional<std::string> show(const Path& directory, const ShowRequest& request) override {
-    return files_->show(directory, request);
+  std::optional<ShowAnswer> show(const Path& directory, const std::string& id,
+                                 const std::function<ShowRequest()>& request) override {
+    return files_->show(directory, id, request);
   }
 
  private:
@@ -108,8 +109,9 @@ class ChoosingRunner final : public Runner {
     return containers_.poll(directory);
   }
   void stop(const Path& directory) override { sandbox_->stop(directory); }
-  std::optional<std::string> show(const Path& directory, const ShowRequest& request) override {
-    return sandbox_->show(directory, request);
+  std::optional<ShowAnswer> show(const Path& directory, const std::string& id,
+                                 const std::function<ShowRequest()>& request) override {
+    return sandbox_->show(directory, id, request);
   }
 
  private:

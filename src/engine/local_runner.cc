@@ -52,12 +52,17 @@ class LocalRunner final : public Runner {
     wake(run);
   }
 
-  std::optional<std::string> show(const Path& directory, const ShowRequest& request) override {
+  std::optional<ShowAnswer> show(const Path& directory, const std::string& id,
+                                 const std::function<ShowRequest()>& request) override {
     const RunDirectory run(directory);
-    if (auto answer = answer_to(run, request.id)) return answer;
-    ask_to_show(run, request);
-    wake(run);
-    return std::nullopt;
+    if (!is_asked_to_show(run, id)) {
+      if (!run.read_spec().shows.value_or(false))
+        return ShowAnswer{"it was begun by an older version of this program: expected one that was begun since", false};
+      ask_to_show(run, request());
+    }
+    auto answer = answer_to(run, id);
+    if (!answer) wake(run);
+    return answer;
   }
 
  private:

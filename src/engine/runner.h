@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,6 +59,7 @@ struct RunSpec {
   int64_t grace_seconds = 10;                // Between SIGTERM and SIGKILL at a stop.
   std::optional<uint64_t> log_bytes = {};    // How much of its log is kept (engine/log_pieces.h).
   std::optional<ContainerSpec> container = {};  // Nothing: the sandbox.
+  std::optional<bool> shows = {};            // Its supervisor knows what show() asks for.
   // --- in the sandbox only
   std::optional<uint64_t> replicas = {};        // engine/replicas.h
   std::vector<std::string> dependencies = {};   // engine/dependencies.h
@@ -65,7 +67,7 @@ struct RunSpec {
   std::optional<int64_t> install_seconds = {};  // How long pip may take.
 };
 BOOST_DESCRIBE_STRUCT(RunSpec, (), (name, command, env, working_directory, binds, mounts, cpus, memory_bytes,
-                                    grace_seconds, log_bytes, container, replicas, dependencies, pip_cache,
+                                    grace_seconds, log_bytes, container, shows, replicas, dependencies, pip_cache,
                                     install_seconds))
 
 enum class RunPhase {
@@ -99,6 +101,12 @@ struct ShowRequest {
 };
 BOOST_DESCRIBE_STRUCT(ShowRequest, (), (id, mount, target))
 
+struct ShowAnswer {
+  std::string why_not;       // "": it is shown.
+  bool may_be_seen = false;  // Where it is not shown for all that is known: some process may have seen it all the same.
+};
+BOOST_DESCRIBE_STRUCT(ShowAnswer, (), (why_not, may_be_seen))
+
 class Runner {
  public:
   virtual ~Runner() = default;
@@ -108,9 +116,10 @@ class Runner {
   virtual RunStatus poll(const Path& directory) = 0;
   // Asks the process to end: SIGTERM, after the spec's grace SIGKILL. Returns at once. Nothing to do is success.
   virtual void stop(const Path& directory) = 0;
-  // Has the supervisor of a run that runs show it something. Returns at once: nothing, until it has answered; then "",
-  // or why it cannot be shown.
-  virtual std::optional<std::string> show(const Path& directory, const ShowRequest& request) = 0;
+  // Has the supervisor of a run that runs show it something. Returns at once: nothing, until it has answered. `request`
+  // is asked for the first time only; what it throws is thrown here, and nothing has been asked for then.
+  virtual std::optional<ShowAnswer> show(const Path& directory, const std::string& id,
+                                         const std::function<ShowRequest()>& request) = 0;
 };
 
 // Runs in containers where the spec has one (engine/container_runner.cc), else in the sandbox.

@@ -43,13 +43,25 @@ bool sees(int pid, const std::string& target, const Path& here) {
 
 }  // namespace
 
+bool is_asked_to_show(const RunDirectory& run, const std::string& id) { return is_present(request_file(run, id)); }
+
 void ask_to_show(const RunDirectory& run, const ShowRequest& request) {
-  const Path file = request_file(run, request.id);
-  if (!is_present(file)) write_whole(run, file, print_json(to_json(request)));
+  write_whole(run, request_file(run, request.id), print_json(to_json(request)));
 }
 
-std::optional<std::string> answer_to(const RunDirectory& run, const std::string& id) {
-  return try_read_file(answer_file(run, id));
+std::optional<ShowAnswer> answer_to(const RunDirectory& run, const std::string& id) {
+  std::optional<ShowAnswer> answer;
+  const auto error = error_of([&] {
+    if (const auto text = try_read_file(answer_file(run, id)))
+      answer = from_json<ShowAnswer>(parse_json(*text, "the answer"), "answer");
+  });
+  return error ? std::nullopt : answer;
+}
+
+// In this order: a request without an answer would be done again.
+void forget_showing(const RunDirectory& run, const std::string& id) {
+  remove_file(request_file(run, id));
+  remove_file(answer_file(run, id));
 }
 
 void Showing::look(const std::function<int()>& find_inside) {
@@ -59,29 +71,38 @@ void Showing::look(const std::function<int()>& find_inside) {
     const std::string id(name.substr(request_prefix.size(),
                                      name.size() - request_prefix.size() - request_suffix.size()));
     if (is_present(answer_file(run_, id))) continue;
-    const auto error = error_of([&] {
-      auto known = answers_.find(id);
-      if (known == answers_.end()) {
-        const auto request = from_json<ShowRequest>(parse_json(read_file(request_file(run_, id)), name), "request");
-        known = answers_.emplace(id, show(request, find_inside)).first;
-      }
-      fault::point("supervisor.shown");
-      write_whole(run_, answer_file(run_, id), known->second);
-    });
-    if (error) ::dprintf(STDERR_FILENO, "%s\n", error->what());
+    const auto error = error_of([&] { look_at(id, is_first_look_, find_inside); });
+    if (error && error->what() != said_) ::dprintf(STDERR_FILENO, "%s\n", (said_ = error->what()).c_str());
   }
+  is_first_look_ = false;
 }
 
-std::string Showing::show(const ShowRequest& request, const std::function<int()>& find_inside) const {
+void Showing::look_at(const std::string& id, bool may_be_tried, const std::function<int()>& find_inside) {
+  auto known = answers_.find(id);
+  if (known == answers_.end()) {
+    const auto request = from_json<ShowRequest>(parse_json(read_file(request_file(run_, id)), "a request"), "request");
+    auto answer = show(request, find_inside);
+    if (!answer) return;
+    answer->may_be_seen |= may_be_tried;
+    known = answers_.emplace(id, *answer).first;
+  }
+  fault::point("supervisor.shown");
+  write_whole(run_, answer_file(run_, id), print_json(to_json(known->second)));
+  answers_.erase(known);
+}
+
+std::optional<ShowAnswer> Showing::show(const ShowRequest& request, const std::function<int()>& find_inside) const {
   const auto bind = std::find_if(spec_.binds.begin(), spec_.binds.end(), [&](const RunBind& one) {
     return one.target == request.target && !one.writable && !one.source.starts_with('/');
   });
-  if (bind == spec_.binds.end()) return fmt::format("nothing that can only be read stands at '{}'", request.target);
+  if (bind == spec_.binds.end())
+    return ShowAnswer{fmt::format("nothing that can only be read stands at '{}'", request.target), false};
   const auto error = error_of([&] { show_over_(request.mount, staging_, bind->source); });
-  if (error) return error->message();
+  if (error) return ShowAnswer{error->message(), false};
   const int inside = find_inside();
-  if (inside > 0 && sees(inside, request.target, staging_ / bind->source)) return "";
-  return fmt::format("the process does not see what was mounted at '{}'", request.target);
+  if (inside == 0) return std::nullopt;
+  if (sees(inside, request.target, staging_ / bind->source)) return ShowAnswer{};
+  return ShowAnswer{fmt::format("it is not what the process sees at '{}'", request.target), true};
 }
 
 }  // namespace volary

@@ -5,7 +5,7 @@
 // supervisor answers when it has looked, with the eyes of one of the run's processes, that it is there.
 //
 //   show-ID.json   a ShowRequest
-//   shown-ID       the answer: empty, or why it could not be
+//   shown-ID       a ShowAnswer
 //
 // Nothing is taken away: who has something open, or stands in it, goes on with what it was.
 #pragma once
@@ -22,26 +22,33 @@ namespace volary {
 // Makes `mount` below the staging directory and shows it over what stands there at `place`.
 using ShowOver = std::function<void(const json::value& mount, const Path& staging, const std::string& place)>;
 
+bool is_asked_to_show(const RunDirectory& run, const std::string& id);
 void ask_to_show(const RunDirectory& run, const ShowRequest& request);
-std::optional<std::string> answer_to(const RunDirectory& run, const std::string& id);
+// Nothing while there is none, or it cannot be read now.
+std::optional<ShowAnswer> answer_to(const RunDirectory& run, const std::string& id);
+// Removes both files. Whoever asked has written down the answer.
+void forget_showing(const RunDirectory& run, const std::string& id);
 
 // The supervisor's side.
 class Showing {
  public:
   Showing(const RunDirectory& run, const RunSpec& spec, Path staging, ShowOver show_over)
       : run_(run), spec_(spec), staging_(std::move(staging)), show_over_(std::move(show_over)) {}
-  // Does and answers what was asked since. `find_inside` gives a process of the run's, 0 if there is none. What cannot
-  // be answered now is, the next time.
+  // Does and answers what was asked since. `find_inside` gives a process of the run's, 0 if there is none: then nobody
+  // is answered any more. What cannot be answered now is, the next time.
   void look(const std::function<int()>& find_inside);
 
  private:
-  std::string show(const ShowRequest& request, const std::function<int()>& find_inside) const;
+  void look_at(const std::string& id, bool may_be_tried, const std::function<int()>& find_inside);
+  std::optional<ShowAnswer> show(const ShowRequest& request, const std::function<int()>& find_inside) const;
 
   const RunDirectory& run_;
   const RunSpec& spec_;
   const Path staging_;
   const ShowOver show_over_;
-  std::map<std::string, std::string> answers_;  // Also those that no disk has taken yet.
+  bool is_first_look_ = true;                  // What was asked before, another supervisor may have tried.
+  std::map<std::string, ShowAnswer> answers_;  // That no disk has taken yet.
+  std::string said_;
 };
 
 }  // namespace volary

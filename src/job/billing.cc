@@ -181,6 +181,18 @@ JobUnits units_of(const Allotment& given) {
           given.flavor.empty() ? std::nullopt : std::optional(given.units)};
 }
 
+std::vector<Flavor> Billing::priced(std::vector<Flavor> flavors) {
+  if (prices_.prices.empty()) return flavors;
+  const Time now = clock_.now();
+  const Time soon = now.plus_seconds(1);
+  for (Flavor& one : flavors) {
+    const JobUnits unit{std::max<uint64_t>(one.cpu, 1), one.gpu, one.name, 1};
+    const Charge minute = charge_of({{now, soon}}, unit, prices_, now, soon);
+    one.price = fmt::format("{} {}", to_text(minute.cost), prices_.currency);
+  }
+  return flavors;
+}
+
 BillReport Billing::report(const Caller& caller, const BillRequest& request) {
   BillReport report;
   const Time now = clock_.now();

@@ -60,6 +60,8 @@ class Billing {
   // Also of jobs that were deleted. Throws `invalid` for a range that ends before it begins, or that has more lines
   // than one answer holds.
   BillReport report(const Caller& caller, const BillRequest& request);
+  // With what they cost now.
+  std::vector<Flavor> priced(std::vector<Flavor> flavors);
 
  private:
   Database& database_;

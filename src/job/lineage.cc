@@ -107,7 +107,10 @@ constexpr std::string_view all_attachments =
     "SELECT job, volume, version, result, path, number FROM job_run_attachment UNION "
     "SELECT data_sync.job, data_sync.volume, data_sync.version, 0, path, data_sync.number FROM data_sync "
     "JOIN job_attachment ON job_attachment.job = data_sync.job AND job_attachment.number = data_sync.number "
-    "WHERE direction = 'pull' AND data_sync.version > 0) AS attached";
+    "WHERE direction = 'pull' AND data_sync.version > 0 AND past_run = 0 UNION "
+    "SELECT data_sync.job, data_sync.volume, data_sync.version, 0, path, data_sync.number FROM data_sync "
+    "JOIN job_run_attachment ON job_run_attachment.job = data_sync.job AND run = past_run "
+    "AND job_run_attachment.number = data_sync.number WHERE direction = 'pull' AND data_sync.version > 0) AS attached";
 
 // "job-x/2" is made by the second run of job-x.
 std::string job_in(const std::string& origin_id) { return origin_id.substr(0, origin_id.find('/')); }

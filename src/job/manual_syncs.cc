@@ -29,7 +29,7 @@ std::string why_not_pulled(const JobRow& job, const AttachmentRow& one) {
   if (one.access != AttachAccess::ro)
     return "the job may write to it, and what is new could be what it has written itself: expected permission ro";
   if (!one.is_staged && !source.word.empty() && source.word != "head")
-    return fmt::format("it is attached as version {}, which never changes", one.version);
+    return fmt::format("it was attached by '{}', so it stays version {}", source.word, one.version);
   return "";
 }
 
@@ -57,6 +57,18 @@ std::vector<AttachmentRow> chosen(const JobRow& job, std::vector<AttachmentRow> 
                 pushes ? "all that it attaches is read-only"
                        : "expected something that it attaches read-only, and not as a version that was named");
   return chosen;
+}
+
+// Each lies on those before it until the run ends, and the kernel has room for a limited number of mounts.
+constexpr uint64_t shown_max = 1000;
+
+void check_room_to_show(Transaction& transaction, const JobRow& job) {
+  const auto shown = transaction.find<uint64_t>(
+      "SELECT COUNT(DISTINCT version) FROM data_sync WHERE job = $1 AND direction = 'pull' AND occasion = 'asked' "
+      "AND version > 0 AND past_run = 0", job.id);
+  if (shown.value_or(0) >= shown_max)
+    throw Error(Errc::exhausted, "job {} has been shown {} versions since it began: expected fewer than {}; its next "
+                "run begins with what is new", job.id, *shown, shown_max);
 }
 
 // A request that waits already does it. The id of what does.
@@ -120,6 +132,7 @@ std::vector<DataSync> Jobs::sync(const Caller& caller, const std::string& id, co
   const JobRow job = database_.write([&](Transaction& transaction) {
     const JobRow row = row_of(transaction, caller, id);
     const auto attachments = chosen(row, attachments_of(transaction, row.id), request);
+    if (!pushes) check_room_to_show(transaction, row);
     const Time now = clock_.now();
     for (const AttachmentRow& one : attachments) {
       const Path scratch = places_of(jobs_directory_, row.id, row.run).scratch(one.number);

@@ -8,6 +8,7 @@
 #include "core/error_of.h"
 #include "core/fault.h"
 #include "core/random.h"
+#include "engine/showing.h"
 #include "job/publications.h"
 #include "job/rows.h"
 #include "job/runs.h"
@@ -283,6 +284,9 @@ void Reconciler::look_at_data(const JobRow& job, JobFacts& facts) {
       for (const SyncRow& sync : syncs_.wanted_pushes(job)) workplace_.publish(job, sync);
       break;
     case JobState::FINALIZING:
+      for (const SyncRow& sync : syncs_.pulls_to_show(job))  // Answered as it ended.
+        if (const auto answer = answer_to(RunDirectory(workplace_.places(job).run), sync.id))
+          note_shown(job, sync, *answer);
       syncs_.look_at_pushes(job, facts);
       if (facts.ending == JobState::ERROR)
         facts.published = database_.read([&](Transaction& t) { return published_text(t, job); });
@@ -300,12 +304,19 @@ void Reconciler::ask_for_publications(const JobRow& job) {
 
 // Asked again and again until the run's supervisor has answered.
 void Reconciler::show_pulled(const JobRow& job, const SyncRow& sync) {
-  std::optional<std::string> answer;
+  const Path run = workplace_.places(job).run;
+  std::optional<ShowAnswer> answer;
   const auto error = error_of([&] {
-    answer = runner_.show(workplace_.places(job).run, workplace_.prepare_pulled(job, sync));
+    answer = runner_.show(run, sync.id, [&] { return workplace_.prepare_pulled(job, sync); });
   });
   fault::point("job.showing");
-  if (error || answer) syncs_.note_shown(sync, error ? error->message() : *answer);
+  if (error) answer = ShowAnswer{error->message(), false};
+  if (answer) note_shown(job, sync, *answer);
+}
+
+void Reconciler::note_shown(const JobRow& job, const SyncRow& sync, const ShowAnswer& answer) {
+  syncs_.note_shown(sync, answer);
+  forget_showing(RunDirectory(workplace_.places(job).run), sync.id);
 }
 
 // What it left behind, and somebody wants pushed.

@@ -82,6 +82,7 @@ class Reconciler {
   void look_at_data(const JobRow& job, JobFacts& facts);
   void ask_for_publications(const JobRow& job);
   void show_pulled(const JobRow& job, const SyncRow& sync);
+  void note_shown(const JobRow& job, const SyncRow& sync, const ShowAnswer& answer);
   void look_at_left(const JobRow& job);
   bool pushes_remain(const JobRow& job);
   void tidy_up(const JobRow& job);

@@ -98,7 +98,8 @@ void begin_run(Transaction& transaction, const JobRow& ended, const NextRun& nex
   transaction.run("UPDATE data_sync SET past_run = $2 WHERE job = $1 AND past_run = 0", ended.id, ended.run);
   for (const auto& volume : transaction.all<std::string>(
            "SELECT staged.volume FROM staged JOIN volume ON volume.id = staged.volume WHERE staged.job = $1 "
-           "AND volume.head > 0 ORDER BY staged.volume", ended.id))
+           "AND volume.head > 0 AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.volume = staged.volume) "
+           "ORDER BY staged.volume", ended.id))
     empty_staged(transaction, volume);
   transaction.run(
       "UPDATE job SET state = 'QUEUED', reason = $2, run = run + 1, exit_code = NULL, ending = '', stop_requested = 0, "

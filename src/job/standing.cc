@@ -161,6 +161,7 @@ void note_turn(Transaction& transaction, const QueuedJob& job, Turn turn, Time n
   };
   end_happening(transaction, job.id, Cause::room, now);
   note_happening(transaction, job.id, {Cause::room, now, std::nullopt, text()});
+  transaction.announce(job.id);
 }
 
 std::string share_text(const Share& share) {

@@ -69,12 +69,13 @@ uint64_t version_seen(Transaction& transaction, const std::string& job_id, const
   return version;
 }
 
-// Whether the volume is being filled by somebody who began before: that may lack what is new since.
-bool is_being_filled(Transaction& transaction, const std::string& volume_id) {
+// Whether somebody who began before that moment fills the volume: that may lack what is new since. Who began later is
+// joined.
+bool is_being_filled(Transaction& transaction, const std::string& volume_id, Time since) {
   return transaction
       .find<std::string>("SELECT id FROM transfer WHERE volume = $1 AND kind = 'import' AND state IN ('queued', "
-                         "'planning', 'running') AND cancel_requested = 0 LIMIT 1",
-                         volume_id)
+                         "'planning', 'running') AND cancel_requested = 0 AND created_at < $2 LIMIT 1",
+                         volume_id, since)
       .has_value();
 }
 
@@ -127,8 +128,8 @@ std::vector<SyncRow> open_syncs_of(Transaction& transaction, const std::string& 
 
 std::vector<SyncRow> recent_syncs_of(Transaction& transaction, const std::string& job_id) {
   return transaction.all<SyncRow>(
-      fmt::format("{}AND (occasion NOT IN ('interval', 'marker') OR data_sync.state IN ('QUEUED', 'RUNNING') OR "
-                  "data_sync.id IN (SELECT id FROM data_sync WHERE job = $2 AND occasion IN ('interval', 'marker') "
+      fmt::format("{}AND (occasion IN ('begin', 'end') OR data_sync.state IN ('QUEUED', 'RUNNING') OR "
+                  "data_sync.id IN (SELECT id FROM data_sync WHERE job = $2 AND occasion NOT IN ('begin', 'end') "
                   "ORDER BY created_at DESC, id LIMIT {})) {}",
                   select_sync, publications_shown, in_order),
       job_id, job_id);
@@ -321,7 +322,7 @@ void DataSyncs::begin_asked_pull(const JobRow& job, const SyncRow& sync) {
       if (attachment.is_staged) {
         const auto store = find_datastore(transaction, job.project, attachment.datastore);
         if (!store) throw Error(Errc::not_found, "datastore '{}' has been removed", attachment.datastore);
-        waits = is_being_filled(transaction, sync.volume_id);
+        waits = is_being_filled(transaction, sync.volume_id, sync.created_at);
         if (!waits)
           transfer = pull_staged(transaction, caller_of(job), sync.volume_id, {*store, attachment.directory},
                                  Absent::refused, now);
@@ -384,20 +385,57 @@ std::vector<SyncRow> DataSyncs::arrived_pulls(const JobRow& job) {
   return arrived;
 }
 
-void DataSyncs::note_shown(const SyncRow& sync, const std::string& why_not) {
+std::vector<SyncRow> DataSyncs::pulls_to_show(const JobRow& job) {
+  auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
+  std::erase_if(syncs, [](const SyncRow& sync) { return !is_asked_pull(sync) || sync.version == 0; });
+  return syncs;
+}
+
+void DataSyncs::note_shown(const SyncRow& sync, const ShowAnswer& answer) {
   database_.write([&](Transaction& transaction) {
-    if (why_not.empty()) {
+    if (answer.why_not.empty()) {
       end_sync(transaction, sync.id, SyncState::DONE, left_out_of(transaction, sync), clock_.now());
     } else {
-      transaction.run("UPDATE data_sync SET version = 0 WHERE id = $1", sync.id);
-      end_sync(transaction, sync.id, SyncState::FAILED, why_not, clock_.now());
+      if (!answer.may_be_seen) transaction.run("UPDATE data_sync SET version = 0 WHERE id = $1", sync.id);
+      end_sync(transaction, sync.id, SyncState::FAILED, answer.why_not, clock_.now());
     }
     fault::point("job.shown");
   });
 }
 
+// Of a job whose process has ended. Nothing may come into a volume of its own that its next run begins with.
+void DataSyncs::break_off_pulls(const JobRow& job, JobFacts& facts) {
+  const auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
+  for (const SyncRow& sync : syncs) {
+    if (!is_asked_pull(sync)) continue;
+    cancel_own(job, sync);
+    database_.write([&](Transaction& t) {
+      end_sync(t, sync.id, SyncState::FAILED, "the job ended first", clock_.now());
+    });
+  }
+  const bool is_filled = database_.read([&](Transaction& transaction) {
+    return transaction
+        .find<std::string>("SELECT id FROM transfer WHERE volume IN (SELECT volume FROM staged WHERE job = $1) AND "
+                           "kind = 'import' AND state IN ('queued', 'planning', 'running') LIMIT 1",
+                           job.id)
+        .has_value();
+  });
+  if (is_filled) facts.wait = Wait::waiting;
+}
+
+// Its transfer, if nobody else waits for that.
+void DataSyncs::cancel_own(const JobRow& job, const SyncRow& sync) {
+  const bool is_own = database_.read([&](Transaction& transaction) {
+    return transaction.find<std::string>("SELECT volume FROM staged WHERE volume = $1 AND job = $2", sync.volume_id,
+                                         job.id).has_value();
+  });
+  if (is_own && !sync.transfer.empty() && !has_ended(sync))
+    (void)error_of([&] { transfers_.cancel(caller_of(job), sync.transfer); });
+}
+
 void DataSyncs::look_at_pushes(const JobRow& job, JobFacts& facts) {
   const bool ends = job.state == JobState::FINALIZING;
+  if (ends) break_off_pulls(job, facts);
   // Of one that runs there may be thousands that have ended.
   const auto syncs = database_.read([&](Transaction& transaction) {
     return ends ? syncs_of(transaction, job.id) : open_syncs_of(transaction, job.id);
@@ -448,12 +486,7 @@ void DataSyncs::abandon(const JobRow& job) {
   });
   for (const SyncRow& sync : syncs) {
     if (is_ended(sync.state) || sync.direction != SyncDirection::pull) continue;
-    const bool is_own = database_.read([&](Transaction& transaction) {
-      return transaction.find<std::string>("SELECT volume FROM staged WHERE volume = $1 AND job = $2", sync.volume_id,
-                                           job.id).has_value();
-    });
-    if (is_own && !sync.transfer.empty() && !has_ended(sync))
-      (void)error_of([&] { transfers_.cancel(caller_of(job), sync.transfer); });
+    cancel_own(job, sync);
     database_.write([&](Transaction& t) {
       end_sync(t, sync.id, SyncState::FAILED,
                is_asked_pull(sync) ? "the job ended first" : "the job was stopped before it began", clock_.now());

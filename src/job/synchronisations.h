@@ -13,6 +13,7 @@
 #include "access/caller.h"
 #include "core/clock.h"
 #include "db/database.h"
+#include "engine/runner.h"
 #include "job/rows.h"
 #include "job/states.h"
 #include "record/synchronisation.h"
@@ -52,7 +53,7 @@ BOOST_DESCRIBE_STRUCT(SyncRow, (), (id, number, direction, manual, occasion, sta
 std::vector<SyncRow> syncs_of(Transaction& transaction, const std::string& job_id);
 // Of these, those that have not ended.
 std::vector<SyncRow> open_syncs_of(Transaction& transaction, const std::string& job_id);
-// Of publications while it ran, the newest `publications_shown` that have ended; all others.
+// Of those while it ran, the newest `publications_shown` that have ended; all others.
 constexpr uint64_t publications_shown = 50;
 std::vector<SyncRow> recent_syncs_of(Transaction& transaction, const std::string& job_id);
 // As people see them.
@@ -85,8 +86,10 @@ class DataSyncs {
   // Of a job that runs: begins the pulls that somebody asked for. Those that have brought a version which the process
   // does not see yet.
   std::vector<SyncRow> arrived_pulls(const JobRow& job);
-  // The process sees what one of them brought, or why it never will.
-  void note_shown(const SyncRow& sync, const std::string& why_not);
+  // Those of them that its supervisor has been asked to show, or is about to be.
+  std::vector<SyncRow> pulls_to_show(const JobRow& job);
+  // Whether the process sees what one of them brought. What it may have seen stays known as read.
+  void note_shown(const SyncRow& sync, const ShowAnswer& answer);
   // Of a job that runs, is finalised or ended in ERROR: writes down which pushes have ended. In FINALIZING, the facts'
   // wait says whether all have arrived.
   void look_at_pushes(const JobRow& job, JobFacts& facts);
@@ -101,6 +104,8 @@ class DataSyncs {
   void begin_pulls(const JobRow& job);
   void begin_asked_pull(const JobRow& job, const SyncRow& sync);
   bool has_arrived(const JobRow& job, const SyncRow& sync);
+  void break_off_pulls(const JobRow& job, JobFacts& facts);
+  void cancel_own(const JobRow& job, const SyncRow& sync);
   void too_late(const SyncRow& sync, const JobFacts& facts);
   bool was_broken_off(const SyncRow& sync);
   bool end_pull(const JobRow& job, const SyncRow& sync);

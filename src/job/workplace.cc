@@ -174,6 +174,7 @@ RunSpec Workplace::prepare(const JobRow& job) {
   if (job.memory_bytes > 0) spec.memory_bytes = job.memory_bytes;
   spec.replicas = job.spec.replicas;
   spec.log_bytes = log_bytes_;
+  spec.shows = true;
   spec.env = {{"VOLARY_JOB_ID", job.id}, {"VOLARY_JOB_NAME", job.name},
               {"VOLARY_JOB_RUN", std::to_string(job.run)}};
   if (job.spec.image) spec.container = container_of(job, secrets_, engine_);

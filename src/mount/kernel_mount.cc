@@ -168,6 +168,7 @@ void bind_directory(const Path& source, const Path& target, Access access) {
   if (!mount) throw error_from_errno(errno, "bind", source.native());
   mount_attr attributes{};
   attributes.attr_set = safe_attributes | (access == Access::read_only ? MOUNT_ATTR_RDONLY : 0);
+  attributes.propagation = MS_PRIVATE;  // What is mounted on the one is not to appear on the other.
   if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
     throw error_from_errno(errno, "make read-only the bind mount of", source.native());
   if (move_mount_to(mount, target) < 0)

@@ -38,8 +38,10 @@ struct Flavor {
   uint64_t gpu = 0;
   uint64_t units_max = 0;     // Of a job.
   bool is_default = false;    // Of jobs that name none.
+  // What a started minute of a job with one unit costs by now: "0.08 EUR". Nothing without prices.
+  std::optional<std::string> price = {};
 };
-BOOST_DESCRIBE_STRUCT(Flavor, (), (name, cpu, memory_bytes, gpu, units_max, is_default))
+BOOST_DESCRIBE_STRUCT(Flavor, (), (name, cpu, memory_bytes, gpu, units_max, is_default, price))
 
 constexpr uint64_t gpus_max = 1024;  // Of a machine.
 constexpr uint64_t jobs_max_default = 32;

@@ -76,6 +76,19 @@ bool Cache::is_used(const std::string& tree) const {
   });
 }
 
+// A job may have attached a directory of a version, whose tree is no version's own. Of an image the kernel keeps what
+// is mounted; a link farm would be emptied under the job.
+bool Cache::may_be_used_in_part(const CachedTree& cached) const {
+  if (cached.kind != CachedKind::link_farm) return false;
+  return database_.read([&](Transaction& transaction) {
+    return transaction
+        .find<std::string>("SELECT id FROM lease WHERE holder_kind = 'job' AND NOT EXISTS (SELECT 1 FROM version "
+                           "WHERE tree = $1) LIMIT 1",
+                           text_of(cached))
+        .has_value();
+  });
+}
+
 CachedImage Cache::view_of(const CachedTree& cached, const WordsByTree& users, const WordsByTree& versions) const {
   const std::string tree = text_of(cached);
   return {.name = cached.name, .kind = std::string(word_of(cached.kind)), .tree = tree,
@@ -128,7 +141,9 @@ PrunedCache Cache::prune(const PruneRequest& request) {
     if (users.contains(tree) || !(cached.kind == CachedKind::former || cached.last_used < oldest || is_too_much))
       continue;
     // A lease may have been taken since.
-    if (!request.dry_run.value_or(false) && !images_.remove(cached.name, [&] { return is_used(tree); })) continue;
+    if (!request.dry_run.value_or(false) &&
+        !images_.remove(cached.name, [&] { return is_used(tree) || may_be_used_in_part(cached); }))
+      continue;
     pruned.removed.push_back(view_of(cached, users, versions));
     pruned.bytes += cached.bytes;
     pruned.kept_bytes -= cached.bytes;

@@ -43,6 +43,7 @@ class Cache {
   WordsByTree users() const;
   WordsByTree versions() const;
   bool is_used(const std::string& tree) const;
+  bool may_be_used_in_part(const CachedTree& cached) const;
   CachedImage view_of(const CachedTree& cached, const WordsByTree& users, const WordsByTree& versions) const;
 
   Database& database_;

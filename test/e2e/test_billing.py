@@ -39,6 +39,13 @@ def test_a_job_costs_its_started_minutes_and_what_was_deleted_stays_billed(volar
     assert volary.json("billing", "report", "--to", "2026-01-01", "--from", "2025-01-01")["lines"] == []
 
 
+def test_flavors_are_listed_with_what_they_cost(volary):
+    with_prices(volary, PRICES + "    gpu: 0.05\n    flavors: {small: 0.002}\n")
+    (volary.data / "node.yaml").write_text("capacity: {cpu: 4}\nflavors:\n  small: {cpu: 2}\n  plain: {cpu: 2}\n")
+    assert {one["name"]: one["price"] for one in volary.json("flavor", "ls")} == {"small": "0.012 EUR", "plain": "0.01025 EUR"}
+    assert "PRICE A MINUTE" in volary("flavor", "ls")
+
+
 def test_without_prices_there_are_minutes(volary):
     volary.run("job", "run", "--wait", "--", "true")
     report = volary.json("billing", "report")

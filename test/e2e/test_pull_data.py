@@ -198,7 +198,7 @@ def test_what_cannot_be_is_said(volary, shelf):
     code, said = volary.refuses("job", "pull-data", job.id, "--volume", "/out")
     assert code == 2 and "cannot be pulled: the job may write to it" in said
     code, said = volary.refuses("job", "pull-data", job.id, "--volume", "data@1")
-    assert code == 2 and "cannot be pulled: it is attached as version 1, which never changes" in said
+    assert code == 2 and "cannot be pulled: it was attached by '1', so it stays version 1" in said
     code, said = volary.refuses("job", "pull-data", job.id, "--volume", "/elsewhere")
     assert code == 3 or "nothing is attached" in said
     job.end()
@@ -221,4 +221,51 @@ def test_a_job_that_ends_first_breaks_it_off(volary):
         volary.wait_for(lambda: job.get()["dataSync"][-1]["state"] == "FAILED", "the pull to be given up")
     assert job.get()["dataSync"][-1]["reason"] == "the job ended first"
     assert receipt_of(volary, job.id) == [("/in", 1)]
+    server.end()
+
+
+def test_a_job_that_ends_at_once_has_read_what_it_was_shown(volary, shelf):
+    """Whether the supervisor could still look, or not: a receipt has all that the process can have seen."""
+    for n in range(5):
+        shelf.put("corpora/wiki/a.txt", b"old")
+        job = volary("job", "run", "-v", "corpora@gra/wiki:/in:ro", "--", "sh", "-c",
+                     "echo up; until test -e /in/new; do :; done").strip()
+        volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+        shelf.put("corpora/wiki/new", b"%d" % n)
+        volary("job", "pull-data", job)
+        ended = volary.job_ended(job)
+        assert ended["state"] == "DONE" and receipt_of(volary, job) == [("/in", 1), ("/in", 2)], ended["dataSync"]
+        (shelf.path / "corpora/wiki/new").unlink()
+
+
+def test_a_job_that_moves_what_it_attached_has_read_it_all_the_same(volary, shelf):
+    job = volary("job", "run", "-v", "corpora@gra/wiki:/workspace/d/in:ro", "--", "sh", "-c",
+                 "mv d e && mkdir -p d/in; echo up; until test -e e/in/new; do sleep 0.05; done").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    shelf.put("corpora/wiki/new", b"x")
+    assert volary.run("job", "pull-data", job, "--wait").returncode == 1
+    ended = volary.job_ended(job)
+    assert ended["state"] == "DONE"
+    assert (ended["dataSync"][-1]["state"], ended["dataSync"][-1]["reason"]) in \
+        [("FAILED", "it is not what the process sees at '/workspace/d/in'"), ("FAILED", "the job ended first")]
+    assert receipt_of(volary, job) == [("/workspace/d/in", 1), ("/workspace/d/in", 2)]
+
+
+def test_a_pull_under_way_as_a_run_ends_brings_nothing_to_the_next_one(volary):
+    server = LyingS3()
+    server.buckets["corpora"] = {"a.txt": b"alpha"}
+    volary("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+    volary("datastore", "add", "s3", "s", "--endpoint", server.url, "--secret", "key")
+    job = volary("job", "run", "-v", "corpora@s:/in:ro", "-v", "standalone:/s", "--auto-restart=on-failure:1", "--", "sh", "-c",
+                 "echo up; test $VOLARY_JOB_RUN = 2 && exec cat /in/a.txt; until test -e /workspace/go; do sleep 0.05; done; exit 3").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    server.buckets["corpora"]["b.txt"] = b"beta"
+    with server.fault(silent()):
+        volary("job", "pull-data", job)
+        volary.wait_for(lambda: volary.json("job", "get", job)["dataSync"][-1]["transfer"], "the pull to begin")
+        first = volary.json("job", "get", job)["dataSync"][-1]["transfer"]
+        (volary.data / "jobs" / job / "work" / "go").touch()
+        volary.wait_for(lambda: volary.json("transfer", "get", first)["state"] == "cancelled", "the transfer to be given up")
+    assert volary.job_ended(job)["state"] == "DONE"
+    assert receipt_of(volary, job) == [("/in", 1)]
     server.end()

@@ -1,5 +1,6 @@
 """Who begins and who waits: order, priority, quotas and flavors; and that whoever waits is told for what."""
 import json
+import subprocess
 
 import pytest
 
@@ -108,6 +109,18 @@ def test_only_so_many_jobs_are_at_work_at_once(node):
     waits(volary, "three", "waits for 1 place: 0 of 2 are free; 1st in the queue")
     volary("job", "stop", "one")
     assert volary.job_ended("three")["state"] == "DONE"
+
+
+def test_who_waits_for_a_job_is_told_what_it_waits_for(node):
+    volary = node("capacity: {cpu: 1}\n")
+    hold(volary, "holder", "--cpu", "1")
+    waiter = subprocess.Popen([str(volary.program), "job", "run", "-n", "next", "--cpu", "1", "--wait", "--", "true"], env=volary.env,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    waits(volary, "next", "waits for 1 core")
+    line = next(line for line in waiter.stderr if " waits for " in line)
+    assert line.endswith(" waits for 1 core: 0 of 1 are free; 1st in the queue\n")
+    volary("job", "stop", "holder")
+    assert waiter.wait(timeout=60) == 0 and " DONE" in waiter.stderr.read()
 
 
 def test_units_of_a_flavor_are_what_the_job_gets_and_may_not_exceed(node):

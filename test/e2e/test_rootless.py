@@ -82,6 +82,17 @@ def test_a_job_that_runs_is_shown_what_is_new(volary, store):
     assert lines[:2] == ["up", "more"] and lines[2].startswith("keep") and "Read-only file system" in lines[2]
 
 
+def test_the_cache_takes_nothing_from_under_a_job_that_has_a_part_of_a_volume(volary, store):
+    job = volary("job", "run", "-v", "v/sub:/in", "--", "sh", "-c", "echo up; until test -e /workspace/go; do sleep 0.05; done; cat /in/change").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    volary("cache", "prune", "--to", "0")
+    (volary.data / "jobs" / job / "work" / "go").touch()
+    assert volary.job_ended(job)["state"] == "DONE", volary("job", "logs", job)
+    farms = [one for one in volary.json("cache", "ls") if one["kind"] == "link farm"]
+    volary("cache", "prune", "--to", "0")
+    assert len(farms) == 1 and not [one for one in volary.json("cache", "ls") if one["kind"] == "link farm"]
+
+
 def test_a_writer_changes_files_in_place_and_the_next_version_has_it(volary, store):
     script = "echo more >>/out/sub/change; echo new >/out/new; mkdir /out/d; mv /out/new /out/d/; chmod +x /out/d/new; rm /out/keep"
     done = volary.run("job", "run", "--wait", "--logs", "-v", "v:/out:rwd", "--", "sh", "-c", script)

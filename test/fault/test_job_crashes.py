@@ -97,7 +97,7 @@ def test_a_server_killed_while_a_job_that_runs_is_shown_what_is_new(volary, dire
     directory_bucket.put("corpora/in/a", b"old")
     volary("volume", "create", "out")
     job = volary("job", "run", "-n", "one", "-v", "corpora@GRA/in:/in:ro", "-v", "out:/out:rw", "--", "sh", "-c",
-                 "echo up; until test -e /in/b; do cat /in/a; sleep 0.05; done; cat /in/a /in/b").strip()
+                 "echo up; until test -e /in/b; do cat /in/a; sleep 0.05; done; cat /in/a /in/b; until test -e /workspace/go; do sleep 0.05; done").strip()
     volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
     volary.kill()
     directory_bucket.put("corpora/in/a", b"new ")
@@ -110,6 +110,8 @@ def test_a_server_killed_while_a_job_that_runs_is_shown_what_is_new(volary, dire
     assert server.returncode == -9
 
     volary.start()
+    volary.wait_for(lambda: volary.json("job", "get", job)["dataSync"][-1]["state"] == "DONE", "the pull")
+    (volary.data / "jobs" / job / "work" / "go").touch()
     ended = volary.job_ended("one")
     assert ended["state"] == "DONE", ended["reason"]
     log = volary("job", "logs", job).strip()
