@@ -64,20 +64,25 @@ void forget_showing(const RunDirectory& run, const std::string& id) {
   remove_file(answer_file(run, id));
 }
 
+// Whatever goes wrong here takes nothing from the run.
 void Showing::look(const std::function<int()>& find_inside) {
-  for (const DirectoryEntry& entry : list_directory(run_.path())) {
-    const std::string_view name = entry.name;
-    if (!name.starts_with(request_prefix) || !name.ends_with(request_suffix)) continue;
-    const std::string id(name.substr(request_prefix.size(),
-                                     name.size() - request_prefix.size() - request_suffix.size()));
-    if (is_present(answer_file(run_, id))) continue;
-    const auto error = error_of([&] { look_at(id, is_first_look_, find_inside); });
+  const auto say = [&](const std::optional<Error>& error) {
     if (error && error->what() != said_) ::dprintf(STDERR_FILENO, "%s\n", (said_ = error->what()).c_str());
-  }
-  is_first_look_ = false;
+  };
+  say(error_of([&] {
+    for (const DirectoryEntry& entry : list_directory(run_.path())) {
+      const std::string_view name = entry.name;
+      if (!name.starts_with(request_prefix) || !name.ends_with(request_suffix)) continue;
+      const std::string id(name.substr(request_prefix.size(),
+                                       name.size() - request_prefix.size() - request_suffix.size()));
+      say(error_of([&] { look_at(id, is_first_look_, find_inside); }));
+    }
+    is_first_look_ = false;
+  }));
 }
 
 void Showing::look_at(const std::string& id, bool may_be_tried, const std::function<int()>& find_inside) {
+  if (is_present(answer_file(run_, id))) return;
   auto known = answers_.find(id);
   if (known == answers_.end()) {
     const auto request = from_json<ShowRequest>(parse_json(read_file(request_file(run_, id)), "a request"), "request");

@@ -35,7 +35,7 @@ class Showing {
   Showing(const RunDirectory& run, const RunSpec& spec, Path staging, ShowOver show_over)
       : run_(run), spec_(spec), staging_(std::move(staging)), show_over_(std::move(show_over)) {}
   // Does and answers what was asked since. `find_inside` gives a process of the run's, 0 if there is none: then nobody
-  // is answered any more. What cannot be answered now is, the next time.
+  // is answered any more. What cannot be answered now is, the next time; throws nothing.
   void look(const std::function<int()>& find_inside);
 
  private:
