@@ -2,8 +2,9 @@
 import subprocess
 
 import pytest
-from lying import LyingS3, silent
+from lying import silent
 from stores import DirectoryStore
+from test_attach_data import lying_store
 from web import Nginx
 
 # Says what it sees at /in, and what a file that it opened at the beginning holds, each time that it is asked.
@@ -146,10 +147,7 @@ def test_what_jobs_share_is_pulled_for_one_and_the_other_goes_on_with_what_it_ha
 
 
 def test_a_source_that_fails_leaves_all_as_it_was(volary):
-    server = LyingS3()
-    server.buckets["corpora"] = {"a.txt": b"alpha"}
-    volary("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
-    volary("datastore", "add", "s3", "s", "--endpoint", server.url, "--secret", "key")
+    server = lying_store(volary, {"a.txt": b"alpha"})
     job = Looker(volary, "-v", "corpora@s:/in:ro")
     server.buckets["corpora"].clear()
     done = volary.run("job", "pull-data", job.id, "--wait", "-o", "json")
@@ -208,10 +206,7 @@ def test_what_cannot_be_is_said(volary, shelf):
 
 
 def test_a_job_that_ends_first_breaks_it_off(volary):
-    server = LyingS3()
-    server.buckets["corpora"] = {"a.txt": b"alpha"}
-    volary("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
-    volary("datastore", "add", "s3", "s", "--endpoint", server.url, "--secret", "key")
+    server = lying_store(volary, {"a.txt": b"alpha"})
     job = Looker(volary, "-v", "corpora@s:/in:ro")
     server.buckets["corpora"]["b.txt"] = b"beta"
     with server.fault(silent()):
@@ -252,10 +247,7 @@ def test_a_job_that_moves_what_it_attached_has_read_it_all_the_same(volary, shel
 
 
 def test_a_pull_under_way_as_a_run_ends_brings_nothing_to_the_next_one(volary):
-    server = LyingS3()
-    server.buckets["corpora"] = {"a.txt": b"alpha"}
-    volary("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
-    volary("datastore", "add", "s3", "s", "--endpoint", server.url, "--secret", "key")
+    server = lying_store(volary, {"a.txt": b"alpha"})
     job = volary("job", "run", "-v", "corpora@s:/in:ro", "-v", "standalone:/s", "--auto-restart=on-failure:1", "--", "sh", "-c",
                  "echo up; test $VOLARY_JOB_RUN = 2 && exec cat /in/a.txt; until test -e /workspace/go; do sleep 0.05; done; exit 3").strip()
     volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
