@@ -89,7 +89,9 @@ std::vector<Command> job_sync_commands() {
            .more = "What is new in the datastore becomes another version of what the job attached read-only; of a\n"
                    "volume, it is the newest one. From then on the job sees that version at the same path, all of it\n"
                    "at once. What it had opened before stays as it was, also the directory it works in: to see what\n"
-                   "is new it opens files anew, or changes to the path again."},
+                   "is new it opens files anew, or changes to the path again.\n"
+                   "Where it writes to a container, the files that are new are brought to it, one after the other;\n"
+                   "what it has changed itself stays as it is."},
           sync_fields, pull)};
 }
 

@@ -135,7 +135,12 @@ bool RunDirectory::is_populated() const {
   return is_namespace_populated(std::stoul(text->substr(space + 1)));
 }
 
-int RunDirectory::find_inside() const {
+int RunDirectory::find_inside() const { return find_first(Around::another); }
+
+int RunDirectory::find_guard() const { return find_first(Around::the_recorded); }
+
+// A process that is the first of its pid namespace.
+int RunDirectory::find_first(Around pid_namespace) const {
   const auto text = try_read_file(file("namespace"));
   const size_t space = text ? text->find(' ') : std::string::npos;
   if (space == std::string::npos || text->substr(0, space) != boot_id()) return 0;
@@ -145,8 +150,9 @@ int RunDirectory::find_inside() const {
     std::vector<int> chain;
     for (int number = 0; numbers >> number;) chain.push_back(number);
     const auto own = stat_of(fmt::format("/proc/{}/ns/pid", pid), Follow::yes);
-    if (own && !chain.empty() && chain.back() == 1 && fmt::format("{}", own->st_ino) != text->substr(space + 1))
-      return pid;
+    if (!own || chain.empty() || chain.back() != 1) continue;
+    const bool is_recorded = fmt::format("{}", own->st_ino) == text->substr(space + 1);
+    if (is_recorded == (pid_namespace == Around::the_recorded)) return pid;
   }
   return 0;
 }

@@ -86,8 +86,13 @@ class RunDirectory {
   bool is_populated() const;
   // The first process of the innermost pid namespace: bubblewrap's, which lives as long as the run's own. 0: none.
   int find_inside() const;
+  // The first process of the recorded namespace: the guard's, which sees the mounts that the supervisor made. 0: none.
+  int find_guard() const;
 
  private:
+  enum class Around { the_recorded, another };
+  int find_first(Around pid_namespace) const;
+
   Path path_;
 };
 

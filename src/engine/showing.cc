@@ -10,6 +10,7 @@
 
 #include "core/error_of.h"
 #include "core/fault.h"
+#include "engine/sandbox.h"
 
 namespace volary {
 namespace {
@@ -62,6 +63,22 @@ std::optional<ShowAnswer> answer_to(const RunDirectory& run, const std::string& 
 void forget_showing(const RunDirectory& run, const std::string& id) {
   remove_file(request_file(run, id));
   remove_file(answer_file(run, id));
+}
+
+Fd open_written(const RunDirectory& run, const std::string& target) {
+  const RunSpec spec = run.read_spec();
+  const auto bind = std::find_if(spec.binds.begin(), spec.binds.end(), [&](const RunBind& one) {
+    return one.target == target && one.writable && !one.source.starts_with('/');
+  });
+  const int guard = spec.container ? 0 : run.find_guard();
+  if (bind == spec.binds.end() || (!spec.container && guard == 0))
+    throw Error(Errc::not_found, "nothing of a process that runs can be written at '{}'", target);
+  const Path staging = spec.container ? run.file("mnt") : choose_staging(spec, run.path());
+  const Path root = spec.container ? Path("/") : Path(fmt::format("/proc/{}/root", guard));
+  Fd directory = open_directory(root / (staging / bind->source).relative_path(), Follow::no);
+  if (!spec.container && run.find_guard() != guard)  // Its number was another's by then.
+    throw Error(Errc::not_found, "the process ended as '{}' was looked at", target);
+  return directory;
 }
 
 // Whatever goes wrong here takes nothing from the run.

@@ -29,6 +29,10 @@ std::optional<ShowAnswer> answer_to(const RunDirectory& run, const std::string& 
 // Removes both files. Whoever asked has written down the answer.
 void forget_showing(const RunDirectory& run, const std::string& id);
 
+// What stands at `target` in a run that runs and may write there, as its supervisor mounted it: the run's own processes
+// can put nothing else in its place. Throws `not_found`.
+Fd open_written(const RunDirectory& run, const std::string& target);
+
 // The supervisor's side.
 class Showing {
  public:

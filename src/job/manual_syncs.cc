@@ -1,4 +1,5 @@
 // job/manual_syncs.cc: data synchronised because somebody asks, the part of job/jobs.h for it.
+#include <algorithm>
 #include <set>
 
 #include "core/error.h"
@@ -26,8 +27,9 @@ std::string why_not_pushed(const AttachmentRow& one) {
 std::string why_not_pulled(const JobRow& job, const AttachmentRow& one) {
   const AttachSource source = parse_attach_source(what_is_attached(job, one));
   if (is_standalone(one)) return "it is standalone, and comes from nowhere";
-  if (one.access != AttachAccess::ro)
-    return "the job may write to it, and what is new could be what it has written itself: expected permission ro";
+  if (one.access != AttachAccess::ro && one.datastore.empty())
+    return one.push_datastore.empty() ? "the job is the only one that writes to it"
+                                      : "the job writes to a copy of a version";
   if (!one.is_staged && !source.word.empty() && source.word != "head")
     return fmt::format("it was attached by '{}', so it stays version {}", source.word, one.version);
   return "";
@@ -55,7 +57,8 @@ std::vector<AttachmentRow> chosen(const JobRow& job, std::vector<AttachmentRow> 
   if (chosen.empty())
     throw Error(Errc::invalid, "job {} has nothing that could be {}: {}", job.id, moved,
                 pushes ? "all that it attaches is read-only"
-                       : "expected something that it attaches read-only, and not as a version that was named");
+                       : "expected a container, directory or URL, or a volume that it only reads and not as a version "
+                         "that was named");
   return chosen;
 }
 
@@ -132,7 +135,9 @@ std::vector<DataSync> Jobs::sync(const Caller& caller, const std::string& id, co
   const JobRow job = database_.write([&](Transaction& transaction) {
     const JobRow row = row_of(transaction, caller, id);
     const auto attachments = chosen(row, attachments_of(transaction, row.id), request);
-    if (!pushes) check_room_to_show(transaction, row);
+    const bool shows = std::any_of(attachments.begin(), attachments.end(),
+                                   [](const AttachmentRow& one) { return one.access == AttachAccess::ro; });
+    if (!pushes && shows) check_room_to_show(transaction, row);
     const Time now = clock_.now();
     for (const AttachmentRow& one : attachments) {
       const Path scratch = places_of(jobs_directory_, row.id, row.run).scratch(one.number);

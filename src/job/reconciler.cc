@@ -280,7 +280,9 @@ void Reconciler::look_at_data(const JobRow& job, JobFacts& facts) {
     case JobState::RUNNING:
       syncs_.look_at_pushes(job, facts);
       ask_for_publications(job);
-      for (const SyncRow& sync : syncs_.arrived_pulls(job)) show_pulled(job, sync);
+      for (const SyncRow& sync : syncs_.arrived_pulls(job)) {
+        if (!bring_in_pulled(job, sync)) show_pulled(job, sync);
+      }
       for (const SyncRow& sync : syncs_.wanted_pushes(job)) workplace_.publish(job, sync);
       break;
     case JobState::FINALIZING:
@@ -300,6 +302,35 @@ void Reconciler::ask_for_publications(const JobRow& job) {
   if (job.stop_requested) return;
   const auto error = error_of([&] { want_publications(database_, job, workplace_.places(job), clock_.now()); });
   if (error) log_(fmt::format("job {}: {}", job.id, error->what()));
+}
+
+// Whether a job that runs has nothing to do but to run on.
+bool Reconciler::goes_on(const JobRow& job) {
+  const auto now_job = database_.read([&](Transaction& transaction) { return find_job(transaction, job.id); });
+  return now_job && now_job->run == job.run &&
+         !next_step(facts_of(*now_job), runner_.poll(workplace_.places(job).run), Room::none, clock_.now()).next;
+}
+
+// What was pulled into something that the process writes to; false for anything else. Done again if it could not be
+// done to its end.
+bool Reconciler::bring_in_pulled(const JobRow& job, const SyncRow& sync) {
+  std::optional<Arrival> arrival;
+  const auto error = error_of([&] {
+    arrival = syncs_.arrival_of(job, sync);
+    if (!arrival) return;
+    const BroughtIn brought = workplace_.bring_in(job, sync, *arrival, [&] { return goes_on(job); });
+    fault::point("job.brought");
+    if (!brought.is_whole) return;
+    std::string stayed;
+    if (brought.stayed > 0)
+      stayed = fmt::format("{} stayed as the job had changed {}: '{}'{}", brought.stayed,
+                           brought.stayed == 1 ? "it" : "them", brought.first_stayed,
+                           brought.stayed == 1 ? "" : ", …");
+    if (brought.files == 0 && brought.stayed == 0) stayed = "nothing is new there";
+    syncs_.note_brought_in(job, sync, stayed);
+  });
+  if (error) syncs_.note_shown(sync, {error->message(), true});
+  return error || arrival;
 }
 
 // Asked again and again until the run's supervisor has answered.

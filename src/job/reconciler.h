@@ -81,6 +81,8 @@ class Reconciler {
   void tell(const JobRow& job, const std::string& note);
   void look_at_data(const JobRow& job, JobFacts& facts);
   void ask_for_publications(const JobRow& job);
+  bool goes_on(const JobRow& job);
+  bool bring_in_pulled(const JobRow& job, const SyncRow& sync);
   void show_pulled(const JobRow& job, const SyncRow& sync);
   void note_shown(const JobRow& job, const SyncRow& sync, const ShowAnswer& answer);
   void look_at_left(const JobRow& job);

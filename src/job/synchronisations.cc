@@ -1,12 +1,12 @@
-// job/synchronisations.cc: the rows behind job/synchronisations.h, moved from state to state.
+// job/synchronisations.cc: the rows behind job/synchronisations.h, moved from state to state. Those of pulls that
+// somebody asked for are in asked_pulls.cc.
 #include "job/synchronisations.h"
 
 #include <algorithm>
 
-#include "core/error_of.h"
 #include "core/fault.h"
 #include "core/random.h"
-#include "volume/bucket_volumes.h"
+#include "job/sync_rows.h"
 #include "volume/ledger.h"
 #include "volume/staged_volumes.h"
 #include "volume/volumes.h"
@@ -14,81 +14,18 @@
 namespace volary {
 namespace {
 
-Caller caller_of(const JobRow& job) { return {"", job.subject, job.tenant, job.project}; }
-
-// Of a transfer that has ended, or is gone.
-bool has_ended(const SyncRow& sync) {
-  return sync.transfer_state.empty() ||
-         is_terminal(value_named<TransferState>(sync.transfer_state, "transfer state"));
-}
-
-bool is_done(const SyncRow& sync) { return sync.transfer_state == name_of_value(TransferState::done); }
-
-std::string failure_of(const SyncRow& sync) {
-  return fmt::format("transfer {}: {}", sync.transfer,
-                     sync.transfer_error.empty() ? "it was cancelled" : sync.transfer_error);
-}
-
-const NewAttachment& asked_of(const JobRow& job, uint64_t number) { return job.spec.attachments.at(number); }
-
-AttachmentRow attachment_at(Transaction& transaction, const std::string& job_id, uint64_t number) {
-  for (AttachmentRow& one : attachments_of(transaction, job_id))
-    if (one.number == number) return std::move(one);
-  throw Error(Errc::internal, "job {} has no attachment {}", job_id, number);
-}
-
-// What a pull left out, because no file in a volume can have such a name; "": nothing.
-std::string left_out_of(Transaction& transaction, const SyncRow& sync) {
-  const std::string from = "FROM transfer_failure WHERE transfer = $1 AND outcome = 'skipped'";
-  const auto number = transaction.find<uint64_t>("SELECT COUNT(*) " + from, sync.transfer);
-  const auto first = transaction.find<std::string>(
-      "SELECT '''' || path || ''': ' || reason " + from + " ORDER BY number LIMIT 1", sync.transfer);
-  return first ? fmt::format("{} left out: {}{}", *number, *first, *number > 1 ? ", …" : "") : "";
-}
-
-// What a job's own volume held before is needed no more, but for what the job began with.
+// What a job's own volume held before is needed no more, but for what the job began with and what was pulled for it.
 void note_pushed(Transaction& transaction, const JobRow& job, const SyncRow& sync) {
   transaction.run("UPDATE job_attachment SET pushed = $3 WHERE job = $1 AND number = $2", job.id, sync.number,
                   sync.version);
   transaction.run(
       "DELETE FROM version WHERE volume IN (SELECT volume FROM staged WHERE volume = $1 AND job = $2) AND number < $3 "
-      "AND number <> (SELECT version FROM job_attachment WHERE job = $4 AND number = $5)",
-      sync.volume_id, job.id, sync.version, job.id, sync.number);
-}
-
-bool is_asked_pull(const SyncRow& sync) {
-  return sync.direction == SyncDirection::pull && sync.occasion == SyncOccasion::asked;
-}
-
-// The version of an attachment that the job's process sees.
-uint64_t version_seen(Transaction& transaction, const std::string& job_id, const AttachmentRow& attachment) {
-  uint64_t version = attachment.version;
-  for (const SyncRow& sync : syncs_of(transaction, job_id))
-    if (is_asked_pull(sync) && sync.number == attachment.number && sync.state == SyncState::DONE)
-      version = sync.version;
-  return version;
-}
-
-// Whether somebody who began before that moment fills the volume: that may lack what is new since. Who began later is
-// joined.
-bool is_being_filled(Transaction& transaction, const std::string& volume_id, Time since) {
-  return transaction
-      .find<std::string>("SELECT id FROM transfer WHERE volume = $1 AND kind = 'import' AND state IN ('queued', "
-                         "'planning', 'running') AND cancel_requested = 0 AND created_at < $2 LIMIT 1",
-                         volume_id, since)
-      .has_value();
-}
-
-bool has_version(Transaction& transaction, const std::string& volume_id, uint64_t number) {
-  return transaction.find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND number = $2", volume_id, number)
-      .has_value();
+      "AND number <> (SELECT version FROM job_attachment WHERE job = $4 AND number = $5) AND number NOT IN "
+      "(SELECT version FROM data_sync WHERE job = $6 AND number = $7 AND volume = $8 AND direction = 'pull')",
+      sync.volume_id, job.id, sync.version, job.id, sync.number, job.id, sync.number, sync.volume_id);
 }
 
 bool is_last(const SyncRow& sync) { return sync.occasion == SyncOccasion::end; }
-
-void begin_again(Transaction& transaction, const SyncRow& sync) {
-  transaction.run("UPDATE data_sync SET state = 'QUEUED', transfer = '' WHERE id = $1", sync.id);
-}
 
 void give_up(JobFacts& facts, std::string_view act, const std::string& what, const std::string& reason) {
   facts.wait = Wait::given_up;
@@ -102,18 +39,6 @@ constexpr std::string_view select_sync =
     "FROM data_sync LEFT JOIN transfer ON transfer.id = data_sync.transfer WHERE data_sync.job = $1 "
     "AND past_run = 0 ";
 constexpr std::string_view in_order = "ORDER BY data_sync.created_at, number, data_sync.id";
-
-// That version is the job's to read and to be shown, unless it sees it already: true if not.
-bool take_newer(Transaction& transaction, const JobRow& job, const SyncRow& sync, uint64_t version,
-                const std::string& nothing_new, Time now) {
-  transaction.run("UPDATE data_sync SET version = $2 WHERE id = $1", sync.id, version);
-  if (version != version_seen(transaction, job.id, attachment_at(transaction, job.id, sync.number))) {
-    take_reader(transaction, sync.volume_id, version, {"job", job.id}, now);
-    return true;
-  }
-  end_sync(transaction, sync.id, SyncState::DONE, nothing_new, now);
-  return false;
-}
 
 }  // namespace
 
@@ -218,11 +143,9 @@ void DataSyncs::begin_pulls(const JobRow& job) {
                  fmt::format("datastore '{}' has been removed", attachment.datastore), now);
         continue;
       }
-      const bool writes = attachment.access != AttachAccess::ro && attachment.datastore == attachment.push_datastore &&
-                          attachment.directory == attachment.push_directory;
       const std::string transfer =
           pull_staged(transaction, caller_of(job), sync.volume_id, {*store, attachment.directory},
-                      writes ? Absent::made : Absent::refused, now);
+                      comes_back(attachment) ? Absent::made : Absent::refused, now);
       transaction.run("UPDATE data_sync SET state = 'RUNNING', transfer = $2, started_at = $3 WHERE id = $1", sync.id,
                       transfer, now);
     }
@@ -308,131 +231,6 @@ void DataSyncs::too_late(const SyncRow& sync, const JobFacts& facts) {
   });
 }
 
-// Of a volume, its newest version is there already, unless it is kept in a bucket.
-void DataSyncs::begin_asked_pull(const JobRow& job, const SyncRow& sync) {
-  database_.write([&](Transaction& transaction) {
-    const auto now_job = find_job(transaction, job.id);
-    if (!now_job || now_job->state != JobState::RUNNING || now_job->run != job.run) return;
-    const Time now = clock_.now();
-    const AttachmentRow attachment = attachment_at(transaction, job.id, sync.number);
-    std::string transfer;
-    uint64_t version = 0;
-    bool waits = false;
-    const auto error = error_of([&] {
-      if (attachment.is_staged) {
-        const auto store = find_datastore(transaction, job.project, attachment.datastore);
-        if (!store) throw Error(Errc::not_found, "datastore '{}' has been removed", attachment.datastore);
-        waits = is_being_filled(transaction, sync.volume_id, sync.created_at);
-        if (!waits)
-          transfer = pull_staged(transaction, caller_of(job), sync.volume_id, {*store, attachment.directory},
-                                 Absent::refused, now);
-        return;
-      }
-      const Volume volume = get_volume(transaction, caller_of(job), attachment.volume);
-      if (volume.id != attachment.volume_id)
-        throw Error(Errc::not_found, "volume '{}' is another one by now", attachment.volume);
-      if (is_in_bucket(volume)) transfer = stage_bucket(transaction, caller_of(job), volume, now);
-      else version = volume.head;
-    });
-    if (error) return end_sync(transaction, sync.id, SyncState::FAILED, error->message(), now);
-    if (waits) return;
-    transaction.run("UPDATE data_sync SET state = 'RUNNING', transfer = $2, started_at = $3 WHERE id = $1", sync.id,
-                    transfer, now);
-    if (transfer.empty()) take_newer(transaction, job, sync, version, "it is the newest version already", now);
-    fault::point("job.pulling");
-  });
-}
-
-// Its transfer has. It begins again if what that brought has gone meanwhile: nothing holds it until the job does.
-bool DataSyncs::has_arrived(const JobRow& job, const SyncRow& sync) {
-  return database_.write([&](Transaction& transaction) {
-    const auto now_job = find_job(transaction, job.id);
-    if (!now_job || now_job->state != JobState::RUNNING || now_job->run != job.run) return false;
-    const uint64_t version = sync.transfer_version;
-    if (version != 0 && !has_version(transaction, sync.volume_id, version)) {
-      begin_again(transaction, sync);
-      return false;
-    }
-    const bool is_new = take_newer(transaction, job, sync, version, "nothing is new there", clock_.now());
-    fault::point("job.pulled");
-    return is_new;
-  });
-}
-
-std::vector<SyncRow> DataSyncs::arrived_pulls(const JobRow& job) {
-  auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
-  std::erase_if(syncs, [](const SyncRow& sync) { return !is_asked_pull(sync); });
-  std::vector<SyncRow> arrived;
-  for (SyncRow& sync : syncs) {
-    if (sync.state == SyncState::QUEUED) {
-      const bool is_free = std::none_of(syncs.begin(), syncs.end(), [&](const SyncRow& other) {
-        return other.number == sync.number && other.state == SyncState::RUNNING;
-      });
-      if (is_free) begin_asked_pull(job, sync);
-    } else if (sync.version != 0) {
-      arrived.push_back(std::move(sync));
-    } else if (has_ended(sync) && is_done(sync)) {
-      if (!has_arrived(job, sync)) continue;
-      sync.version = sync.transfer_version;
-      arrived.push_back(std::move(sync));
-    } else if (has_ended(sync) && was_broken_off(sync)) {
-      database_.write([&](Transaction& t) { begin_again(t, sync); });
-    } else if (has_ended(sync)) {
-      database_.write(
-          [&](Transaction& t) { end_sync(t, sync.id, SyncState::FAILED, failure_of(sync), clock_.now()); });
-    }
-  }
-  return arrived;
-}
-
-std::vector<SyncRow> DataSyncs::pulls_to_show(const JobRow& job) {
-  auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
-  std::erase_if(syncs, [](const SyncRow& sync) { return !is_asked_pull(sync) || sync.version == 0; });
-  return syncs;
-}
-
-void DataSyncs::note_shown(const SyncRow& sync, const ShowAnswer& answer) {
-  database_.write([&](Transaction& transaction) {
-    if (answer.why_not.empty()) {
-      end_sync(transaction, sync.id, SyncState::DONE, left_out_of(transaction, sync), clock_.now());
-    } else {
-      if (!answer.may_be_seen) transaction.run("UPDATE data_sync SET version = 0 WHERE id = $1", sync.id);
-      end_sync(transaction, sync.id, SyncState::FAILED, answer.why_not, clock_.now());
-    }
-    fault::point("job.shown");
-  });
-}
-
-// Of a job whose process has ended. Nothing may come into a volume of its own that its next run begins with.
-void DataSyncs::break_off_pulls(const JobRow& job, JobFacts& facts) {
-  const auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
-  for (const SyncRow& sync : syncs) {
-    if (!is_asked_pull(sync)) continue;
-    cancel_own(job, sync);
-    database_.write([&](Transaction& t) {
-      end_sync(t, sync.id, SyncState::FAILED, "the job ended first", clock_.now());
-    });
-  }
-  const bool is_filled = database_.read([&](Transaction& transaction) {
-    return transaction
-        .find<std::string>("SELECT id FROM transfer WHERE volume IN (SELECT volume FROM staged WHERE job = $1) AND "
-                           "kind = 'import' AND state IN ('queued', 'planning', 'running') LIMIT 1",
-                           job.id)
-        .has_value();
-  });
-  if (is_filled) facts.wait = Wait::waiting;
-}
-
-// Its transfer, if nobody else waits for that.
-void DataSyncs::cancel_own(const JobRow& job, const SyncRow& sync) {
-  const bool is_own = database_.read([&](Transaction& transaction) {
-    return transaction.find<std::string>("SELECT volume FROM staged WHERE volume = $1 AND job = $2", sync.volume_id,
-                                         job.id).has_value();
-  });
-  if (is_own && !sync.transfer.empty() && !has_ended(sync))
-    (void)error_of([&] { transfers_.cancel(caller_of(job), sync.transfer); });
-}
-
 void DataSyncs::look_at_pushes(const JobRow& job, JobFacts& facts) {
   const bool ends = job.state == JobState::FINALIZING;
   if (ends) break_off_pulls(job, facts);
@@ -466,11 +264,8 @@ std::vector<SyncRow> DataSyncs::wanted_pushes(const JobRow& job) {
   const auto syncs = database_.read([&](Transaction& transaction) { return open_syncs_of(transaction, job.id); });
   std::vector<SyncRow> wanted;
   for (const SyncRow& sync : syncs) {
-    if (sync.direction != SyncDirection::push || sync.state != SyncState::QUEUED) continue;
-    const bool is_free = std::none_of(syncs.begin(), syncs.end(), [&](const SyncRow& other) {
-      return other.number == sync.number && other.state == SyncState::RUNNING;
-    });
-    if (is_free) wanted.push_back(sync);
+    if (sync.direction == SyncDirection::push && sync.state == SyncState::QUEUED && !has_running(syncs, sync))
+      wanted.push_back(sync);
   }
   return wanted;
 }

@@ -1,8 +1,9 @@
 // job/synchronisations.h: the data of jobs on their way from and to datastores: table data_sync. For this folder only.
 //
 // A pull fills a staged volume before the job begins. While it runs, somebody may ask for what is new: the volume gets
-// another version, which the process then sees where it saw the one before (engine/showing.h). A push brings what the
-// job changed to its place, while it runs (somebody asked) or when its process has ended. Both are transfers
+// another version, which the process then sees where it saw the one before (engine/showing.h); where it writes, the
+// files that are new are brought to it (mount/bring_in.h). A push brings what the job changed to its place, while it
+// runs (somebody asked) or when its process has ended. Of one attachment there is one at a time. Both are transfers
 // (volume/transfers.h), which are resumed after a crash and tried again as all of them; here stands only what they mean
 // for the job. Every step is one transaction that can be asked for again.
 #pragma once
@@ -34,7 +35,9 @@ struct SyncRow {
   SyncOccasion occasion{};
   SyncState state{};
   std::string volume_id;
-  uint64_t version = 0;  // push: what is pushed; of a pull that was asked for, what the process sees since, or will.
+  // push: what is pushed. Of a pull that was asked for: what the process sees since, or will; where it writes, the
+  // version of its own volume with what is new.
+  uint64_t version = 0;
   std::string transfer;
   std::string reason;
   Time created_at;
@@ -74,6 +77,15 @@ void check_nothing_left_to_push(Transaction& transaction, const JobRow& job);
 void check_nothing_is_pulled(Transaction& transaction, const JobRow& job);
 void end_sync(Transaction& transaction, const std::string& id, SyncState state, const std::string& reason, Time now);
 
+// What a pull brought for a job that writes there.
+struct Arrival {
+  AttachmentRow attachment;
+  std::string from;          // "VOLUME@NUMBER" of what it brought.
+  Digest before, now;        // Trees: what its place held, for all that the job knew, and what it holds.
+  Digest pushed;             // The tree of the place that is pushed to, for all that the job knows.
+  std::optional<uint64_t> kept = {};  // The version of the job's own volume that stands for `pushed` with what is new.
+};
+
 // Any thread may call.
 class DataSyncs {
  public:
@@ -86,6 +98,10 @@ class DataSyncs {
   // Of a job that runs: begins the pulls that somebody asked for. Those that have brought a version which the process
   // does not see yet.
   std::vector<SyncRow> arrived_pulls(const JobRow& job);
+  // Of what the process writes to: what one of them brought; nothing for another.
+  std::optional<Arrival> arrival_of(const JobRow& job, const SyncRow& sync);
+  // That it is where the process sees it. `stayed`: what is not, for people; or "".
+  void note_brought_in(const JobRow& job, const SyncRow& sync, const std::string& stayed);
   // Those of them that its supervisor has been asked to show, or is about to be.
   std::vector<SyncRow> pulls_to_show(const JobRow& job);
   // Whether the process sees what one of them brought. What it may have seen stays known as read.

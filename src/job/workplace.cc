@@ -12,9 +12,11 @@
 #include "engine/dependencies.h"
 #include "engine/engine_client.h"
 #include "engine/run_directory.h"
+#include "engine/showing.h"
 #include "job/container_request.h"
 #include "job/request.h"
 #include "job/secret_variables.h"
+#include "store/difference.h"
 #include "volume/happenings.h"
 #include "volume/ledger.h"
 #include "volume/staged_volumes.h"
@@ -128,6 +130,9 @@ void note_made(Transaction& transaction, const std::string& job, const std::stri
   note_happening(transaction, job, {Cause::made, began, now, "what it wrote became " + version, "", files, bytes});
 }
 
+// Of a file on its way into what the process writes to.
+std::string name_while_brought(const SyncRow& sync) { return std::string(temp_file_prefix) + sync.id; }
+
 MountPlan plan_of_work(const Path& directory) {
   MountPlan plan;
   plan.steps.push_back({"bind", directory.native(), work_mount, ""});
@@ -217,6 +222,41 @@ ShowRequest Workplace::prepare_pulled(const JobRow& job, const SyncRow& sync) {
   return {sync.id, to_json(mounter_.prepare_read_only(mounted_tree(job, attachment), name)), attachment.path};
 }
 
+// First the version is there that stands for what the job is given: by the end of the pull, what it is to push is what
+// differs from that. A file that went is missed in it only where removals are pushed: elsewhere a harvest has it still,
+// and that is no change of the job's.
+void Workplace::keep_arrived(const JobRow& job, const SyncRow& sync, const Arrival& arrival) {
+  const AttachmentRow& attachment = arrival.attachment;
+  auto changes = changes_of(difference(store_, arrival.before, arrival.now));
+  if (attachment.access == AttachAccess::rw) std::erase_if(changes, [](const TreeChange& one) { return !one.entry; });
+  const auto commit = store_.begin_commit();
+  const TreeSummary tree = apply_changes(store_, *commit, arrival.pushed, std::move(changes));
+  if (tree.tree != arrival.pushed) commit->publish();
+  database_.write([&](Transaction& transaction) {
+    const auto now_job = find_job(transaction, job.id);
+    if (!now_job || now_job->state != JobState::RUNNING || now_job->run != job.run)
+      throw Error(Errc::conflict, "the job ended first");
+    const uint64_t number =
+        tree.tree == arrival.pushed
+            ? attachment.pushed
+            : commit_version(transaction,
+                             {.volume_id = attachment.volume_id, .tree = tree, .author = job.subject,
+                              .message = "what was new while the job ran", .origin = Origin::clone,
+                              .holder = {"job", job.id}, .origin_id = arrival.from},
+                             clock_.now());
+    transaction.run("UPDATE data_sync SET volume = $2, version = $3 WHERE id = $1", sync.id, attachment.volume_id,
+                    number);
+    fault::point("job.arrival_kept");
+  });
+}
+
+BroughtIn Workplace::bring_in(const JobRow& job, const SyncRow& sync, const Arrival& arrival,
+                              const std::function<bool()>& goes_on) {
+  if (!arrival.kept) keep_arrived(job, sync, arrival);
+  const Fd directory = open_written(RunDirectory(places(job).run), arrival.attachment.path);
+  return volary::bring_in(store_, directory, arrival.before, arrival.now, name_while_brought(sync), goes_on);
+}
+
 // Wheels are kept for later jobs of the same person in the project: they are programs, and what one puts there the
 // next one runs. More than fit are forgotten.
 void Workplace::add_dependencies(const JobRow& job, RunSpec& spec) const {
@@ -266,6 +306,10 @@ Workplace::Harvested Workplace::harvest_attachment(const JobRow& job, const Atta
                                                    Writers writers) {
   const Path scratch = places(job).scratch(attachment.number);
   const Time began = clock_.now();
+  if (writers == Writers::gone)
+    for (const SyncRow& sync : database_.read([&](Transaction& t) { return syncs_of(t, job.id); }))
+      if (sync.number == attachment.number && sync.direction == SyncDirection::pull)
+        forget_bring_in(scratch, name_while_brought(sync));
   Progress progress;
   Harvest harvested =
       harvest(store_, commit, mounted_tree(job, attachment), scratch,

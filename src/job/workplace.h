@@ -3,6 +3,7 @@
 // Both can be done again at any time with the same result, which is all that a restarted server needs.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "access/secrets.h"
@@ -11,6 +12,7 @@
 #include "job/synchronisations.h"
 #include "job/jobs.h"
 #include "job/rows.h"
+#include "mount/bring_in.h"
 #include "mount/mount.h"
 #include "store/store.h"
 
@@ -36,6 +38,10 @@ class Workplace {
   // brought.
   ShowRequest prepare_pulled(const JobRow& job, const SyncRow& sync);
 
+  // The same where the process writes: brings it the files that are new, for as long as `goes_on`.
+  BroughtIn bring_in(const JobRow& job, const SyncRow& sync, const Arrival& arrival,
+                     const std::function<bool()>& goes_on);
+
   // Makes a version of each volume that the job wrote to, if it changed anything, notes it with the attachment, and
   // begins to push what is to be pushed. The job's process is gone. Not done for a job that ends in ERROR: what it left
   // may be half written and stays where it is, for people to look at.
@@ -58,6 +64,7 @@ class Workplace {
   void write_files(const JobRow& job);
   void add_dependencies(const JobRow& job, RunSpec& spec) const;
   Digest mounted_tree(const JobRow& job, const AttachmentRow& attachment) const;
+  void keep_arrived(const JobRow& job, const SyncRow& sync, const Arrival& arrival);
   void finalise_attachment(const JobRow& job, const AttachmentRow& attachment);
   // What the volume holds with the job's changes.
   struct Harvested {

@@ -28,7 +28,7 @@ std::optional<ScratchMark> try_read_mark(const Path& directory) {
 }
 
 Scratch scratch_at(const Path& directory, OverlayXattrs xattrs) {
-  return {.upper = directory / "upper", .work = directory / "work", .xattrs = xattrs};
+  return {.upper = directory / upper_name, .work = directory / "work", .xattrs = xattrs};
 }
 
 void check_tree(const ScratchMark& mark, const Path& directory, const Digest& tree) {

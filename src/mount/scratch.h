@@ -10,6 +10,8 @@
 
 namespace volary {
 
+constexpr const char* upper_name = "upper";
+
 struct Scratch {
   Path upper;
   Path work;

@@ -266,13 +266,15 @@ void Transfers::perform_import(const Transfer& transfer, Live& live) {
   purge_left_staged();
 }
 
-// In all versions between, so that what an earlier push brought and the job then took away goes too.
+// In all versions that the job made between, so that what an earlier push brought and the job then took away goes too.
+// Others are what a pull brought, and was not all given to the job.
 std::shared_ptr<const Filter::Paths> Transfers::touched_since(const std::string& volume_id, uint64_t since,
                                                               uint64_t version) {
   const auto trees = database_.read([&](Transaction& transaction) {
     return transaction.all<Digest>(
-        "SELECT tree FROM version WHERE volume = $1 AND number >= $2 AND number <= $3 ORDER BY number", volume_id,
-        since, version);
+        "SELECT tree FROM version WHERE volume = $1 AND number >= $2 AND number <= $3 AND "
+        "(number = $4 OR origin = 'job') ORDER BY number",
+        volume_id, since, version, since);
   });
   auto paths = std::make_shared<Filter::Paths>();
   Digest before = since == 0 ? empty_tree().tree : trees.front();

@@ -115,6 +115,23 @@ def test_it_is_shown_what_is_new_while_it_runs(data, directory_bucket):
     assert data("volume", "cat", "model:/done") == "done\n"
 
 
+def test_where_it_writes_it_is_brought_what_is_new(data, directory_bucket):
+    run(data, "-v", "m@store:/m:rwd",
+        shell("cd /m; echo mine >change; echo up; until grep -q new keep && test -e more; do sleep 0.05; done; "
+              "test -e sub || echo gone; echo x >>keep; chmod +x more; cat keep more change"), wait=False)
+    data.wait_for(lambda: "up" in log(data) and data.json("job", "get", "one")["state"] == "RUNNING", "the job to run")
+    directory_bucket.put("m/keep", b"new\n")
+    directory_bucket.put("m/more", b"more\n")
+    directory_bucket.put("m/change", b"theirs\n")
+    (directory_bucket.path / "m/sub/drop").unlink()
+    [pulled] = data.json("job", "pull-data", "one", "--wait")
+    assert (pulled["state"], pulled["reason"]) == ("DONE", "1 stayed as the job had changed it: 'change'")
+    job = data.job_ended("one")
+    assert job["state"] == "DONE", job["reason"]
+    assert log(data).splitlines() == ["up", "gone", "new", "x", "more", "mine"]
+    assert directory_bucket.objects() == {"m/keep": b"new\nx\n", "m/more": b"more\n", "m/change": b"mine\n"}
+
+
 def test_its_exit_code_is_the_jobs_and_a_command_that_is_not_there_is_named(served):
     assert run(served, shell("exit 7")).returncode == 7
     assert served.json("job", "get", "one")["reason"] == "the process ended with exit code 7"

@@ -190,11 +190,13 @@ def test_urls_are_pulled_anew(volary, tmp_path):
 def test_what_cannot_be_is_said(volary, shelf):
     volary("volume", "create", "data")
     volary("volume", "import", "data", "--from", "gra:corpora/wiki")
-    job = Looker(volary, "-v", "data@1:/in", "-v", "corpora@gra/out:/out:rw")
+    job = Looker(volary, "-v", "data@1:/in", "-v", "data:/out:rw", "-v", "data@1:/copy:rw", "--push-to", "/copy=corpora@gra/out")
     code, said = volary.refuses("job", "pull-data", job.id)
-    assert code == 2 and "has nothing that could be pulled: expected something that it attaches read-only" in said
+    assert code == 2 and "has nothing that could be pulled: expected a container, directory or URL, or a volume that" in said
     code, said = volary.refuses("job", "pull-data", job.id, "--volume", "/out")
-    assert code == 2 and "cannot be pulled: the job may write to it" in said
+    assert code == 2 and "cannot be pulled: the job is the only one that writes to it" in said
+    code, said = volary.refuses("job", "pull-data", job.id, "--volume", "/copy")
+    assert code == 2 and "cannot be pulled: the job writes to a copy of a version" in said
     code, said = volary.refuses("job", "pull-data", job.id, "--volume", "data@1")
     assert code == 2 and "cannot be pulled: it was attached by '1', so it stays version 1" in said
     code, said = volary.refuses("job", "pull-data", job.id, "--volume", "/elsewhere")

@@ -82,6 +82,22 @@ def test_a_job_that_runs_is_shown_what_is_new(volary, store):
     assert lines[:2] == ["up", "more"] and lines[2].startswith("keep") and "Read-only file system" in lines[2]
 
 
+def test_a_job_that_writes_is_brought_what_is_new(volary, store):
+    job = volary("job", "run", "-v", "m@store:/m:rwd", "--", "sh", "-c",
+                 "cd /m; echo mine >own; echo up; until grep -q new keep && test -e more; do sleep 0.05; done; "
+                 "test -e sub || echo gone; echo x >>keep; chmod +x more; cat keep more own").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    for name, content in {"keep": b"new\n", "more": b"more\n"}.items():
+        store.put("m/" + name, content)
+        os.chown(store.path / "m" / name, USER, USER)
+    shutil.rmtree(store.path / "m" / "sub")
+    [pulled] = volary.json("job", "pull-data", job, "--wait")
+    assert (pulled["state"], pulled["reason"]) == ("DONE", "")
+    assert volary.job_ended(job)["state"] == "DONE"
+    assert volary("job", "logs", job).splitlines() == ["up", "gone", "new", "x", "more", "mine"]
+    assert store.objects() == {"m/keep": b"new\nx\n", "m/more": b"more\n", "m/own": b"mine\n"}
+
+
 def test_the_cache_takes_nothing_from_under_a_job_that_has_a_part_of_a_volume(volary, store):
     job = volary("job", "run", "-v", "v/sub:/in", "--", "sh", "-c", "echo up; until test -e /workspace/go; do sleep 0.05; done; cat /in/change").strip()
     volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")

@@ -18,6 +18,10 @@ POINTS = [
 
 def nothing_is_left(volary, job):
     assert volary.json("volume", "leases", "out") == []
+    nothing_is_left_of(job)
+
+
+def nothing_is_left_of(job):
     marker = f"/jobs/{job}".encode()
     for proc in pathlib.Path("/proc").iterdir():
         if proc.name.isdigit():
@@ -120,6 +124,67 @@ def test_a_server_killed_while_a_job_that_runs_is_shown_what_is_new(volary, dire
         [("begin", "DONE", 0), ("asked", "DONE", 2)]
     assert [one["version"] for one in volary.json("job", "receipt", job)["receipt"]["read"]] == [1, 2]
     nothing_is_left(volary, job)
+
+
+BRING_POINTS = ["job.pulling", "job.pulled", "job.arrival_kept", "mount.bring_in.file", "mount.bring_in.written", "mount.bring_in.brought",
+                "job.brought", "job.brought_in"]
+
+
+@pytest.mark.parametrize("point", BRING_POINTS)
+def test_a_server_killed_while_a_job_that_writes_is_brought_what_is_new(volary, directory_bucket, point):
+    """What is new is there once, what is the job's stays, and what is pushed at the end is that and nothing else."""
+    directory_bucket.add(volary, "gra")
+    for name in ("a", "b", "own", "gone"):
+        directory_bucket.put(f"corpora/io/{name}", b"old " + name.encode())
+    job = volary("job", "run", "-n", "one", "-v", "corpora@GRA/io:/io:rwd", "--", "sh", "-c",
+                 "echo mine >/io/own; echo made >/io/made; echo up; until test -e /workspace/go; do sleep 0.05; done; cd /io; grep . -r | sort").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    volary.kill()
+    for name in ("a", "b", "own", "c"):
+        directory_bucket.put(f"corpora/io/{name}", b"new " + name.encode())
+    (directory_bucket.path / "corpora/io/gone").unlink()
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+    asked = volary.run("job", "pull-data", job)  # The first points are passed before it is answered.
+    volary.wait_for(fired.exists, f"the fail point {point} to be passed after {asked}")
+    server.wait(timeout=30)
+    assert server.returncode == -9
+
+    volary.start()
+    volary.wait_for(lambda: volary.json("job", "get", job)["dataSync"][-1]["state"] == "DONE", "the pull")
+    directory_bucket.put("corpora/io/a", b"newer a")  # A push that sent what was pulled would take it back.
+    (volary.data / "jobs" / job / "work" / "go").touch()
+    ended = volary.job_ended("one")
+    assert ended["state"] == "DONE", ended["reason"]
+    assert volary("job", "logs", job).splitlines() == ["up", "a:new a", "b:new b", "c:new c", "made:made", "own:mine"]
+    assert directory_bucket.objects() == {"corpora/io/a": b"newer a", "corpora/io/b": b"new b", "corpora/io/c": b"new c",
+                                          "corpora/io/made": b"made\n", "corpora/io/own": b"mine\n"}
+    assert [(one["occasion"], one["state"]) for one in ended["dataSync"]] == [("begin", "DONE"), ("asked", "DONE"), ("end", "DONE")]
+    nothing_is_left_of(job)
+
+
+@pytest.mark.parametrize("point", BRING_POINTS[2:])
+def test_a_job_that_ends_while_its_server_is_dead_pushes_nothing_of_a_pull_that_is_not_its_own(volary, directory_bucket, point):
+    directory_bucket.add(volary, "gra")
+    for name in ("a", "b"):
+        directory_bucket.put(f"corpora/io/{name}", b"old " + name.encode())
+    job = volary("job", "run", "-n", "one", "-v", "corpora@GRA/io:/io:rwd", "--", "sh", "-c",
+                 "echo mine >/io/own; echo up; until test -e /workspace/go; do sleep 0.05; done").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    volary.kill()
+    for name in ("a", "b"):
+        directory_bucket.put(f"corpora/io/{name}", b"new " + name.encode())
+    fired = volary.data.parent / "fired"
+    server = volary.start(env={"VOLARY_FAULT": f"{point}=kill", "VOLARY_FAULT_LOG": str(fired)})
+    volary.run("job", "pull-data", job)
+    volary.wait_for(fired.exists, f"the fail point {point} to be passed")
+    server.wait(timeout=30)
+    (volary.data / "jobs" / job / "work" / "go").touch()
+    volary.wait_for((volary.data / "jobs" / job / "run" / "outcome.json").exists, "the process to end")
+    volary.start()
+    assert volary.job_ended("one")["state"] == "DONE"
+    assert directory_bucket.objects() == {"corpora/io/a": b"new a", "corpora/io/b": b"new b", "corpora/io/own": b"mine\n"}
+    nothing_is_left_of(job)
 
 
 def test_a_server_killed_before_it_gave_up_what_a_stopped_job_had_begun_to_pull(volary):
