@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/job_columns.h"
 #include "core/quantity.h"
 
@@ -59,7 +60,11 @@ int sync(Session& session, const SyncOptions& o, SyncDirection direction) {
   const json::value answer =
       session.client().post(api_path({"jobs", o.id, "datasync"}), to_json(NewDataSync{direction, o.volume}));
   auto syncs = from_json<std::vector<DataSync>>(answer.at("items"), "items");
-  if (o.wait) syncs = ended(session, o.id, syncs);
+  if (o.wait) {
+    const LastWords words(fmt::format("The {} goes on.\n"
+                                      "To see how far it is:  volary job get {}", name_of_value(direction), o.id));
+    syncs = ended(session, o.id, syncs);
+  }
   session.output().list<DataSync>(to_json(syncs).as_array(), data_sync_columns());
   const bool failed = std::any_of(syncs.begin(), syncs.end(), [](const DataSync& one) {
     return is_ended(one.state) && one.state != SyncState::DONE;

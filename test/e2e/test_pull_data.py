@@ -1,4 +1,5 @@
 """Jobs that run and are shown what is new: in a datastore, in a volume, in a bucket that is a volume."""
+import signal
 import subprocess
 
 import pytest
@@ -218,6 +219,26 @@ def test_a_job_that_ends_first_breaks_it_off(volary):
         volary.wait_for(lambda: job.get()["dataSync"][-1]["state"] == "FAILED", "the pull to be given up")
     assert job.get()["dataSync"][-1]["reason"] == "the job ended first"
     assert receipt_of(volary, job.id) == [("/in", 1)]
+    server.end()
+
+
+def catches_ctrl_c(pid: int) -> bool:
+    [caught] = [line.split()[1] for line in open(f"/proc/{pid}/status") if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (signal.SIGINT - 1) & 1)
+
+
+def test_ctrl_c_says_that_it_goes_on(volary):
+    server = lying_store(volary, {"a.txt": b"alpha"})
+    job = Looker(volary, "-v", "corpora@s:/in:ro")
+    server.buckets["corpora"]["b.txt"] = b"beta"
+    with server.fault(silent()):
+        client = subprocess.Popen([volary.program, "job", "pull-data", job.id, "--wait"], env=volary.env, stderr=subprocess.PIPE,
+                                  stdout=subprocess.DEVNULL, text=True)
+        volary.wait_for(lambda: catches_ctrl_c(client.pid), "the command to wait")
+        client.send_signal(signal.SIGINT)
+        _, said = client.communicate(timeout=60)
+        assert client.returncode == 130 and "The pull goes on." in said and f"volary job get {job.id}" in said
+        volary("job", "stop", job.id, "--wait")
     server.end()
 
 
