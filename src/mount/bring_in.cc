@@ -175,7 +175,7 @@ class BringIn {
       throw error_from_errno(errno, "remove", name_);
   }
 
-  // Nothing if they removed it, or it is no directory any more.
+  // Nothing if they removed it, it is no directory any more, or they closed it to those who are not root.
   Fd open_parent(const TreePath& path) const {
     const TreePath parent = path.parent();
     open_how how{};
@@ -184,8 +184,11 @@ class BringIn {
     const char* name = parent.is_root() ? "." : parent.text().c_str();
     for (;;) {
       const long fd = ::syscall(SYS_openat2, root_, name, &how, sizeof how);
-      if (fd >= 0) return Fd(static_cast<int>(fd));
-      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return Fd();
+      if (fd >= 0) {
+        Fd opened(static_cast<int>(fd));
+        return ::faccessat(opened.get(), ".", W_OK | X_OK, AT_EACCESS) == 0 ? std::move(opened) : Fd();
+      }
+      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES) return Fd();
       if (errno != EINTR && errno != EAGAIN) throw error_from_errno(errno, "open", parent.text());
     }
   }
@@ -221,14 +224,17 @@ class BringIn {
     if (is_as(found, step.after)) return;
     if (!is_as(found, step.before)) return stays(step.path);
     fault::point("mount.bring_in.file");
-    if (step.after) write(*step.after, step.path);
-    fault::point("mount.bring_in.written");
-    const auto now = status_of(found);
-    const bool is_left_alone = found.status ? now && is_same_file(*found.status, *now) : !now;
-    if (!is_left_alone || !put(found, step)) {
-      if (step.after) clear_name();
-      return stays(step.path);
-    }
+    bool is_put = false;
+    const auto error = error_of([&] {
+      if (step.after) write(*step.after, step.path);
+      fault::point("mount.bring_in.written");
+      const auto now = status_of(found);
+      const bool is_left_alone = found.status ? now && is_same_file(*found.status, *now) : !now;
+      is_put = is_left_alone && put(found, step);
+    });
+    if (!is_put && step.after) clear_name();
+    if (error) throw Error(*error);
+    if (!is_put) return stays(step.path);
     ++result_.files;
     fault::point("mount.bring_in.brought");
   }
@@ -245,15 +251,10 @@ class BringIn {
       if (!fd) throw error_from_errno(errno, "create", name_);
       const Path shown = name_;
       FileSink sink(fd.get(), shown);
-      const auto error = error_of([&] {
-        store_.read_blob(entry.digest, sink);
-        if (::fchmod(fd.get(), entry.executable ? 0755 : 0644) < 0) throw error_from_errno(errno, "change", name_);
-        if (::geteuid() == 0 && ::fchown(fd.get(), owner_.st_uid, owner_.st_gid) < 0)
-          throw error_from_errno(errno, "change the owner of", name_);
-      });
-      if (!error) return;
-      clear_name();
-      throw Error(*error);
+      store_.read_blob(entry.digest, sink);
+      if (::fchmod(fd.get(), entry.executable ? 0755 : 0644) < 0) throw error_from_errno(errno, "change", name_);
+      if (::geteuid() == 0 && ::fchown(fd.get(), owner_.st_uid, owner_.st_gid) < 0)
+        throw error_from_errno(errno, "change the owner of", name_);
     });
   }
 
@@ -293,6 +294,10 @@ BroughtIn bring_in(const Store& store, const Fd& directory, const Digest& before
   return BringIn(store, directory, name, goes_on).run(steps);
 }
 
-void forget_bring_in(const Path& scratch, const std::string& name) { remove_file(scratch / upper_name / name); }
+void forget_bring_in(const Path& scratch, const std::string& name) {
+  const Path left = scratch / upper_name / name;
+  if (::unlink(left.c_str()) < 0 && errno != ENOENT && errno != EISDIR)  // A directory is somebody's.
+    throw error_from_errno(errno, "remove", left.native());
+}
 
 }  // namespace volary

@@ -235,5 +235,14 @@ TEST_F(BringInTest, RandomTreesAndChanges) {
   }
 }
 
+TEST_F(BringInTest, ADirectoryOfTheNameIsNotForgotten) {
+  place_.write("upper/.volary-sync-1/theirs", "theirs");
+  place_.write("upper/.volary-sync-2", "left");
+  forget_bring_in(place_.path(), ".volary-sync-1");
+  forget_bring_in(place_.path(), ".volary-sync-2");
+  forget_bring_in(place_.path(), ".volary-sync-3");
+  EXPECT_EQ(found(), (Files{{"upper/.volary-sync-1/theirs", "theirs"}}));
+}
+
 }  // namespace
 }  // namespace volary

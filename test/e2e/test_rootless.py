@@ -98,6 +98,25 @@ def test_a_job_that_writes_is_brought_what_is_new(volary, store):
     assert store.objects() == {"m/keep": b"new\nx\n", "m/more": b"more\n", "m/own": b"mine\n"}
 
 
+def test_what_a_job_has_closed_stays_as_it_is(volary, store):
+    store.put("m/shut/a", b"old\n")
+    store.put("m/still/a", b"old\n")
+    for name in ("m/shut", "m/still", "m/shut/a", "m/still/a"):
+        os.chown(store.path / name, USER, USER)
+    job = volary("job", "run", "-v", "m@store:/m:rw", "--", "sh", "-c",
+                 "cd /m; chmod 000 shut; chmod 555 still; echo up; until grep -q new keep; do sleep 0.05; done; "
+                 "ls -A; chmod 755 shut still; cat keep shut/a still/a; ls shut still").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    for name in ("shut/a", "shut/b", "still/a", "still/b", "zz", "keep"):
+        store.put("m/" + name, b"new\n")
+        os.chown(store.path / "m" / name, USER, USER)
+    [pulled] = volary.json("job", "pull-data", job, "--wait")
+    assert (pulled["state"], pulled["reason"]) == ("DONE", "4 stayed as the job had changed them: 'shut/a', …")
+    assert volary.job_ended(job)["state"] == "DONE"
+    assert volary("job", "logs", job).splitlines() == \
+        ["up", "keep", "shut", "still", "sub", "zz", "new", "old", "old", "shut:", "a", "", "still:", "a"]
+
+
 def test_the_cache_takes_nothing_from_under_a_job_that_has_a_part_of_a_volume(volary, store):
     job = volary("job", "run", "-v", "v/sub:/in", "--", "sh", "-c", "echo up; until test -e /workspace/go; do sleep 0.05; done; cat /in/change").strip()
     volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
