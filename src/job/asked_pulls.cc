@@ -39,6 +39,13 @@ Digest tree_of(Transaction& transaction, const std::string& volume_id, uint64_t 
   return *tree;
 }
 
+// A place that is made by the first push. One that was there and has gone is not an empty one: for that, everything
+// would be taken from the job.
+bool may_be_absent(Transaction& transaction, const AttachmentRow& attachment) {
+  return comes_back(attachment) &&
+         tree_of(transaction, attachment.volume_id, attachment.pushed) == empty_tree().tree;
+}
+
 // What is pulled for a job that writes comes to a volume beside its own: whose versions are what the job made.
 std::string volume_beside(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment, Time now) {
   const auto known = transaction.find<std::string>(
@@ -105,7 +112,7 @@ void DataSyncs::begin_asked_pull(const JobRow& job, const SyncRow& sync) {
         waits = is_being_filled(transaction, volume, sync.created_at);
         if (!waits)
           transfer = pull_staged(transaction, caller_of(job), volume, {*store, attachment.directory},
-                                 comes_back(attachment) ? Absent::made : Absent::refused, now);
+                                 may_be_absent(transaction, attachment) ? Absent::made : Absent::refused, now);
         transaction.run("UPDATE data_sync SET volume = $2 WHERE id = $1", sync.id, volume);
         return;
       }

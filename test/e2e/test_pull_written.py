@@ -1,4 +1,6 @@
 """Jobs that run and are brought what is new where they write: theirs stays theirs, and a push sends nothing but that."""
+import shutil
+
 import pytest
 from stores import DirectoryStore
 
@@ -121,6 +123,17 @@ def test_a_place_that_was_not_there(volary, shelf):
     job.end()
     assert {key: content for key, content in shelf.objects().items() if "results" in key} \
         == {"corpora/results/a.txt": b"by another", "corpora/results/b.txt": b"mine\n"}
+
+
+def test_a_place_that_has_gone_takes_nothing_from_the_job(volary, shelf):
+    job = Writer(volary, "-v", "corpora@gra/wiki:/io:rwd")
+    before = job.sees()
+    shutil.rmtree(shelf.path / "corpora/wiki")
+    assert volary.run("job", "pull-data", job.id, "--wait").returncode != 0
+    pull = job.get()["dataSync"][-1]
+    assert pull["state"] == "FAILED" and "corpora/wiki" in pull["reason"]
+    assert job.sees() == before
+    job.end()
 
 
 def test_nothing_is_written_where_a_job_leads_it_by_a_link(volary, shelf, tmp_path):
