@@ -192,10 +192,11 @@ std::optional<Arrival> DataSyncs::arrival_of(const JobRow& job, const SyncRow& s
     arrival.from = fmt::format("{}@{}", pulled->volume_id, pulled->version);
     arrival.now = tree_of(transaction, pulled->volume_id, pulled->version);
     arrival.pushed = tree_of(transaction, attachment.volume_id, attachment.pushed);
-    if (comes_back(attachment)) arrival.before = arrival.pushed;
-    else if (last) arrival.before = tree_of(transaction, last->volume_id, last->version);
-    else arrival.before = tree_of(transaction, attachment.volume_id, attachment.version);
-    if (sync.version != 0 && sync.volume_id == attachment.volume_id) arrival.kept = sync.version;
+    arrival.comes_back = comes_back(attachment);
+    arrival.last = last ? tree_of(transaction, last->volume_id, last->version)
+                        : tree_of(transaction, attachment.volume_id, attachment.version);
+    if (sync.version != 0 && sync.volume_id == attachment.volume_id)
+      arrival.kept = tree_of(transaction, attachment.volume_id, sync.version);
     return arrival;
   });
 }

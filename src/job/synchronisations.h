@@ -81,9 +81,10 @@ void end_sync(Transaction& transaction, const std::string& id, SyncState state, 
 struct Arrival {
   AttachmentRow attachment;
   std::string from;          // "VOLUME@NUMBER" of what it brought.
-  Digest before, now;        // Trees: what its place held, for all that the job knew, and what it holds.
+  Digest last, now;          // Trees: what its place held when it was read last, and what it holds.
   Digest pushed;             // The tree of the place that is pushed to, for all that the job knows.
-  std::optional<uint64_t> kept = {};  // The version of the job's own volume that stands for `pushed` with what is new.
+  bool comes_back = false;   // That is the same place.
+  std::optional<Digest> kept = {};  // The tree of the version that stands for `pushed` with what is new.
 };
 
 // Any thread may call.

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <iterator>
+#include <set>
 
 #include "core/error_of.h"
 #include "core/fault.h"
@@ -14,6 +16,7 @@
 #include "engine/run_directory.h"
 #include "engine/showing.h"
 #include "job/container_request.h"
+#include "job/place_news.h"
 #include "job/request.h"
 #include "job/secret_variables.h"
 #include "store/difference.h"
@@ -223,12 +226,13 @@ ShowRequest Workplace::prepare_pulled(const JobRow& job, const SyncRow& sync) {
 }
 
 // First the version is there that stands for what the job is given: by the end of the pull, what it is to push is what
-// differs from that. A file that went is missed in it only where removals are pushed: elsewhere a harvest has it still,
-// and that is no change of the job's.
-void Workplace::keep_arrived(const JobRow& job, const SyncRow& sync, const Arrival& arrival) {
+// differs from that. Its tree.
+Digest Workplace::keep_arrived(const JobRow& job, const SyncRow& sync, const Arrival& arrival) {
   const AttachmentRow& attachment = arrival.attachment;
-  auto changes = changes_of(difference(store_, arrival.before, arrival.now));
-  if (attachment.access == AttachAccess::rw) std::erase_if(changes, [](const TreeChange& one) { return !one.entry; });
+  auto changes = arrival.comes_back
+                     ? news_of(store_, {arrival.pushed, arrival.last, arrival.now},
+                               attachment.access == AttachAccess::rwd ? Removed::goes : Removed::stays)
+                     : changes_of(difference(store_, arrival.last, arrival.now));
   const auto commit = store_.begin_commit();
   const TreeSummary tree = apply_changes(store_, *commit, arrival.pushed, std::move(changes));
   if (tree.tree != arrival.pushed) commit->publish();
@@ -248,13 +252,16 @@ void Workplace::keep_arrived(const JobRow& job, const SyncRow& sync, const Arriv
                     number);
     fault::point("job.arrival_kept");
   });
+  return tree.tree;
 }
 
 BroughtIn Workplace::bring_in(const JobRow& job, const SyncRow& sync, const Arrival& arrival,
                               const std::function<bool()>& goes_on) {
-  if (!arrival.kept) keep_arrived(job, sync, arrival);
+  const Digest kept = arrival.kept ? *arrival.kept : keep_arrived(job, sync, arrival);
+  const Digest before = arrival.comes_back ? arrival.pushed : arrival.last;
+  const Digest after = arrival.comes_back ? kept : arrival.now;
   const Fd directory = open_written(RunDirectory(places(job).run), arrival.attachment.path);
-  return volary::bring_in(store_, directory, arrival.before, arrival.now, name_while_brought(sync), goes_on);
+  return volary::bring_in(store_, directory, before, after, name_while_brought(sync), goes_on);
 }
 
 // Wheels are kept for later jobs of the same person in the project: they are programs, and what one puts there the
@@ -301,6 +308,25 @@ void Workplace::keep_published(const JobRow& job, const AttachmentRow& attachmen
   }
 }
 
+// What the job removed stays at a place that no removals are pushed to: not as it was when the job began, but as it was
+// pushed or brought since.
+void Workplace::keep_at_place(const AttachmentRow& attachment, Harvest& harvested) const {
+  if (attachment.push_datastore.empty() || attachment.pushed == attachment.version) return;
+  const Digest pushed = database_.read([&](Transaction& transaction) {
+    return transaction.find<Digest>("SELECT tree FROM version WHERE volume = $1 AND number = $2", attachment.volume_id,
+                                    attachment.pushed).value_or(empty_tree().tree);
+  });
+  std::set<std::string> touched;
+  for (const TreeChange& change : harvested.changes) touched.insert(change.path.text());
+  auto changes = successors_of(store_, tree_of(attachment), pushed);
+  std::erase_if(changes, [&](const TreeChange& one) {  // What is the job's now is told below.
+    const auto below = touched.lower_bound(one.path.text() + "/");
+    return one.entry && below != touched.end() && TreePath::parse(*below).is_within(one.path);
+  });
+  std::swap(changes, harvested.changes);
+  std::move(changes.begin(), changes.end(), std::back_inserter(harvested.changes));
+}
+
 // What the volume holds with the job's changes; published. `told`: what was left out, for the version's message.
 Workplace::Harvested Workplace::harvest_attachment(const JobRow& job, const AttachmentRow& attachment, Commit& commit,
                                                    Writers writers) {
@@ -322,6 +348,7 @@ Workplace::Harvested Workplace::harvest_attachment(const JobRow& job, const Atta
   if (const TreePath below = part_of(job, attachment); !below.is_root())
     for (TreeChange& change : harvested.changes) change.path = below / change.path;
   if (!harvested.restless.empty()) keep_published(job, attachment, harvested);
+  if (attachment.access == AttachAccess::rw) keep_at_place(attachment, harvested);
   Harvested made;
   made.began = began;
   if (!harvested.left_out.empty())

@@ -64,7 +64,7 @@ class Workplace {
   void write_files(const JobRow& job);
   void add_dependencies(const JobRow& job, RunSpec& spec) const;
   Digest mounted_tree(const JobRow& job, const AttachmentRow& attachment) const;
-  void keep_arrived(const JobRow& job, const SyncRow& sync, const Arrival& arrival);
+  Digest keep_arrived(const JobRow& job, const SyncRow& sync, const Arrival& arrival);
   void finalise_attachment(const JobRow& job, const AttachmentRow& attachment);
   // What the volume holds with the job's changes.
   struct Harvested {
@@ -74,6 +74,7 @@ class Workplace {
     Time began;
   };
   void keep_published(const JobRow& job, const AttachmentRow& attachment, Harvest& harvested) const;
+  void keep_at_place(const AttachmentRow& attachment, Harvest& harvested) const;
   Harvested harvest_attachment(const JobRow& job, const AttachmentRow& attachment, Commit& commit, Writers writers);
   uint64_t commit_tree(Transaction& transaction, const JobRow& job, const AttachmentRow& attachment,
                        const TreeSummary& tree, const std::string& message, const std::string& act);

@@ -136,6 +136,58 @@ def test_a_place_that_has_gone_takes_nothing_from_the_job(volary, shelf):
     job.end()
 
 
+def test_what_a_place_cannot_hold_is_not_taken_from_the_job(volary, shelf):
+    for access in ("rw", "rwd"):
+        job = Writer(volary, "-v", f"corpora@gra/wiki:/io:{access}")
+        job.does("cd /io; ln -s a.txt latest; mkdir -p empty/er; printf x >run.sh; chmod 755 run.sh; mkdir -p to; ln -s . to/here")
+        job.push()
+        listed = job.does("cd /io; find . -not -name . -printf '%p %M %l\n' | sort")
+        assert job.pull()["reason"] == "nothing is new there"
+        shelf.put(f"corpora/wiki/to/{access}", b"new")
+        assert job.pull()["reason"] == ""
+        assert job.does(f"cd /io; cat to/{access}; rm to/{access}; find . -not -name . -printf '%p %M %l\n' | sort") == "new" + listed
+        shelf.put("corpora/wiki/run.sh", b"by another")  # The job has not changed it since, so it pushes none of it.
+        job.end()
+        assert wiki(shelf)["run.sh"] == "by another"
+        (shelf.path / "corpora/wiki/run.sh").unlink()
+
+
+def test_what_a_job_removed_stays_where_no_removals_are_pushed(volary, shelf):
+    shelf.put("corpora/wiki/c.txt", b"gone and back")
+    for n in range(3):
+        shelf.put(f"corpora/wiki/inbox/{n}", b"old")
+    for place in ([], ["--push-to", "/io=results@gra/out"]):
+        job = Writer(volary, "-v", "corpora@gra/wiki:/io:rw", *place)
+        job.does("rm /io/inbox/0; echo first >/io/own.txt")
+        job.push()
+        for n in range(5):
+            shelf.put(f"corpora/wiki/inbox/{n}", b"new")
+        (shelf.path / "corpora/wiki/c.txt").unlink()
+        assert job.pull()["reason"] == "1 stayed as the job had changed it: 'inbox/0'"
+        assert job.does("ls /io/inbox").split() == ["1", "2", "3", "4"]
+        job.does("cd /io; rm -r inbox own.txt; test ! -e c.txt; echo made >made.txt")
+        push = job.push()
+        assert push["progress"]["completed"] == 1 and push["progress"]["deleted"] == 0
+        shelf.put("corpora/wiki/c.txt", b"again")
+        shelf.put("corpora/wiki/inbox/4", b"newer")
+        job.pull()
+        assert job.sees()["c.txt"] == "again"
+        assert job.does("ls /io").split() == ["a.txt", "b.txt", "c.txt", "made.txt", "sub"]
+        job.end()
+        theirs = {f"inbox/{n}": "new" for n in range(4)} | {"inbox/4": "newer", "c.txt": "again"}
+        ours = {"own.txt": "first\n", "made.txt": "made\n"}
+        if place:
+            assert {key: content.decode() for key, content in shelf.objects().items() if key.startswith("results")} \
+                == {"results/out/" + key: content for key, content in ours.items()}
+        else:
+            assert wiki(shelf) == {"a.txt": "alpha", "b.txt": "beta", "sub/d.txt": "delta", **theirs, **ours}
+            for key in ("own.txt", "made.txt", "inbox/3", "inbox/4"):
+                (shelf.path / "corpora/wiki" / key).unlink()
+            shelf.put("corpora/wiki/own.txt", b"gamma")
+            for n in range(3):
+                shelf.put(f"corpora/wiki/inbox/{n}", b"old")
+
+
 def test_nothing_is_written_where_a_job_leads_it_by_a_link(volary, shelf, tmp_path):
     (tmp_path / "outside").mkdir()
     job = Writer(volary, "-v", "corpora@gra/wiki:/io:rw")
