@@ -102,6 +102,14 @@ bool final_push_begun(Transaction& transaction, const JobRow& job, const Attachm
   return false;
 }
 
+// And not a pull.
+bool has_made_any(Transaction& transaction, const AttachmentRow& attachment) {
+  return transaction
+      .find<uint64_t>("SELECT number FROM version WHERE volume = $1 AND number > $2 AND origin = 'job' LIMIT 1",
+                      attachment.volume_id, attachment.version)
+      .has_value();
+}
+
 // What names the version that a run's end makes: of one volume there is one at most.
 std::string final_act(const JobRow& job) {
   return job.run == 1 ? job.id : fmt::format("{}/{}", job.id, job.run);
@@ -383,7 +391,7 @@ void Workplace::finalise_attachment(const JobRow& job, const AttachmentRow& atta
   database_.write([&](Transaction& transaction) {
     const uint64_t number = commit_tree(transaction, job, attachment, harvested.tree,
                                         "job " + job.name + harvested.told, final_act(job));
-    if (number != attachment.version) {
+    if (number != attachment.version && has_made_any(transaction, attachment)) {
       transaction.run("UPDATE job_attachment SET result = $3 WHERE job = $1 AND number = $2", job.id, attachment.number,
                       number);
       note_made(transaction, job.id, fmt::format("{}@{}", attachment.volume, number), harvested.changes,

@@ -188,6 +188,16 @@ def test_what_a_job_removed_stays_where_no_removals_are_pushed(volary, shelf):
                 shelf.put(f"corpora/wiki/inbox/{n}", b"old")
 
 
+def test_a_job_that_wrote_nothing_is_not_told_to_have_made_what_it_was_brought(volary, shelf):
+    job = Writer(volary, "-v", "corpora@gra/wiki:/io:rwd")
+    change_source(shelf)
+    job.pull()
+    ended = job.end()
+    receipt = volary.json("job", "receipt", job.id)["receipt"]
+    assert (len(receipt["read"]), receipt["written"]) == (2, [])
+    assert "what it wrote became" not in volary("explain", "job", job.id)
+
+
 def test_nothing_is_written_where_a_job_leads_it_by_a_link(volary, shelf, tmp_path):
     (tmp_path / "outside").mkdir()
     job = Writer(volary, "-v", "corpora@gra/wiki:/io:rw")
