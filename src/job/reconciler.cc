@@ -304,8 +304,9 @@ void Reconciler::ask_for_publications(const JobRow& job) {
   if (error) log_(fmt::format("job {}: {}", job.id, error->what()));
 }
 
-// Whether a job that runs has nothing to do but to run on.
+// Whether a job that runs has nothing to do but to run on, and this server too.
 bool Reconciler::goes_on(const JobRow& job) {
+  if (shared_.lock()->stopping) return false;
   const auto now_job = database_.read([&](Transaction& transaction) { return find_job(transaction, job.id); });
   return now_job && now_job->run == job.run &&
          !next_step(facts_of(*now_job), runner_.poll(workplace_.places(job).run), Room::none, clock_.now()).next;

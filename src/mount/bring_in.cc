@@ -78,14 +78,39 @@ bool is_same_file(const struct stat& one, const struct stat& other) {
          one.st_mtim.tv_nsec == other.st_mtim.tv_nsec;
 }
 
+// Asks no more often than it needs to; after the first no there is no other answer.
+class Asking {
+ public:
+  explicit Asking(const std::function<bool()>& goes_on) : goes_on_(goes_on) {}
+
+  bool goes_on() {
+    if (const auto now = steady_clock::now(); said_ && now - asked_at_ >= ask_every) {
+      said_ = goes_on_();
+      asked_at_ = steady_clock::now();
+    }
+    return said_;
+  }
+  bool said() const { return said_; }
+
+ private:
+  const std::function<bool()>& goes_on_;
+  steady_clock::time_point asked_at_ = steady_clock::now();
+  bool said_ = true;
+};
+
 class FileSink final : public Sink {
  public:
-  FileSink(int fd, const Path& name) : fd_(fd), name_(name) {}
-  void write(std::string_view bytes) override { write_all(fd_, bytes, name_); }
+  FileSink(int fd, const Path& name, Asking& asking) : fd_(fd), name_(name), asking_(asking) {}
+
+  void write(std::string_view bytes) override {
+    if (!asking_.goes_on()) throw Error(Errc::conflict, "'{}' is needed no more", name_.native());
+    write_all(fd_, bytes, name_);
+  }
 
  private:
   int fd_;
   const Path& name_;
+  Asking& asking_;
 };
 
 // A name in a directory that is open, and what stands there.
@@ -103,7 +128,7 @@ std::optional<struct stat> status_of(const Found& found) {
   throw error_from_errno(errno, "stat", found.shown.native());
 }
 
-bool holds(const Found& found, uint64_t size, const Digest& digest) {
+bool holds(const Found& found, uint64_t size, const Digest& digest, Asking& asking) {
   const Fd fd(::openat(found.directory, found.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!fd) return false;  // It went, or its owner closed it to us: his doing, either way.
   if (!is_same_file(stat_of(fd.get(), found.shown), *found.status)) return false;
@@ -112,13 +137,13 @@ bool holds(const Found& found, uint64_t size, const Digest& digest) {
   uint64_t total = 0;
   while (const size_t count = read_some(fd.get(), block, found.shown)) {
     hasher.update({block.data(), count});
-    if ((total += count) > size) return false;
+    if ((total += count) > size || !asking.goes_on()) return false;
   }
   return total == size && hasher.finish() == digest;
 }
 
 // Whether what was found is what `entry` says.
-bool is_as(const Found& found, const Entry& entry) {
+bool is_as(const Found& found, const Entry& entry, Asking& asking) {
   if (!entry || !found.status) return !entry && !found.status;
   const struct stat& status = *found.status;
   if (entry->kind == EntryKind::symlink) {
@@ -128,13 +153,13 @@ bool is_as(const Found& found, const Entry& entry) {
     return size >= 0 && std::string_view(target).substr(0, static_cast<size_t>(size)) == entry->target;
   }
   return S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) == entry->size &&
-         ((status.st_mode & S_IXUSR) != 0) == entry->executable && holds(found, entry->size, entry->digest);
+         ((status.st_mode & S_IXUSR) != 0) == entry->executable && holds(found, entry->size, entry->digest, asking);
 }
 
 class BringIn {
  public:
   BringIn(const Store& store, const Fd& directory, const std::string& name, const std::function<bool()>& goes_on)
-      : store_(store), root_(directory.get()), name_(name), goes_on_(goes_on),
+      : store_(store), root_(directory.get()), name_(name), asking_(goes_on),
         owner_(stat_of(directory.get(), "the directory of a job")) {}
 
   BroughtIn run(const Steps& steps) {
@@ -156,11 +181,8 @@ class BringIn {
   template <class Act>
   bool each(const std::vector<Step>& steps, Act act) {
     for (const Step& step : steps) {
-      if (const auto now = steady_clock::now(); now - asked_at_ >= ask_every) {
-        asked_at_ = now;
-        if (!goes_on_()) return result_.is_whole = false;
-      }
-      act(step);
+      if (asking_.goes_on()) act(step);
+      if (!asking_.said()) return result_.is_whole = false;
     }
     return true;
   }
@@ -221,8 +243,8 @@ class BringIn {
     }
     Found found{parent.get(), std::string(step.path.name()), step.path.text()};
     found.status = status_of(found);
-    if (is_as(found, step.after)) return;
-    if (!is_as(found, step.before)) return stays(step.path);
+    if (is_as(found, step.after, asking_)) return;
+    if (!is_as(found, step.before, asking_)) return stays(step.path);
     fault::point("mount.bring_in.file");
     bool is_put = false;
     const auto error = error_of([&] {
@@ -233,6 +255,7 @@ class BringIn {
       is_put = is_left_alone && put(found, step);
     });
     if (!is_put && step.after) clear_name();
+    if (error && !asking_.said()) return;
     if (error) throw Error(*error);
     if (!is_put) return stays(step.path);
     ++result_.files;
@@ -240,7 +263,7 @@ class BringIn {
   }
 
   // Under its first name.
-  void write(const TreeEntry& entry, const TreePath& path) const {
+  void write(const TreeEntry& entry, const TreePath& path) {
     during("bringing '" + path.text() + "'", [&] {
       if (entry.kind == EntryKind::symlink) {
         if (::symlinkat(entry.target.c_str(), root_, name_.c_str()) < 0)
@@ -250,7 +273,7 @@ class BringIn {
       const Fd fd(::openat(root_, name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
       if (!fd) throw error_from_errno(errno, "create", name_);
       const Path shown = name_;
-      FileSink sink(fd.get(), shown);
+      FileSink sink(fd.get(), shown, asking_);
       store_.read_blob(entry.digest, sink);
       if (::fchmod(fd.get(), entry.executable ? 0755 : 0644) < 0) throw error_from_errno(errno, "change", name_);
       if (::geteuid() == 0 && ::fchown(fd.get(), owner_.st_uid, owner_.st_gid) < 0)
@@ -273,9 +296,8 @@ class BringIn {
   const Store& store_;
   const int root_;
   const std::string& name_;
-  const std::function<bool()>& goes_on_;
+  Asking asking_;
   const struct stat owner_;
-  steady_clock::time_point asked_at_ = steady_clock::now();
   BroughtIn result_;
 };
 

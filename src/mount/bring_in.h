@@ -24,9 +24,9 @@ struct BroughtIn {
 };
 
 // `directory` is open to be read; what is made in it belongs to its owner. `name` is of the file in it that is written
-// before it is renamed; what a crash has left of that name is removed. `goes_on` is asked between two files, ten times
-// a second. Names are resolved below the directory only, and never through a symbolic link. Throws what keeps a file
-// from being written or read in the store; what was brought before stays.
+// before it is renamed; what a crash has left of that name is removed. `goes_on` is asked ten times a second, within a
+// large file too. Names are resolved below the directory only, and never through a symbolic link. Throws what keeps a
+// file from being written or read in the store; what was brought before stays.
 BroughtIn bring_in(const Store& store, const Fd& directory, const Digest& before, const Digest& after,
                    const std::string& name, const std::function<bool()>& goes_on);
 

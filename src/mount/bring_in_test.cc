@@ -235,6 +235,17 @@ TEST_F(BringInTest, RandomTreesAndChanges) {
   }
 }
 
+TEST_F(BringInTest, ALargeFileIsNotWaitedFor) {
+  const std::string large(256 << 20, 'x');
+  put({{"a", "one"}});
+  int asked = 0;
+  const BroughtIn brought = bring_in(*sample_.store, open_directory(place_.path()), add({{"a", "one"}}),
+                                     add({{"a", large}, {"b", "new"}}), temporary, [&] { return ++asked == 0; });
+  EXPECT_FALSE(brought.is_whole);
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(found(), (Files{{"a", "one"}}));
+}
+
 TEST_F(BringInTest, ADirectoryOfTheNameIsNotForgotten) {
   place_.write("upper/.volary-sync-1/theirs", "theirs");
   place_.write("upper/.volary-sync-2", "left");
