@@ -330,7 +330,7 @@ bool Reconciler::bring_in_pulled(const JobRow& job, const SyncRow& sync) {
     if (brought.files == 0 && brought.stayed == 0) stayed = "nothing is new there";
     syncs_.note_brought_in(job, sync, stayed);
   });
-  if (error) syncs_.note_shown(sync, {error->message(), true});
+  if (error && goes_on(job)) syncs_.note_shown(sync, {error->message(), true});
   return error || arrival;
 }
 

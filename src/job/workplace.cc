@@ -320,13 +320,14 @@ void Workplace::keep_published(const JobRow& job, const AttachmentRow& attachmen
 // pushed or brought since.
 void Workplace::keep_at_place(const AttachmentRow& attachment, Harvest& harvested) const {
   if (attachment.push_datastore.empty() || attachment.pushed == attachment.version) return;
-  const Digest pushed = database_.read([&](Transaction& transaction) {
+  const auto pushed = database_.read([&](Transaction& transaction) {
     return transaction.find<Digest>("SELECT tree FROM version WHERE volume = $1 AND number = $2", attachment.volume_id,
-                                    attachment.pushed).value_or(empty_tree().tree);
+                                    attachment.pushed);
   });
+  if (!pushed) return;
   std::set<std::string> touched;
   for (const TreeChange& change : harvested.changes) touched.insert(change.path.text());
-  auto changes = successors_of(store_, tree_of(attachment), pushed);
+  auto changes = successors_of(store_, tree_of(attachment), *pushed);
   std::erase_if(changes, [&](const TreeChange& one) {  // What is the job's now is told below.
     const auto below = touched.lower_bound(one.path.text() + "/");
     return one.entry && below != touched.end() && TreePath::parse(*below).is_within(one.path);

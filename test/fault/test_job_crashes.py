@@ -1,7 +1,10 @@
 """kill -9 of the server in every state and at every step of a job: it is started again, and the job ends properly,
 its output published exactly once, nothing left running, no lease held."""
+import contextlib
+import os
 import pathlib
 import re
+import signal
 
 import pytest
 from lying import LyingS3, silent
@@ -161,6 +164,29 @@ def test_a_server_killed_while_a_job_that_writes_is_brought_what_is_new(volary, 
                                           "corpora/io/made": b"made\n", "corpora/io/own": b"mine\n"}
     assert [(one["occasion"], one["state"]) for one in ended["dataSync"]] == [("begin", "DONE"), ("asked", "DONE"), ("end", "DONE")]
     nothing_is_left_of(job)
+
+
+def test_a_supervisor_killed_while_its_job_is_brought_what_is_new(volary, directory_bucket):
+    directory_bucket.add(volary, "gra")
+    directory_bucket.put("corpora/io/own", b"old")
+    job = volary("job", "run", "-v", "corpora@GRA/io:/io:rwd", "--", "sh", "-c", "echo mine >/io/own; echo up; sleep 600").strip()
+    volary.wait_for(lambda: "up" in volary("job", "logs", job) and volary.json("job", "get", job)["state"] == "RUNNING", "it to run")
+    for n in range(3000):
+        directory_bucket.put(f"corpora/io/many/{n}", b"%d" % n)
+    volary("job", "pull-data", job)
+    volary.wait_for((volary.data / "jobs" / job / "scratch-0/upper/many/100").exists, "some of it to be there")
+    for proc in pathlib.Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            words = (proc / "cmdline").read_bytes().decode().split("\0")
+            if "supervise" in words and any(f"/jobs/{job}/" in word for word in words):
+                os.kill(int(proc.name), signal.SIGKILL)
+    volary.wait_for(lambda: volary.json("job", "get", job)["state"] == "ERROR", "its end")
+    pull = volary.json("job", "get", job)["dataSync"][-1]
+    assert (pull["state"], pull["reason"]) in (("FAILED", "the job ended first"), ("DONE", ""))
+    [push] = volary.json("job", "push-data", job, "--wait")
+    assert push["state"] == "DONE", push
+    found = directory_bucket.objects()
+    assert len(found) == 3001 and found["corpora/io/own"] == b"mine\n"
 
 
 @pytest.mark.parametrize("point", BRING_POINTS[2:])
