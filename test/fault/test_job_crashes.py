@@ -1,10 +1,7 @@
 """kill -9 of the server in every state and at every step of a job: it is started again, and the job ends properly,
 its output published exactly once, nothing left running, no lease held."""
-import contextlib
-import os
 import pathlib
 import re
-import signal
 
 import pytest
 from lying import LyingS3, silent
@@ -175,11 +172,7 @@ def test_a_supervisor_killed_while_its_job_is_brought_what_is_new(volary, direct
         directory_bucket.put(f"corpora/io/many/{n}", b"%d" % n)
     volary("job", "pull-data", job)
     volary.wait_for((volary.data / "jobs" / job / "scratch-0/upper/many/100").exists, "some of it to be there")
-    for proc in pathlib.Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            words = (proc / "cmdline").read_bytes().decode().split("\0")
-            if "supervise" in words and any(f"/jobs/{job}/" in word for word in words):
-                os.kill(int(proc.name), signal.SIGKILL)
+    volary.kill_supervisors(job)
     volary.wait_for(lambda: volary.json("job", "get", job)["state"] == "ERROR", "its end")
     pull = volary.json("job", "get", job)["dataSync"][-1]
     assert (pull["state"], pull["reason"]) in (("FAILED", "the job ended first"), ("DONE", ""))
