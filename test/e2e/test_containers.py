@@ -186,7 +186,7 @@ def test_limits_and_options_reach_the_container(served, engine):
     assert told["HostConfig"]["Memory"] == 64 << 20 and told["HostConfig"]["NanoCpus"] == 10 ** 9
     assert told["HostConfig"]["PidsLimit"] > 0 and told["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
     assert container["Labels"]["team"] == "vision"
-    assert "the process runs; port 8080 at 127.0.0.1:" in served("job", "get", "one")
+    served.wait_for(lambda: "the process runs; port 8080 at 127.0.0.1:" in served("job", "get", "one"), "the port to be told")
     assert container["Labels"]["io.volary.job"] == served.json("job", "get", "one")["id"]
     served("job", "stop", "one", "--wait")
 
