@@ -116,6 +116,7 @@ def test_who_waits_for_a_job_is_told_what_it_waits_for(node):
     hold(volary, "holder", "--cpu", "1")
     waiter = subprocess.Popen([str(volary.program), "job", "run", "-n", "next", "--cpu", "1", "--wait", "--", "true"], env=volary.env,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    volary.wait_for(lambda: "next" in [one["name"] for one in volary.json("job", "ls")], "the job to be submitted")
     waits(volary, "next", "waits for 1 core")
     line = next(line for line in waiter.stderr if " waits for " in line)
     assert line.endswith(" waits for 1 core: 0 of 1 are free; 1st in the queue\n")
