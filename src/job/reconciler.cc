@@ -330,8 +330,10 @@ bool Reconciler::bring_in_pulled(const JobRow& job, const SyncRow& sync) {
     if (brought.files == 0 && brought.stayed == 0) stayed = "nothing is new there";
     syncs_.note_brought_in(job, sync, stayed);
   });
-  if (error && goes_on(job)) syncs_.note_shown(sync, {error->message(), true});
-  return error || arrival;
+  if (!error) return arrival.has_value();
+  const std::string what = error->trail().empty() ? "" : error->trail().front() + ": ";  // "bringing 'a.txt': "
+  if (goes_on(job)) syncs_.note_shown(sync, {what + error->message(), true});
+  return true;
 }
 
 // Asked again and again until the run's supervisor has answered.
