@@ -175,6 +175,26 @@ TEST_P(HttpClientEitherWay, GivesTheBodyOfA2xxToTheSinkAndOthersToTheResponse) {
   EXPECT_EQ(sink.text, "to the sink");
 }
 
+// Each piece ends at a block's end or before it.
+class WithinBlocks final : public Sink {
+ public:
+  void write(std::string_view bytes) override {
+    EXPECT_EQ(came / block_bytes, (came + bytes.size() - 1) / block_bytes) << came << " and " << bytes.size();
+    came += bytes.size();
+  }
+  uint64_t came = 0;
+};
+
+TEST(HttpClient, GivesTheBlocksOfALongBodyUndivided) {
+  const std::string body(5 * block_bytes + 777, 'x');
+  for (const Way way : {Way::tcp, Way::unix_socket}) {
+    Server server(way, always("200 OK", body));
+    WithinBlocks sink;
+    make_client()->send({.url = server.url()}, &sink);
+    EXPECT_EQ(sink.came, body.size());
+  }
+}
+
 TEST_P(HttpClientEitherWay, PassesOnWhatSinkAndOnHeadersThrow) {
   Server server(GetParam(), always("200 OK", "some bytes"));
   const auto client = make_client();

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/stream.h"
 #include "net/request_words.h"
 #include "net/wire.h"
 
@@ -143,8 +144,16 @@ class PlainExchange {
     return {body_part_.get(), size};
   }
 
+  // A long body comes up to the next of its blocks: a sink that works by blocks then need not put them together.
+  size_t room() const {
+    const auto whole = answer_->is_header_done() ? answer_->content_length() : boost::none;
+    const size_t all = received_bytes_max - end_;
+    if (!whole || *whole < long_body_bytes || end_ > 0) return all;
+    return std::min<uint64_t>(all, block_bytes - (*whole - *answer_->content_length_remaining()) % block_bytes);
+  }
+
   void receive() {
-    const ssize_t size = ::recv(fd_, received_ + end_, received_bytes_max - end_, MSG_DONTWAIT);
+    const ssize_t size = ::recv(fd_, received_ + end_, room(), MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (size <= 0) return end_of_stream(size < 0 ? std::generic_category().message(errno) : "it closed the connection");
     end_ += static_cast<size_t>(size);

@@ -27,11 +27,14 @@ namespace volary {
 namespace {
 
 constexpr uint64_t parted_bytes_min = 64 << 20;       // From here on an object is fetched in parallel parts.
-constexpr size_t requests_first = 8;                  // Under way at once, where the store is near.
 constexpr int reads_max = 2;                          // Of an object that came as its store says it is not.
 constexpr int rounds_max = 2;                         // Of fetching parts again that did not survive.
 constexpr size_t seen_at_once = 1000;
 constexpr uint64_t group_bytes_max = 4ull << 30;  // A group costs one sync of the file system.
+
+// Under way at once, where the store is near: as many as keep the cores busy. More would wait for each other in the
+// kernel, which takes one writer of a file at a time; a lock of our own there would only make the wait longer.
+size_t requests_near() { return std::clamp<size_t>(2 * cores(), 4, 32); }
 
 struct JournalRow {
   std::string path;
@@ -311,7 +314,7 @@ class Fetch {
 
   void fetch_units(const std::vector<Unit>& units, uint64_t bytes) {
     if (units.empty()) return;
-    const RequestCrew crew(requests_first, units.size(), bytes);
+    const RequestCrew crew(requests_near(), units.size(), bytes);
     for_each_index_growing(units.size(), crew.size(), [&](size_t i) { return crew.after(attempt(units[i])); });
   }
 
