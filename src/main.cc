@@ -40,6 +40,7 @@
 #include "job/supervisor.h"
 #include "job/workplace.h"
 #include "mount/image_check.h"
+#include "mount/packer.h"
 #include "mount/mount.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
@@ -126,14 +127,15 @@ std::unique_ptr<Store> open_store_and_tell(const Path& root) {
 
 // What all parts stand on, opened in this order.
 struct Ground {
-  explicit Ground(const Path& data) : root(data) {
+  explicit Ground(const ServerConfig& config) : root(config.data_directory) {
     refuse_half_restored(root);
     keep_reserve(reserve);
     make_directory(root / "jobs", 0700);
     database = open_database("sqlite://" + (root / "volary.db").native());
     store = open_store_and_tell(root / "store");
     ways = probe_mounts(store->root());
-    mounter = open_mounter(*store, ways, is_root ? Owner{job_uid, job_uid} : Owner{::geteuid(), ::getegid()});
+    mounter = open_mounter(*store, ways, is_root ? Owner{job_uid, job_uid} : Owner{::geteuid(), ::getegid()},
+                           config.cache_bytes_max / packed_cache_share);
   }
 
   const Path root;
@@ -199,7 +201,7 @@ std::unique_ptr<HttpServer> listen(const ServerConfig& config, const Router& rou
 
 int serve(const ServerConfig& config) {
   const EndSignals end;
-  Ground ground(config.data_directory);
+  Ground ground(config);
   const Path& root = ground.root;
   Clock& clock = system_clock();
   Database& database = *ground.database;

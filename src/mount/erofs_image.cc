@@ -7,7 +7,10 @@
 // Where objects/ is an ordinary layer below the image (mount/mount.h), its directories 00 to ff must not show. So the
 // root has a whiteout for each of these names that is not in the tree, all of them one inode, and a directory of such a
 // name is opaque. A file or link of such a name hides what is below by itself. Where objects/ is a data-only layer they
-// change nothing: overlayfs shows no whiteouts there either.
+// change nothing: overlayfs shows no whiteouts there either. A packed image stands by itself and has none.
+//
+// In a packed image the bytes of a directory's files follow its inodes, in the order of their names, each from a block
+// of its own, so what is read in that order is read in a row. What is smaller than a block stands behind its inode.
 #include "mount/erofs_image.h"
 
 #include <algorithm>
@@ -18,14 +21,13 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/fault.h"
 #include "mount/erofs_format.h"
+#include "mount/image_output.h"
 
 namespace volary {
 namespace {
 
 constexpr uint64_t image_time = 315532800;  // 1980-01-01, the first day that every archive format can name.
-constexpr size_t buffer_bytes = 1 << 20;
 constexpr uint64_t chunk_bits_above_block = 31;
 constexpr uint64_t chunk_bytes = erofs::block_bytes << chunk_bits_above_block;  // 8 TiB: nearly every file is one hole.
 
@@ -36,42 +38,6 @@ template <class Record>
 std::string_view bytes_of(const Record& record) {
   return {reinterpret_cast<const char*>(&record), sizeof record};
 }
-
-// Everything is appended; what was appended may be patched, in the buffer or behind it.
-class Output {
- public:
-  explicit Output(TempFile& file) : file_(file) { buffer_.reserve(buffer_bytes * 2); }
-
-  uint64_t position() const { return written_ + buffer_.size(); }
-  void append(std::string_view bytes) {
-    buffer_.append(bytes);
-    if (buffer_.size() >= buffer_bytes) flush();
-  }
-  void pad_to(uint64_t at) {
-    if (at < position()) throw Error(Errc::internal, "an image is at byte {}, behind {}", position(), at);
-    buffer_.append(at - position(), '\0');
-  }
-  void patch(uint64_t at, std::string_view bytes) {
-    if (at < written_) {
-      const size_t count = std::min<uint64_t>(bytes.size(), written_ - at);
-      write_all_at(file_.fd(), bytes.substr(0, count), at, file_.path());
-      bytes.remove_prefix(count);
-      at += count;
-    }
-    if (!bytes.empty()) std::memcpy(buffer_.data() + (at - written_), bytes.data(), bytes.size());
-  }
-  void flush() {
-    fault::point("mount.image.write");
-    file_.write(buffer_);
-    written_ += buffer_.size();
-    buffer_.clear();
-  }
-
- private:
-  TempFile& file_;
-  std::string buffer_;
-  uint64_t written_ = 0;
-};
 
 // The names that objects/ may have.
 const std::vector<std::string>& object_directories() {
@@ -152,6 +118,7 @@ struct Name {
   const TreeEntry* entry;  // Null for ".", ".." and whiteouts.
   uint64_t nid = 0;
   size_t at = 0;  // Of its dirent in the directory's content.
+  uint64_t bytes_at = 0;  // Of a file whose bytes lie in blocks.
 };
 
 bool is_whiteout(const Name& name) { return name.type == erofs::FileType::character_device; }
@@ -166,8 +133,9 @@ struct Placement {
 
 class ImageWriter {
  public:
-  ImageWriter(const ReadTree& read_tree, Owner owner, TempFile& file)
-      : read_tree_(read_tree), owner_(owner), out_(file) {}
+  // Null `read_blob`: a plain image.
+  ImageWriter(const ReadTree& read_tree, const ReadBlob* read_blob, Owner owner, TempFile& file)
+      : read_tree_(read_tree), read_blob_(read_blob), owner_(owner), out_(file) {}
 
   void write(const Digest& tree) {
     out_.pad_to(erofs::super_block_at + sizeof(erofs::SuperBlock));
@@ -201,6 +169,7 @@ class ImageWriter {
   void emit(const Name& name);
   void emit_link(const TreeEntry& entry);
   void emit_inode(const Node& node);
+  void emit_bytes(const TreeEntry& entry);
 
   bool is_extended(const Node& node) const {
     return node.size > UINT32_MAX || node.links > UINT16_MAX || owner_.uid > UINT16_MAX || owner_.gid > UINT16_MAX;
@@ -209,10 +178,12 @@ class ImageWriter {
     return (is_extended(node) ? sizeof(erofs::ExtendedInode) : sizeof(erofs::CompactInode)) + node.xattr_bytes;
   }
   Node node_of(const TreeEntry& entry) const;
+  Node with_bytes(Node node) const;
 
   const ReadTree& read_tree_;
+  const ReadBlob* const read_blob_;
   const Owner owner_;
-  Output out_;
+  ImageOutput out_;
   RedirectXattrs xattrs_;
   const std::string opaque_ = Xattrs().add("overlay.opaque", "y").bytes();
   uint64_t inodes_ = 0;
@@ -280,17 +251,19 @@ std::vector<Name> with_whiteouts(const std::vector<Name>& names) {
 }
 
 Node ImageWriter::node_of(const TreeEntry& entry) const {
-  if (entry.kind == EntryKind::symlink) {
-    const uint64_t size = entry.target.size();
-    Node node{.layout = erofs::Layout::tail_inline, .mode = S_IFLNK | 0777u, .size = size};
-    if (inode_bytes(node) + size > erofs::block_bytes) node.layout = erofs::Layout::plain;
-    return node;
-  }
+  if (entry.kind == EntryKind::symlink) return with_bytes({.mode = S_IFLNK | 0777u, .size = entry.target.size()});
   Node node{.mode = S_IFREG | (entry.executable ? 0755u : 0644u), .size = entry.size};
   if (entry.size == 0) return node;  // No object is needed to be empty.
+  if (read_blob_) return with_bytes(node);
   node.layout = erofs::Layout::chunks;
   node.content = chunk_bits_above_block;
   node.xattr_bytes = xattrs_.size();
+  return node;
+}
+
+// Behind the inode if they fit into its block, or else in blocks.
+Node ImageWriter::with_bytes(Node node) const {
+  node.layout = inode_bytes(node) + node.size <= erofs::block_bytes ? erofs::Layout::tail_inline : erofs::Layout::plain;
   return node;
 }
 
@@ -305,7 +278,8 @@ uint64_t ImageWriter::place(const TreeEntry& entry, uint64_t at, uint64_t& end) 
     if (at % erofs::block_bytes + bytes + node.size > erofs::block_bytes) at = align(at, erofs::block_bytes);
     end = at + bytes + node.size;
   } else {
-    end = node.size == 0 ? at + bytes : align(at + bytes, erofs::block_bytes) + node.size;
+    const bool is_followed = entry.kind == EntryKind::symlink;
+    end = is_followed ? align(at + bytes, erofs::block_bytes) + node.size : at + bytes;
   }
   return at;
 }
@@ -328,7 +302,8 @@ Placement ImageWriter::place_directory(const Node& node) const {
 uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent, std::string_view xattrs) {
   const bool is_root = parent == 0;
   const Tree tree = read_tree_(digest);
-  std::vector<Name> names = is_root ? with_whiteouts(names_of(tree)) : names_of(tree);
+  const bool is_layered = is_root && !read_blob_;
+  std::vector<Name> names = is_layered ? with_whiteouts(names_of(tree)) : names_of(tree);
   std::string content = pack(names);
   Node node{.mode = S_IFDIR | 0755u, .size = content.size(), .links = 2, .xattr_bytes = xattrs.size()};
   for (const TreeEntry& entry : tree.entries) node.links += entry.kind == EntryKind::directory;
@@ -348,6 +323,13 @@ uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent, std::
     else if (name.entry->kind != EntryKind::directory)
       set_nid(content, name, place(*name.entry, end, end) / erofs::slot_bytes);
   }
+  for (Name& name : names) {
+    if (!name.entry || name.entry->kind != EntryKind::file || node_of(*name.entry).layout != erofs::Layout::plain ||
+        name.entry->size == 0)
+      continue;
+    name.bytes_at = align(end, erofs::block_bytes);
+    end = name.bytes_at + name.entry->size;
+  }
   emit_directory(node, placement, xattrs, content);
   if (whiteout.links > 0) {
     out_.pad_to(whiteout_at);
@@ -355,12 +337,17 @@ uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent, std::
   }
   for (const Name& name : names)
     if (name.entry && name.entry->kind != EntryKind::directory) emit(name);
+  for (const Name& name : names) {
+    if (name.bytes_at == 0) continue;
+    out_.pad_to(name.bytes_at);
+    emit_bytes(*name.entry);
+  }
   if (node.links == 2) return nid;
 
   for (Name& name : names)
     if (name.entry && name.entry->kind == EntryKind::directory)
       set_nid(content, name,
-              add_directory(name.entry->digest, nid, is_root && is_object_directory(name.text) ? opaque_ : ""));
+              add_directory(name.entry->digest, nid, is_layered && is_object_directory(name.text) ? opaque_ : ""));
   const std::string_view all = content;
   const size_t in_blocks = all.size() - placement.tail_bytes;
   if (in_blocks > 0) out_.patch(placement.blocks_at, all.substr(0, in_blocks));
@@ -386,8 +373,10 @@ void ImageWriter::emit(const Name& name) {
   out_.pad_to(name.nid * erofs::slot_bytes);
   const TreeEntry& entry = *name.entry;
   if (entry.kind == EntryKind::symlink) return emit_link(entry);
-  const Node node = node_of(entry);
+  Node node = node_of(entry);
+  if (name.bytes_at > 0) node.content = static_cast<uint32_t>(name.bytes_at / erofs::block_bytes);
   emit_inode(node);
+  if (node.layout == erofs::Layout::tail_inline) return emit_bytes(entry);
   if (node.xattr_bytes == 0) return;
   out_.append(xattrs_.of(entry.digest));
   for (uint64_t i = 0; i < chunks_of(node.size); ++i) out_.append(bytes_of(erofs::hole));
@@ -400,6 +389,21 @@ void ImageWriter::emit_link(const TreeEntry& entry) {
   emit_inode(node);
   if (node.layout == erofs::Layout::plain) out_.pad_to(target_at);
   out_.append(entry.target);
+}
+
+void ImageWriter::emit_bytes(const TreeEntry& entry) {
+  class ToOutput final : public Sink {
+   public:
+    explicit ToOutput(ImageOutput& out) : out_(out) {}
+    void write(std::string_view bytes) override { out_.append(bytes); }
+
+   private:
+    ImageOutput& out_;
+  } sink(out_);
+  const uint64_t end = out_.position() + entry.size;
+  (*read_blob_)(entry.digest, sink);
+  if (out_.position() != end)
+    throw Error(Errc::corrupt, "object {} has not the {} bytes that its tree says", entry.digest.hex(), entry.size);
 }
 
 void ImageWriter::emit_inode(const Node& node) {
@@ -432,8 +436,24 @@ void ImageWriter::emit_inode(const Node& node) {
 }  // namespace
 
 void write_erofs_image(const ReadTree& read_tree, const Digest& tree, Owner owner, TempFile& file) {
-  ImageWriter(read_tree, owner, file).write(tree);
+  ImageWriter(read_tree, nullptr, owner, file).write(tree);
 }
+
+void write_packed_image(const ReadTree& read_tree, const ReadBlob& read_blob, const Digest& tree, Owner owner,
+                        TempFile& file) {
+  Tree above;  // The image's root.
+  TreeEntry entry;
+  entry.name = packed_name_of(tree);
+  entry.kind = EntryKind::directory;
+  entry.digest = tree;
+  above.entries.push_back(entry);
+  const Digest root = summary_of(above).tree;
+  ImageWriter([&](const Digest& digest) { return digest == root ? above : read_tree(digest); }, &read_blob, owner, file)
+      .write(root);
+}
+
+std::string packed_name_of(const Digest& tree) { return tree.hex() + ".packed"; }
+static_assert(packed_bytes_beside >= sizeof(erofs::ExtendedInode) + erofs::block_bytes);
 
 void write_erofs_image(const Store& store, const Digest& tree, Owner owner, const Path& file) {
   TempFile temporary(file.parent_path(), 0600);

@@ -126,15 +126,20 @@ std::vector<HostMount> host_mounts() {
 void mount_on_host(const MountPlan& plan, const Fd& directory, const Path& staging, const std::string& source) {
   const Path target = "/proc/self/fd/" + std::to_string(directory.get());
   const MountStep& last = plan.steps.back();
-  if (last.kind == "bind_ro") return bind_directory(last.source, target, Access::read_only);
-  OverlayLayers layers = layers_of_options(last.options);
+  const bool is_bind = last.kind == "bind_ro";
+  OverlayLayers layers = is_bind ? OverlayLayers{} : layers_of_options(last.options);
   layers.source = source;
-  if (plan.steps.size() == 1) return mount_overlay(layers, target);
-  const PassingMount image(staging / layers.lower);
-  mount_image(plan.steps.front().source, image.path());
+  const auto make_last = [&] {
+    if (is_bind) bind_directory(staging / last.source, target, Access::read_only);
+    else mount_overlay(layers, target);
+  };
+  if (plan.steps.size() == 1) return make_last();
+  const MountStep& first = plan.steps.front();
+  const PassingMount image(staging / first.target);
+  mount_image(first.source, image.path());
   fault::point("mount.host.image");
   layers.lower = image.path();
-  mount_overlay(layers, target);
+  make_last();
 }
 
 Unmounting unmount_from_host(const HostMount& mount) {

@@ -94,8 +94,38 @@ void ImageCache::make_once(const std::string& name, Make make) {
   during("preparing the mount of a tree", make);
 }
 
+std::string ImageCache::image_name(const Digest& tree) const {
+  return fmt::format("{}-{}-{}{}", tree.hex(), owner_.uid, owner_.gid, image_suffix);
+}
+
+std::string ImageCache::packed_name(const Digest& tree) const {
+  return fmt::format("{}-{}-{}{}", tree.hex(), owner_.uid, owner_.gid, packed_suffix);
+}
+
+std::optional<Path> ImageCache::find_packed(const Digest& tree) const {
+  const std::string name = packed_name(tree);
+  if (!is_present(images() / name)) return std::nullopt;
+  touch(name);
+  return images() / name;
+}
+
+void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
+  const std::string name = packed_name(tree);
+  make_once(name, [&] {
+    TempFile file(temporaries(), 0600);
+    const auto read_blob = [&](const Digest& digest, Sink& sink) {
+      check();
+      store_.read_blob(digest, sink);
+    };
+    write_packed_image([&](const Digest& digest) { return store_.read_tree(digest); }, read_blob, tree, owner_, file);
+    sync_file(file.fd(), file.path());
+    fault::point("mount.packed.rename");
+    file.move_to(images() / name);
+  });
+}
+
 Path ImageCache::image_of(const Digest& tree) {
-  const std::string name = fmt::format("{}-{}-{}.erofs", tree.hex(), owner_.uid, owner_.gid);
+  const std::string name = image_name(tree);
   make_once(name, [&] {
     TempFile file(temporaries(), 0600);
     write_erofs_image([&](const Digest& digest) { return store_.read_tree(digest); }, tree, owner_, file);
@@ -132,8 +162,8 @@ CachedTree ImageCache::describe(const std::string& name) const {
   cached.kind = CachedKind::former;
   if (name.size() > digits && name.find_first_not_of("0123456789abcdef") == digits)
     cached.tree = Digest::parse(name.substr(0, digits));
-  if (cached.tree && name == fmt::format("{}-{}-{}.erofs", cached.tree->hex(), owner_.uid, owner_.gid))
-    cached.kind = CachedKind::image;
+  if (cached.tree && name == image_name(*cached.tree)) cached.kind = CachedKind::image;
+  if (cached.tree && name == packed_name(*cached.tree)) cached.kind = CachedKind::packed_image;
   if (cached.tree && name == cached.tree->hex() + std::string(farm_suffix)) cached.kind = CachedKind::link_farm;
   const Path path = images() / name;
   if (const auto status = stat_of(path)) {

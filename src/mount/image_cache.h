@@ -1,6 +1,7 @@
 // mount/image_cache.h: the images and link farms in a store's images/, each made once and kept while it is used.
 //
 //   <tree>-<uid>-<gid>.erofs    an EROFS image of names and sizes (mount/erofs_image.cc)
+//   <tree>-<uid>-<gid>.packed.erofs   one that has the bytes of the files too (mount/packer.h)
 //   <tree>.links/tree           a directory of hard links (mount/link_farm.h)
 //   <tree>.links/bytes          the disk space that it took, in decimal digits
 //
@@ -23,6 +24,7 @@ namespace volary {
 
 enum class CachedKind {
   image,
+  packed_image,
   link_farm,
   former,  // Of an older program or another owner: of no use any more.
 };
@@ -43,6 +45,11 @@ class ImageCache {
   // Where it lies; made first if it is not there. Callers that want the same at once wait for the one that makes it.
   Path image_of(const Digest& tree);
   Path farm_of(const Digest& tree);
+  // Waits for nothing and makes nothing.
+  bool has_image(const Digest& tree) const { return is_present(images() / image_name(tree)); }
+  std::optional<Path> find_packed(const Digest& tree) const;
+  // Made if it is not there. `check` is called before each file's bytes; what it throws ends the work.
+  void pack(const Digest& tree, const std::function<void()>& check);
 
   // Least recently used first.
   std::vector<CachedTree> list() const;
@@ -54,6 +61,8 @@ class ImageCache {
 
  private:
   Path images() const;
+  std::string image_name(const Digest& tree) const;
+  std::string packed_name(const Digest& tree) const;
   Path temporaries() const { return store_.root() / "tmp"; }
   CachedTree describe(const std::string& name) const;
   template <class Make>

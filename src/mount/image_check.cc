@@ -3,8 +3,7 @@
 
 #include <charconv>
 
-#include "core/random.h"
-#include "mount/mount.h"
+#include "mount/erofs_image.h"
 
 namespace volary {
 namespace {
@@ -32,22 +31,23 @@ std::optional<uint32_t> number_in(std::string_view text) {
 }  // namespace
 
 bool image_is_whole(const Store& store, const Path& image) {
-  const std::string name = image.stem().string();  // <tree>-<uid>-<gid>
+  std::string name = image.filename().string();  // <tree>-<uid>-<gid> and what kind it is.
+  const bool is_packed = name.ends_with(packed_suffix);
+  const std::string_view suffix = is_packed ? packed_suffix : image_suffix;
+  if (!name.ends_with(suffix)) return false;
+  name.resize(name.size() - suffix.size());
   const size_t last = name.rfind('-');
   if (name.size() < 68 || name[64] != '-' || last <= 64) return false;
   const auto tree = Digest::try_parse(name.substr(0, 64));
   const auto uid = number_in(std::string_view(name).substr(65, last - 65));
   const auto gid = number_in(std::string_view(name).substr(last + 1));
   if (!tree || !uid || !gid || !store.has_tree(*tree)) return false;
-  struct Again {
-    Path path;
-    ~Again() {
-      std::error_code ignored;  // tmp/ is emptied when the store is opened.
-      std::filesystem::remove(path, ignored);
-    }
-  } again{store.root() / "tmp" / ("image-" + random_hex(8))};
-  write_erofs_image(store, *tree, {*uid, *gid}, again.path);
-  return hash_of(again.path) == hash_of(image);
+  TempFile again(store.root() / "tmp", 0600);
+  const auto read_tree = [&](const Digest& digest) { return store.read_tree(digest); };
+  const auto read_blob = [&](const Digest& digest, Sink& sink) { store.read_blob(digest, sink); };
+  if (is_packed) write_packed_image(read_tree, read_blob, *tree, {*uid, *gid}, again);
+  else write_erofs_image(read_tree, *tree, {*uid, *gid}, again);
+  return hash_of(again.path()) == hash_of(image);
 }
 
 }  // namespace volary

@@ -6,9 +6,9 @@
 
 namespace volary {
 
-// `image`: images/<tree>-<uid>-<gid>.erofs of the store. False for one of a tree that the store has no more, for a
-// damaged one, and for one of another name: it may be removed, and is made again when a mount needs it. Those who have
-// it mounted keep it.
+// `image`: images/<tree>-<uid>-<gid>.erofs or ….packed.erofs of the store. False for one of a tree that the store has
+// no more, for a damaged one, and for one of another name: it may be removed, and is made again when a mount needs it.
+// Those who have it mounted keep it.
 bool image_is_whole(const Store& store, const Path& image);
 
 }  // namespace volary

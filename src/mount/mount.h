@@ -7,7 +7,8 @@
 //
 //   read-only   erofs+overlayfs   an EROFS image of names and sizes (images/<tree>-<uid>-<gid>.erofs), joined by
 //                                 overlayfs with objects/ as a layer below it: nothing is copied, the page cache is
-//                                 shared (needs CAP_SYS_ADMIN)
+//                                 shared (needs CAP_SYS_ADMIN). Of a tree of small files that is mounted again and
+//                                 again: a packed image, which holds their bytes too, without overlayfs
 //               link farm         a directory of hard links to the objects, made once per tree, bind-mounted read-only
 //                                 (images/<tree>.links)
 //   writable    the same as lower layer, an upper directory over it:
@@ -87,8 +88,9 @@ class Mounter {
 };
 
 // `owner`: whom the files in images belong to. Thread-safe. Images and farms are made once per tree and kept in the
-// store's images/ (mount/image_cache.h).
-std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways, Owner owner);
+// store's images/ (mount/image_cache.h). Packed images are made of trees up to `packed_bytes_max` (mount/packer.h).
+std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways, Owner owner,
+                                      uint64_t packed_bytes_max = 0);
 
 // Enters a mount namespace of its own (and a user namespace first, if `user_namespace`), private from the host's. For
 // single-threaded processes: the supervisor of a job, a test's child.

@@ -1,10 +1,15 @@
 // mount/mounter.cc: plans for mounts; the images and link farms that they need come from mount/image_cache.h.
+//
+// The first read-only mount of a tree needs an image at once, so it gets the plain one. A second one shows that the
+// tree is read more than once: if it is of small files, it is packed meanwhile, and mounted packed from then on.
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/tree_path.h"
 #include "mount/image_cache.h"
+#include "mount/erofs_image.h"
 #include "mount/kernel_mount.h"
+#include "mount/packer.h"
 #include "mount/scratch.h"
 #include "mount/steps.h"
 
@@ -13,8 +18,8 @@ namespace {
 
 class KernelMounter final : public Mounter {
  public:
-  KernelMounter(const Store& store, const MountWays& ways, Owner owner)
-      : store_(store), ways_(ways), owner_(owner), cache_(store, owner) {}
+  KernelMounter(const Store& store, const MountWays& ways, Owner owner, uint64_t packed_bytes_max)
+      : store_(store), ways_(ways), owner_(owner), cache_(store, owner), packer_(store, cache_, packed_bytes_max) {}
 
   const MountWays& ways() const override { return ways_; }
   ImageCache& images() override { return cache_; }
@@ -22,13 +27,17 @@ class KernelMounter final : public Mounter {
   MountPlan prepare_read_only(const Digest& tree, const std::string& name) override {
     MountPlan plan = plan_named(name);
     const std::string target = plan.root;
-    if (ways_.read_only == ReadOnlyWay::erofs_overlay) {
+    if (ways_.read_only == ReadOnlyWay::link_farm) {
+      plan.steps.push_back(bind_read_only_step(cache_.farm_of(tree), target));
+    } else if (const auto packed = cache_.find_packed(tree)) {
+      plan.steps.push_back(image_step(*packed, lower_of(name)));
+      plan.steps.push_back(bind_read_only_step(Path(lower_of(name)) / packed_name_of(tree), target));
+    } else {
+      if (cache_.has_image(tree)) packer_.want(tree);
       plan.steps.push_back(image_step(cache_.image_of(tree), lower_of(name)));
       const OverlayLayers layers{
           .lower = lower_of(name), .data = objects(), .upper = {}, .work = {}, .layering = ways_.layering};
       plan.steps.push_back(overlay_step(layers, target));
-    } else {
-      plan.steps.push_back(bind_read_only_step(cache_.farm_of(tree), target));
     }
     return plan;
   }
@@ -72,12 +81,14 @@ class KernelMounter final : public Mounter {
   const MountWays ways_;
   const Owner owner_;
   ImageCache cache_;
+  Packer packer_;
 };
 
 }  // namespace
 
-std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways, Owner owner) {
-  return std::make_unique<KernelMounter>(store, ways, owner);
+std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways, Owner owner,
+                                      uint64_t packed_bytes_max) {
+  return std::make_unique<KernelMounter>(store, ways, owner, packed_bytes_max);
 }
 
 }  // namespace volary

@@ -11,6 +11,7 @@ namespace volary {
 MountStep image_step(const Path& image, const std::string& target);
 // A relative `layers.lower` is below the staging directory; the other layers are absolute.
 MountStep overlay_step(const OverlayLayers& layers, const std::string& target);
+// A relative `source` is below the staging directory.
 MountStep bind_read_only_step(const Path& source, const std::string& target);
 
 // The layers of an overlay step, read from its options: a JSON object, so that any path may stand in it.

@@ -65,7 +65,8 @@ BOOST_DESCRIBE_STRUCT(Unmounted, (), (id, volume, result, left_out))
 // One image or link farm that is kept so that the next mount is quick.
 struct CachedImage {
   std::string name;
-  // "image", "link farm", "former" (of an older program or another owner), or "data": what jobs attached with `cache`
+  // "image", "packed image", "link farm", "former" (of an older program or another owner), or "data": what jobs
+  // attached with `cache`
   std::string kind;
   std::string tree;
   std::vector<std::string> versions;  // "wiki@3": those that have this tree.

@@ -25,6 +25,7 @@ constexpr std::string_view select_users =
 std::string_view word_of(CachedKind kind) {
   switch (kind) {
     case CachedKind::image: return "image";
+    case CachedKind::packed_image: return "packed image";
     case CachedKind::link_farm: return "link farm";
     case CachedKind::former: break;
   }

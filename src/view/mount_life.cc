@@ -1,6 +1,7 @@
 // view/mount_life.cc: mounts beyond a request: after a restart, after a failure, when others have ended them.
 #include "core/error.h"
 #include "core/fault.h"
+#include "mount/erofs_image.h"
 #include "view/mount_source.h"
 #include "view/mounts.h"
 #include "view/shell.h"
@@ -18,9 +19,12 @@ std::string source_of(const MountRow& row) { return "volary:" + row.id; }
 
 std::optional<HostMount> find_standing(const std::vector<HostMount>& mounts, const MountRow& row) {
   const std::string farm = "/" + tree_of(row).hex() + ".links/tree";
+  const std::string packed = "/" + packed_name_of(tree_of(row));
   std::optional<HostMount> standing;  // The last one: of two at one path, the upper.
   for (const HostMount& mount : mounts)
-    if (mount.source == source_of(row) || (mount.path == row.path && mount.root.ends_with(farm))) standing = mount;
+    if (mount.source == source_of(row) ||
+        (mount.path == row.path && (mount.root.ends_with(farm) || mount.root == packed)))
+      standing = mount;
   return standing;
 }
 

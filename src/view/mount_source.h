@@ -10,7 +10,8 @@
 
 namespace volary {
 
-// What its overlay is called. A bind mount has no name of its own; it is known by the link farm and the path.
+// What its overlay is called. A bind mount has no name of its own; it is known by what it binds, a link farm or the
+// tree in a packed image, and by the path.
 std::string source_of(const MountRow& row);
 std::optional<HostMount> find_standing(const std::vector<HostMount>& mounts, const MountRow& row);
 

@@ -2,6 +2,7 @@
 #include "volume/upkeep.h"
 
 #include "core/error.h"
+#include "core/nice.h"
 #include "core/quantity.h"
 #include "core/random.h"
 #include "core/tree_path.h"
@@ -125,7 +126,7 @@ std::shared_ptr<Upkeep::Live> Upkeep::launch(const std::string& by, const Caller
 }
 
 void Upkeep::perform(Live& live, const Caller& caller, const UpkeepRequest& request) {
-  if (live.nice == Nice::yes) be_nice_to_the_disk();
+  if (live.nice == Nice::yes) be_nice();
   UpkeepRun done = *live.run.lock();
   const auto act = [&] {
     if (const auto* sweep = std::get_if<SweepRequest>(&request)) done.sweep = sweep_store(parts_, *sweep, live.work);

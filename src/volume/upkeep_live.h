@@ -16,7 +16,4 @@ struct Upkeep::Live {
   UpkeepRun view();  // With the counts of this moment.
 };
 
-// This thread's reads and writes, and its computing, come after everybody else's.
-void be_nice_to_the_disk();
-
 }  // namespace volary

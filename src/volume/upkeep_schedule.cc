@@ -3,10 +3,6 @@
 // When each was last begun is in the database, so a server that is started often does not begin anew each time. A scrub
 // runs between the others, at the rate at which it will be through in half of its time; it ends for what is due, and
 // goes on afterwards.
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "core/error.h"
@@ -37,13 +33,6 @@ bool is_due(Time last, int64_t every_seconds, Time now) {
 }
 
 }  // namespace
-
-void be_nice_to_the_disk() {
-  constexpr int who_process = 1;     // IOPRIO_WHO_PROCESS; 0 is this thread.
-  constexpr int idle_class = 3 << 13;  // IOPRIO_CLASS_IDLE: only when nobody else wants the disk.
-  ::syscall(SYS_ioprio_set, who_process, 0, idle_class);
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
-}
 
 void Upkeep::start(const UpkeepSchedule& schedule) {
   schedule_ = schedule;

@@ -1,0 +1,227 @@
+// mount/packed_image_test.cc: images that hold the bytes of their files: what they show, when they are made, and that
+// nothing of them is needed.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "mount/erofs_image.h"
+#include "mount/host_mount.h"
+#include "mount/image_cache.h"
+#include "mount/image_check.h"
+#include "mount/mount_test.h"
+#include "mount/packer.h"
+
+namespace volary {
+namespace {
+
+constexpr Owner job{42420, 42421};
+constexpr uint64_t much = 1ull << 30;
+const MountWays ways{ReadOnlyWay::erofs_overlay, WritableWay::overlay, "", "", Layering::ordinary};
+
+class PackedImage : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    store_ = open_store(directory_ / "store");
+  }
+
+  // Of `files` files, each of so many bytes and different from all others.
+  Digest add_tree(const std::string& name, uint64_t files, size_t bytes) {
+    for (uint64_t i = 0; i < files; ++i)
+      write_text(directory_ / name / fmt::format("{:02}/{:04}", i % 10, i), fmt::format("{} {:>{}}", name, i, bytes));
+    return add_all_of(*store_, directory_ / name);
+  }
+
+  // The tree digest of what a plan shows, as another store sees it: names, kinds, bytes, executable bits.
+  std::string digest_of(const MountPlan& plan) const {
+    return with_mounts({plan}, directory_ / "staging", [&] {
+      const auto other = open_store(directory_ / ("other-" + random_hex(4)));
+      return add_all_of(*other, directory_ / "staging" / plan.root).hex();
+    });
+  }
+
+  static bool is_packed(const MountPlan& plan) { return plan.steps.back().kind == "bind_ro"; }
+
+  static bool has_packed(Mounter& mounter, const Digest& tree) {
+    for (const CachedTree& cached : mounter.images().list())
+      if (cached.kind == CachedKind::packed_image && cached.tree == tree) return true;
+    return false;
+  }
+
+  static void wait_until_packed(Mounter& mounter, const Digest& tree) {
+    for (int i = 0; i < 3000 && !has_packed(mounter, tree); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_TRUE(has_packed(mounter, tree));
+  }
+
+  // Mounted twice, as two jobs would.
+  static void attach_again(Mounter& mounter, const Digest& tree) {
+    for (const char* name : {"0", "1"}) EXPECT_FALSE(is_packed(mounter.prepare_read_only(tree, name)));
+  }
+
+  std::vector<std::string> left_in(const char* directory) const {
+    std::vector<std::string> names;
+    for (const DirectoryEntry& entry : list_directory(store_->root() / directory)) names.push_back(entry.name);
+    return names;
+  }
+
+  TestDirectory directory_;
+  std::unique_ptr<Store> store_;
+};
+
+void make_any_directory(const Path& at, int depth) {
+  static const std::vector<std::string> names = {"!", "00", "7f", "ab", "a", "b", "é", std::string(255, 'n')};
+  make_directories(at);
+  const auto chosen = *rc::gen::container<std::vector<bool>>(names.size(), rc::gen::arbitrary<bool>());
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!chosen[i]) continue;
+    const auto near = [](int bytes) { return rc::gen::inRange(bytes - 40, bytes + 3); };
+    switch (*rc::gen::inRange(0, depth > 0 ? 5 : 3)) {
+      case 0: {
+        const int size = *rc::gen::oneOf(rc::gen::inRange(0, 70), near(4096), near(4064), near(8192),
+                                         rc::gen::inRange(0, 300'000));
+        const std::string byte(1, *rc::gen::inRange('a', 'z'));
+        std::string text;
+        while (text.size() < static_cast<size_t>(size)) text += byte + std::to_string(text.size());
+        text.resize(static_cast<size_t>(size));
+        write_text(at / names[i], text, *rc::gen::element<mode_t>(0644, 0755));
+        break;
+      }
+      case 1: write_text(at / names[i], ""); break;
+      case 2: make_symlink(std::string(*rc::gen::inRange<size_t>(1, 4095), 't'), at / names[i]); break;
+      default: make_any_directory(at / names[i], depth - 1);
+    }
+  }
+}
+
+RC_GTEST_FIXTURE_PROP(PackedImage, OfAnyTreeIsAcceptedByFsckAndShowsTheTree, ()) {
+  const TestDirectory place;
+  make_any_directory(place / "from", 3);
+  const auto store = open_store(place / "store");
+  const Digest tree = add_all_of(*store, place / "from");
+  ImageCache cache(*store, *rc::gen::element(job, Owner{70000, 0}));
+  cache.pack(tree, [] {});
+  const Path image = cache.find_packed(tree).value();
+  RC_ASSERT(std::system(("ulimit -s unlimited; fsck.erofs '" + image.native() + "' >/dev/null").c_str()) == 0);
+  const MountPlan plan{.steps = {image_step(image, "i"), bind_read_only_step(Path("i") / packed_name_of(tree), "t")},
+                       .root = "t"};
+  const std::string found = with_mounts({plan}, place / "staging", [&] {
+    const auto other = open_store(place / "other");
+    return add_all_of(*other, place / "staging/t").hex();
+  });
+  RC_ASSERT(found == tree.hex());
+  RC_ASSERT(image_is_whole(*store, image));
+}
+
+TEST_F(PackedImage, IsMadeOfASmallFilesTreeThatIsMountedAgain) {
+  const Digest tree = add_tree("small", packed_files_min, 500);
+  const auto mounter = open_mounter(*store_, ways, job, much);
+  attach_again(*mounter, tree);
+  wait_until_packed(*mounter, tree);
+  const MountPlan plan = mounter->prepare_read_only(tree, "2");
+  ASSERT_TRUE(is_packed(plan));
+  EXPECT_EQ(digest_of(plan), tree.hex());
+  const Path file = directory_ / "staging" / plan.root / "03/0003";
+  EXPECT_EQ(with_mounts({plan}, directory_ / "staging", [&] {
+              const struct stat status = stat_of(file).value();
+              return fmt::format("{:o} {} {} {}", status.st_mode, status.st_uid, status.st_gid, status.st_mtime);
+            }), "100644 42420 42421 315532800");
+  EXPECT_EQ(with_mounts({plan}, directory_ / "staging", [&] { return error_of([&] { remove_file(file); }); }),
+            "denied: cannot remove '" + file.native() + "': Read-only file system");
+  EXPECT_EQ(left_in("tmp"), std::vector<std::string>());
+  // What is written to stays as it was: only overlayfs can be written over.
+  EXPECT_EQ(mounter->prepare_writable(tree, "3", directory_ / "scratch").steps.back().kind, "overlay");
+}
+
+TEST_F(PackedImage, IsNotMadeOfWhatGainsNothingOrTakesTooMuch) {
+  const Digest few = add_tree("few", packed_files_min - 1, 500);
+  const Digest worth_it = add_tree("worth it", packed_files_min, 500);
+  const Digest large = add_tree("large", packed_files_min, packed_mean_bytes_max + 1);
+  const Digest too_much = add_tree("too much", packed_files_min * 3, 500);
+  const auto mounter = open_mounter(*store_, ways, job, packed_files_min * 2 * packed_bytes_beside);
+  for (const Digest& tree : {few, large, too_much, worth_it}) attach_again(*mounter, tree);
+  wait_until_packed(*mounter, worth_it);  // They are looked at in order.
+  for (const Digest& tree : {few, large, too_much}) EXPECT_FALSE(has_packed(*mounter, tree));
+}
+
+TEST_F(PackedImage, IsNotMadeOfADamagedObjectWhichIsMountedAsBefore) {
+  const Digest tree = add_tree("damaged", packed_files_min, 500);
+  const Digest other = add_tree("other", packed_files_min, 500);
+  const TreeEntry directory = *store_->read_tree(tree).find("05");
+  const Path object = store_->blob_path(store_->read_tree(directory.digest).entries.front().digest);
+  change_mode(object, 0644);
+  const Fd fd(::open(object.c_str(), O_WRONLY | O_CLOEXEC));
+  write_all_at(fd.get(), "?", 7, object);
+  const auto mounter = open_mounter(*store_, ways, job, much);
+  for (const Digest& one : {tree, other}) attach_again(*mounter, one);
+  wait_until_packed(*mounter, other);
+  EXPECT_FALSE(has_packed(*mounter, tree));
+  EXPECT_EQ(left_in("tmp"), std::vector<std::string>());
+  const MountPlan plan = mounter->prepare_read_only(tree, "3");
+  EXPECT_FALSE(is_packed(plan));
+  EXPECT_NE(digest_of(plan), "");
+}
+
+TEST_F(PackedImage, ThatTheCacheDropsIsMadeAgain) {
+  const Digest tree = add_tree("small", packed_files_min, 500);
+  const auto mounter = open_mounter(*store_, ways, job, much);
+  attach_again(*mounter, tree);
+  wait_until_packed(*mounter, tree);
+  for (const CachedTree& cached : mounter->images().list())
+    if (cached.kind == CachedKind::packed_image)
+      EXPECT_TRUE(mounter->images().remove(cached.name, [] { return false; }));
+  for (int i = 0; i < 1000 && !has_packed(*mounter, tree); ++i) {
+    mounter->prepare_read_only(tree, "3");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(has_packed(*mounter, tree));
+}
+
+TEST_F(PackedImage, IsGivenUpWithoutATrace) {
+  const Digest tree = add_tree("small", 50, 500);
+  ImageCache cache(*store_, job);
+  int files = 0;
+  EXPECT_EQ(error_of([&] { cache.pack(tree, [&] { if (++files == 30) throw Error(Errc::unavailable, "enough"); }); }),
+            "unavailable: enough");
+  EXPECT_EQ(left_in("tmp"), std::vector<std::string>());
+  EXPECT_EQ(left_in("images"), std::vector<std::string>());
+  EXPECT_FALSE(cache.find_packed(tree));
+}
+
+TEST_F(PackedImage, OfWhichAByteChangedIsNotWhole) {
+  const Digest tree = add_tree("small", 50, 9000);
+  ImageCache cache(*store_, job);
+  cache.pack(tree, [] {});
+  const Path image = cache.find_packed(tree).value();
+  EXPECT_TRUE(image_is_whole(*store_, image));
+  const std::string bytes = read_file(image);
+  const size_t at = bytes.find("small ", bytes.size() / 2);
+  ASSERT_NE(at, bytes.npos);
+  const Fd fd(::open(image.c_str(), O_WRONLY | O_CLOEXEC));
+  write_all_at(fd.get(), "S", at, image);
+  EXPECT_FALSE(image_is_whole(*store_, image));
+}
+
+TEST_F(PackedImage, StandsAtAPathOfTheMachineUnderItsTreesName) {
+  const Digest tree = add_tree("small", packed_files_min, 500);
+  const auto mounter = open_mounter(*store_, ways, job, much);
+  attach_again(*mounter, tree);
+  wait_until_packed(*mounter, tree);
+  const MountPlan plan = mounter->prepare_read_only(tree, "2");
+  make_directories(directory_ / "at");
+  EXPECT_EQ(in_child([&] {
+              enter_mount_namespace(false);
+              const Fd at = open_empty_directory(open_place(directory_ / "at"));
+              mount_on_host(plan, at, directory_ / "staging", "volary:1");
+              std::string found;
+              for (const HostMount& mount : host_mounts())
+                if (mount.path.native().starts_with(directory_.path().native()))
+                  found += fmt::format("{} at {}, ", mount.root, mount.path.filename().native());
+              return found + std::to_string(list_directory(directory_ / "at/07").size());
+            }), "/" + packed_name_of(tree) + " at at, 100");
+}
+
+}  // namespace
+}  // namespace volary
