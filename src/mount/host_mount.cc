@@ -136,7 +136,8 @@ void mount_on_host(const MountPlan& plan, const Fd& directory, const Path& stagi
   if (plan.steps.size() == 1) return make_last();
   const MountStep& first = plan.steps.front();
   const PassingMount image(staging / first.target);
-  mount_image(first.source, image.path());
+  if (first.kind == "packed") mount_packed_image(first.source, image.path());
+  else mount_image(first.source, image.path());
   fault::point("mount.host.image");
   layers.lower = image.path();
   make_last();

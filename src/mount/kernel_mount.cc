@@ -88,6 +88,31 @@ void attach_image(const std::string& source, const Path& target) {
   mount.attach(safe_attributes | MOUNT_ATTR_RDONLY);
 }
 
+// Whether the loop device shows all of this file, and only that.
+bool shows(const Fd& loop, const struct stat& file) {
+  loop_info64 info{};
+  return ::ioctl(loop.get(), LOOP_GET_STATUS64, &info) == 0 && info.lo_device == file.st_dev &&
+         info.lo_inode == file.st_ino && info.lo_offset == 0 && info.lo_sizelimit == 0 &&
+         (info.lo_flags & LO_FLAGS_READ_ONLY) != 0;
+}
+
+std::string device_of(const std::string& loop) { return "/dev/" + loop; }
+
+// Mounts by the loop device that shows the image already, if there is one. Held open, it cannot become another's.
+bool mount_by_shown(const Path& image, const struct stat& file, const Path& target) {
+  const std::string name = image.filename().native();
+  if (!is_present("/sys/block")) return false;
+  for (const DirectoryEntry& block : list_directory("/sys/block")) {
+    const auto shown = try_read_file(Path("/sys/block") / block.name / "loop/backing_file");
+    if (!shown || shown->find(name) == shown->npos) continue;  // The path in it may be of another mount namespace.
+    const Fd loop(::open(device_of(block.name).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!loop || !shows(loop, file)) continue;
+    attach_image(device_of(block.name), target);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void mount_tmpfs(const Path& target) {
@@ -116,12 +141,13 @@ ImageSource mount_image(const Path& image, const Path& target) {
 
 void mount_image_by_loop(const Path& image, const Path& target) {
   const Fd file = open_to_read(image);
+  if (mount_by_shown(image, stat_of(file.get(), image), target)) return;
   const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
   if (!control) throw error_from_errno(errno, "open", "/dev/loop-control");
   for (int attempt = 0; attempt < loop_attempts_max; ++attempt) {
     const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
     if (number < 0) throw error_from_errno(errno, "find a free loop device for", image.native());
-    const std::string device = "/dev/loop" + std::to_string(number);
+    const std::string device = device_of("loop" + std::to_string(number));
     const Fd loop(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
     if (!loop) throw error_from_errno(errno, "open", device);
     loop_config config{};
@@ -132,6 +158,11 @@ void mount_image_by_loop(const Path& image, const Path& target) {
   }
   throw Error(Errc::unavailable, "no loop device stayed free for '{}' in {} attempts", image.native(),
               loop_attempts_max);
+}
+
+void mount_packed_image(const Path& image, const Path& target) {
+  if (is_present("/dev/loop-control")) mount_image_by_loop(image, target);
+  else mount_image(image, target);
 }
 
 void mount_overlay(const OverlayLayers& layers, const Path& target) {

@@ -31,8 +31,11 @@ void mount_tmpfs(const Path& target);
 // An EROFS image: from the file itself, or, where the kernel only takes devices, by mount_image_by_loop.
 enum class ImageSource { file, loop_device };
 ImageSource mount_image(const Path& image, const Path& target);
-// By a loop device that ends with the mount.
+// By a loop device that ends with the last mount of it. All mounts of one image that this makes on a machine are of one
+// file system, so what one has read of its files the others have too; each mount from the file would read for itself.
 void mount_image_by_loop(const Path& image, const Path& target);
+// Of a packed image: by a loop device, or from the file where there are none.
+void mount_packed_image(const Path& image, const Path& target);
 void mount_overlay(const OverlayLayers& layers, const Path& target);
 void bind_directory(const Path& source, const Path& target, Access access);
 // What is mounted on the mount at `target` from now on appears on its copies too: those that are made of it from now

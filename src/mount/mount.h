@@ -50,7 +50,7 @@ MountWays probe_mounts(const Path& store_root);
 
 // One mount(2) to make.
 struct MountStep {
-  std::string kind;     // "erofs", "overlay", "bind", "bind_ro"
+  std::string kind;     // "erofs", "packed", "overlay", "bind", "bind_ro"
   std::string source;   // image or directory
   std::string target;   // Absolute, or relative to the staging directory given to perform().
   std::string options;  // For overlay.

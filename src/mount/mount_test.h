@@ -35,17 +35,17 @@ inline bool is_known_to_kernel(Layering layering) {
   return layering == Layering::ordinary || kernel_version() >= 605;
 }
 
-// A fresh directory, on tmpfs where that keeps attributes of users (Linux 6.6); goes with the object.
+// A fresh directory, on tmpfs where that keeps attributes of users (Linux 6.6), or in `place`; goes with the object.
 class TestDirectory {
  public:
-  explicit TestDirectory(const std::string& prefix = "volary-mount-")
-      : path_(std::string(kernel_version() >= 606 && is_present("/dev/shm") ? "/dev/shm" : "/tmp") + "/" + prefix +
-              random_hex(8)) {
+  explicit TestDirectory(const std::string& prefix = "volary-mount-", const Path& place = usual_place())
+      : path_(place / (prefix + random_hex(8))) {
     make_directories(path_);
   }
   TestDirectory(const TestDirectory&) = delete;
   TestDirectory& operator=(const TestDirectory&) = delete;
   ~TestDirectory() { remove_tree(path_); }
+  static Path usual_place() { return kernel_version() >= 606 && is_present("/dev/shm") ? "/dev/shm" : "/tmp"; }
   const Path& path() const { return path_; }
   Path operator/(const Path& below) const { return path_ / below; }
 

@@ -30,7 +30,7 @@ class KernelMounter final : public Mounter {
     if (ways_.read_only == ReadOnlyWay::link_farm) {
       plan.steps.push_back(bind_read_only_step(cache_.farm_of(tree), target));
     } else if (const auto packed = cache_.find_packed(tree)) {
-      plan.steps.push_back(image_step(*packed, lower_of(name)));
+      plan.steps.push_back(packed_image_step(*packed, lower_of(name)));
       plan.steps.push_back(bind_read_only_step(Path(lower_of(name)) / packed_name_of(tree), target));
     } else {
       if (cache_.has_image(tree)) packer_.want(tree);

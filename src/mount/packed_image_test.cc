@@ -105,8 +105,8 @@ RC_GTEST_FIXTURE_PROP(PackedImage, OfAnyTreeIsAcceptedByFsckAndShowsTheTree, ())
   cache.pack(tree, [] {});
   const Path image = cache.find_packed(tree).value();
   RC_ASSERT(std::system(("ulimit -s unlimited; fsck.erofs '" + image.native() + "' >/dev/null").c_str()) == 0);
-  const MountPlan plan{.steps = {image_step(image, "i"), bind_read_only_step(Path("i") / packed_name_of(tree), "t")},
-                       .root = "t"};
+  const Path within = Path("i") / packed_name_of(tree);
+  const MountPlan plan{.steps = {packed_image_step(image, "i"), bind_read_only_step(within, "t")}, .root = "t"};
   const std::string found = with_mounts({plan}, place / "staging", [&] {
     const auto other = open_store(place / "other");
     return add_all_of(*other, place / "staging/t").hex();
@@ -133,6 +133,34 @@ TEST_F(PackedImage, IsMadeOfASmallFilesTreeThatIsMountedAgain) {
   EXPECT_EQ(left_in("tmp"), std::vector<std::string>());
   // What is written to stays as it was: only overlayfs can be written over.
   EXPECT_EQ(mounter->prepare_writable(tree, "3", directory_ / "scratch").steps.back().kind, "overlay");
+}
+
+TEST_F(PackedImage, IsOneFileSystemForAllThatMountIt) {
+  const TestDirectory disk("volary-packed-", "/var/tmp");  // No tmpfs: there every image needs a loop device.
+  write_text(disk / "from/file", std::string(10'000, 'x'));
+  const auto store = open_store(disk / "store");
+  const Digest tree = add_all_of(*store, disk / "from");
+  ImageCache cache(*store, job);
+  cache.pack(tree, [] {});
+  const MountStep step = packed_image_step(cache.find_packed(tree).value(), "i");
+  const MountPlan plan{.steps = {step}, .root = "i"};
+  const auto device = [&](const char* staging) {
+    return std::to_string(stat_of(disk / staging / "i").value().st_dev);
+  };
+  EXPECT_EQ(with_mounts({plan}, disk / "one", [&] {
+              const std::string first = device("one");
+              return with_mounts({plan}, disk / "two", [&] { return device("two") == first ? "one" : "two"; });
+            }), "one");
+  // The device ends with them.
+  EXPECT_EQ(with_mounts({plan}, disk / "one", [&] { return std::string("mounted"); }), "mounted");
+  const auto is_shown = [&] {
+    for (const DirectoryEntry& block : list_directory("/sys/block"))
+      if (const auto file = try_read_file(Path("/sys/block") / block.name / "loop/backing_file"))
+        if (file->find(tree.hex()) != file->npos) return true;
+    return false;
+  };
+  for (int i = 0; i < 1000 && is_shown(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_FALSE(is_shown());
 }
 
 TEST_F(PackedImage, IsNotMadeOfWhatGainsNothingOrTakesTooMuch) {

@@ -43,6 +43,8 @@ void perform_step(const MountStep& step, const Path& staging) {
   if (Path(step.target).is_relative()) make_directories(target);
   if (step.kind == "erofs") {
     mount_image(step.source, target);
+  } else if (step.kind == "packed") {
+    mount_packed_image(step.source, target);
   } else if (step.kind == "bind") {
     bind_directory(below(staging, step.source), target, Access::read_write);
   } else if (step.kind == "bind_ro") {
@@ -52,7 +54,7 @@ void perform_step(const MountStep& step, const Path& staging) {
     layers.lower = staging / layers.lower;
     mount_overlay(layers, target);
   } else {
-    throw Error(Errc::invalid, "'{}' is no kind of mount: expected erofs, overlay, bind or bind_ro", step.kind);
+    throw Error(Errc::invalid, "'{}' is no kind of mount: expected erofs, packed, overlay, bind or bind_ro", step.kind);
   }
 }
 

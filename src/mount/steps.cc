@@ -22,6 +22,10 @@ MountStep image_step(const Path& image, const std::string& target) {
   return {.kind = "erofs", .source = image.native(), .target = target, .options = ""};
 }
 
+MountStep packed_image_step(const Path& image, const std::string& target) {
+  return {.kind = "packed", .source = image.native(), .target = target, .options = ""};
+}
+
 MountStep overlay_step(const OverlayLayers& layers, const std::string& target) {
   const OverlayOptions options{.lower = layers.lower.native(),
                                .data = layers.data.native(),

@@ -9,6 +9,7 @@
 namespace volary {
 
 MountStep image_step(const Path& image, const std::string& target);
+MountStep packed_image_step(const Path& image, const std::string& target);
 // A relative `layers.lower` is below the staging directory; the other layers are absolute.
 MountStep overlay_step(const OverlayLayers& layers, const std::string& target);
 // A relative `source` is below the staging directory.
