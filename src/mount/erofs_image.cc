@@ -9,7 +9,7 @@
 // name is opaque. A file or link of such a name hides what is below by itself. Where objects/ is a data-only layer they
 // change nothing: overlayfs shows no whiteouts there either. A packed image stands by itself and has none.
 //
-// In a packed image the bytes of a directory's files follow its inodes, in the order of their names, each from a block
+// In a packed image the bytes of a directory's files follow its inodes, in the order of their names, each in blocks
 // of its own, so what is read in that order is read in a row. What is smaller than a block stands behind its inode.
 #include "mount/erofs_image.h"
 
@@ -341,6 +341,7 @@ uint64_t ImageWriter::add_directory(const Digest& digest, uint64_t parent, std::
     if (name.bytes_at == 0) continue;
     out_.pad_to(name.bytes_at);
     emit_bytes(*name.entry);
+    out_.pad_to(align(out_.position(), erofs::block_bytes));  // Who maps the last block sees all of it.
   }
   if (node.links == 2) return nid;
 

@@ -2,7 +2,9 @@
 // nothing of them is needed.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -161,6 +163,24 @@ TEST_F(PackedImage, IsOneFileSystemForAllThatMountIt) {
   };
   for (int i = 0; i < 1000 && is_shown(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_FALSE(is_shown());
+}
+
+// What is mapped of a file's last page beyond its end is zero; many a parser stops there.
+TEST_F(PackedImage, ShowsNothingBehindTheEndOfAFile) {
+  write_text(directory_ / "from/a/last", std::string(5000, 'a'));
+  write_text(directory_ / "from/b/next", "what follows");
+  const Digest tree = add_all_of(*store_, directory_ / "from");
+  ImageCache cache(*store_, job);
+  cache.pack(tree, [] {});
+  const MountPlan plan{.steps = {packed_image_step(cache.find_packed(tree).value(), "i"),
+                                 bind_read_only_step(Path("i") / packed_name_of(tree), "t")},
+                       .root = "t"};
+  EXPECT_EQ(with_mounts({plan}, directory_ / "staging", [&] {
+              const Fd file = open_to_read(directory_ / "staging/t/a/last");
+              const auto* bytes = static_cast<const char*>(::mmap(nullptr, 8192, PROT_READ, MAP_SHARED, file.get(), 0));
+              if (bytes == MAP_FAILED) return std::string("cannot be mapped");
+              return std::to_string(std::count_if(bytes + 5000, bytes + 8192, [](char byte) { return byte != 0; }));
+            }), "0");
 }
 
 TEST_F(PackedImage, IsNotMadeOfWhatGainsNothingOrTakesTooMuch) {
