@@ -102,9 +102,11 @@ std::string ImageCache::packed_name(const Digest& tree) const {
   return fmt::format("{}-{}-{}{}", tree.hex(), owner_.uid, owner_.gid, packed_suffix);
 }
 
-std::optional<Path> ImageCache::find_packed(const Digest& tree) const {
+std::optional<Path> ImageCache::find_packed(const Digest& tree) {
   const std::string name = packed_name(tree);
-  if (!is_present(images() / name)) return std::nullopt;
+  // Who removes it has perhaps looked at the leases before there was one for this.
+  auto taken = in_hand_.lock();
+  if (taken->contains(name) || !is_present(images() / name)) return std::nullopt;
   touch(name);
   return images() / name;
 }

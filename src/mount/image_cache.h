@@ -47,7 +47,8 @@ class ImageCache {
   Path farm_of(const Digest& tree);
   // Waits for nothing and makes nothing.
   bool has_image(const Digest& tree) const { return is_present(images() / image_name(tree)); }
-  std::optional<Path> find_packed(const Digest& tree) const;
+  // Not of one that is being removed, either.
+  std::optional<Path> find_packed(const Digest& tree);
   // Made if it is not there. `check` is called before each file's bytes; what it throws ends the work.
   void pack(const Digest& tree, const std::function<void()>& check);
 

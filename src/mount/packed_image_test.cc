@@ -183,6 +183,18 @@ TEST_F(PackedImage, ShowsNothingBehindTheEndOfAFile) {
             }), "0");
 }
 
+TEST_F(PackedImage, IsNotFoundOnceItsRemovalHasBegun) {
+  const Digest tree = add_tree("small", 10, 500);
+  ImageCache cache(*store_, job);
+  cache.pack(tree, [] {});
+  bool is_found = true;
+  EXPECT_TRUE(cache.remove(cache.list().front().name, [&] {
+    is_found = cache.find_packed(tree).has_value();
+    return false;
+  }));
+  EXPECT_FALSE(is_found);
+}
+
 TEST_F(PackedImage, IsNotMadeOfWhatGainsNothingOrTakesTooMuch) {
   const Digest few = add_tree("few", packed_files_min - 1, 500);
   const Digest worth_it = add_tree("worth it", packed_files_min, 500);
