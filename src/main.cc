@@ -230,7 +230,7 @@ int serve(const ServerConfig& config) {
   EventLog events(database, clock);
   Webhooks webhooks(database, secrets, clock, log);
   Upkeep upkeep({database, store, datastores, audit, clock, root / "secret.key", "volary " VOLARY_VERSION,
-                 [&](const Path& image) { return image_is_whole(store, image); }}, log);
+                 [&](const Path& image, const auto& check) { return image_is_whole(store, image, check); }}, log);
   keep_admin_token(access, root / "admin.token");
   Services services{access, audit, secrets, projects, datastores, objects, volumes, transfers, uploads, jobs, node,
                     billing, explain, lineages, receipts, upkeep, mounts, cache, events, webhooks, status_of(ground),

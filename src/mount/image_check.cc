@@ -30,7 +30,7 @@ std::optional<uint32_t> number_in(std::string_view text) {
 
 }  // namespace
 
-bool image_is_whole(const Store& store, const Path& image) {
+bool image_is_whole(const Store& store, const Path& image, const std::function<void()>& check) {
   std::string name = image.filename().string();  // <tree>-<uid>-<gid> and what kind it is.
   const bool is_packed = name.ends_with(packed_suffix);
   const std::string_view suffix = is_packed ? packed_suffix : image_suffix;
@@ -43,8 +43,14 @@ bool image_is_whole(const Store& store, const Path& image) {
   const auto gid = number_in(std::string_view(name).substr(last + 1));
   if (!tree || !uid || !gid || !store.has_tree(*tree)) return false;
   TempFile again(store.root() / "tmp", 0600);
-  const auto read_tree = [&](const Digest& digest) { return store.read_tree(digest); };
-  const auto read_blob = [&](const Digest& digest, Sink& sink) { store.read_blob(digest, sink); };
+  const auto read_tree = [&](const Digest& digest) {
+    check();
+    return store.read_tree(digest);
+  };
+  const auto read_blob = [&](const Digest& digest, Sink& sink) {
+    check();
+    store.read_blob(digest, sink);
+  };
   if (is_packed) write_packed_image(read_tree, read_blob, *tree, {*uid, *gid}, again);
   else write_erofs_image(read_tree, *tree, {*uid, *gid}, again);
   return hash_of(again.path()) == hash_of(image);

@@ -1,6 +1,8 @@
 // mount/image_check.h: whether an image that was made earlier is what would be made today.
 #pragma once
 
+#include <functional>
+
 #include "core/file.h"
 #include "store/store.h"
 
@@ -8,7 +10,8 @@ namespace volary {
 
 // `image`: images/<tree>-<uid>-<gid>.erofs or ….packed.erofs of the store. False for one of a tree that the store has
 // no more, for a damaged one, and for one of another name: it may be removed, and is made again when a mount needs it.
-// Those who have it mounted keep it.
-bool image_is_whole(const Store& store, const Path& image);
+// Those who have it mounted keep it. `check` is called before each tree and each file's bytes; what it throws ends the
+// work.
+bool image_is_whole(const Store& store, const Path& image, const std::function<void()>& check = [] {});
 
 }  // namespace volary

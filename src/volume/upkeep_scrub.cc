@@ -103,10 +103,13 @@ class ScrubPass {
     for (const DirectoryEntry& entry : list_directory(images)) {
       if (stopped()) return;
       if (!tree_of_image(entry.name) || !entry.name.ends_with(".erofs")) continue;
+      bool whole = false;
+      const auto failure = error_of([&] {
+        whole = parts_.image_is_whole(images / entry.name, [&] { live_.check_stop(); });
+      });
+      if (failure && stopped()) return;  // Nothing is known of it.
       ++note_.report.images;
       ++live_.progress.files_done;
-      bool whole = false;
-      const auto failure = error_of([&] { whole = parts_.image_is_whole(images / entry.name); });
       if (whole && !failure) continue;
       remove_file(images / entry.name);
       ++note_.report.images_dropped;

@@ -222,6 +222,21 @@ TEST(Scrub, compares_each_version_with_its_tree) {
   EXPECT_EQ(scrub_store(world.parts(), {0, false}, live).database.size(), 2u);
 }
 
+TEST(Scrub, that_is_stopped_at_an_image_keeps_it) {
+  UpkeepWorld world;
+  const Path image = world.directory / "store/images" / (world.commit_files({"abc"}).tree.hex() + "-1-1.erofs");
+  write_file_durably(image, "an image");
+  UpkeepParts parts = world.parts();
+  UpkeepLive live;
+  parts.image_is_whole = [&](const Path&, const auto& check) {
+    live.stop.request_stop();
+    check();
+    return false;
+  };
+  EXPECT_FALSE(scrub_store(parts, {0, false}, live).complete);
+  EXPECT_TRUE(is_present(image));
+}
+
 TEST(Roots, are_all_columns_that_hold_digests_of_objects_or_known_not_to) {
   UpkeepWorld world;
   std::vector<std::string> columns;

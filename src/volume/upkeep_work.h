@@ -27,7 +27,8 @@ struct UpkeepParts {
   Clock& clock;
   Path key_file;                                            // What opens the secrets.
   std::string program;                                      // "volary 0.1.0"
-  std::function<bool(const Path& image)> image_is_whole;    // Of one file in the store's images/.
+  // Of one file in the store's images/. Calls `check` again and again, and lets through what it throws.
+  std::function<bool(const Path& image, const std::function<void()>& check)> image_is_whole;
   std::function<Uptime()> uptime = uptime_of_machine;
 };
 

@@ -148,13 +148,13 @@ struct UpkeepWorld {
   SweepReport sweep() { return sweep_on(*store); }
   SweepReport sweep_on(Store& on) {
     UpkeepParts parts{*database, on, datastores, audit, clock, directory / "key", "volary test",
-                      [](const Path&) { return true; }, [this] { return up; }};
+                      [](const Path&, const auto&) { return true; }, [this] { return up; }};
     UpkeepLive live;
     return sweep_store(parts, {true, {}, {}, {}}, live);
   }
   UpkeepParts parts() {
     return {*database, *store, datastores, audit, clock, directory / "key", "volary test",
-            [](const Path&) { return true; }, [this] { return up; }};
+            [](const Path&, const auto&) { return true; }, [this] { return up; }};
   }
 
   TestDirectory directory;

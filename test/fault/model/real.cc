@@ -24,7 +24,7 @@ std::string code_in(const std::string& error) { return error.substr(0, error.fin
 
 UpkeepParts parts_of(Place& place, Audit& audit) {
   return {*place.database, *place.store,       place.datastores, audit, now_of(), place.root / "secret.key",
-          "model",         [](const Path&) { return true; }};
+          "model",         [](const Path&, const auto&) { return true; }};
 }
 
 Files files_of(const Store& store, const Digest& tree) {

@@ -215,7 +215,7 @@ void perform_sweep(const Path& data, const Path& inputs) {
   Place place(data);
   Audit audit(*place.database, system_clock());
   const UpkeepParts parts{*place.database, *place.store, place.datastores, audit, system_clock(), data / "secret.key",
-                          "workload", [](const Path&) { return true; }};
+                          "workload", [](const Path&, const auto&) { return true; }};
   const auto sweep = [&] {
     UpkeepLive live;
     sweep_store(parts, {.apply = true, .min_age_seconds = 0, .between_marks_seconds = 0, .quarantine_age_seconds = 0},
