@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "mount/erofs_image.h"
+#include "mount/packer.h"
 
 namespace volary {
 namespace {
@@ -28,6 +29,11 @@ std::optional<uint32_t> number_in(std::string_view text) {
   return number;
 }
 
+uint64_t bytes_of(const Path& file) {
+  const auto status = stat_of(file);
+  return status ? static_cast<uint64_t>(status->st_size) : 0;
+}
+
 }  // namespace
 
 bool image_is_whole(const Store& store, const Path& image, const std::function<void()>& check) {
@@ -42,6 +48,7 @@ bool image_is_whole(const Store& store, const Path& image, const std::function<v
   const auto uid = number_in(std::string_view(name).substr(65, last - 65));
   const auto gid = number_in(std::string_view(name).substr(last + 1));
   if (!tree || !uid || !gid || !store.has_tree(*tree)) return false;
+  if (is_packed && bytes_of(image) > free_bytes(store.root()) / packed_free_share) return false;
   TempFile again(store.root() / "tmp", 0600);
   const auto read_tree = [&](const Digest& digest) {
     check();

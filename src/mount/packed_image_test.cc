@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 #include <algorithm>
 #include <chrono>
@@ -262,6 +263,26 @@ TEST_F(PackedImage, OfWhichAByteChangedIsNotWhole) {
   const Fd fd(::open(image.c_str(), O_WRONLY | O_CLOEXEC));
   write_all_at(fd.get(), "S", at, image);
   EXPECT_FALSE(image_is_whole(*store_, image));
+}
+
+TEST_F(PackedImage, ForWhichTheDiskHasNoRoomAnyMoreIsNotWrittenAgain) {
+  const Path disk = directory_ / "disk";
+  make_directories(disk);
+  EXPECT_EQ(in_child([&] {
+              enter_mount_namespace(false);
+              if (::mount("volary", disk.c_str(), "tmpfs", 0, "size=8m") < 0) return std::string("no disk");
+              const auto store = open_store(disk / "store");
+              write_text(directory_ / "from/file", std::string(1 << 20, 'a'));
+              const Digest tree = add_all_of(*store, directory_ / "from");
+              ImageCache cache(*store, job);
+              cache.pack(tree, [] {});
+              const Path image = cache.find_packed(tree).value();
+              const bool before = image_is_whole(*store, image);
+              write_text(disk / "more", std::string(free_bytes(disk) - (1 << 19), 'b'));
+              int begun = 0;
+              const bool after = image_is_whole(*store, image, [&] { ++begun; });
+              return fmt::format("{} {} {}", before, after, begun);
+            }), "true false 0");
 }
 
 TEST_F(PackedImage, StandsAtAPathOfTheMachineUnderItsTreesName) {
