@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <vector>
 
-#include "core/error.h"
+#include "core/error_of.h"
 
 namespace volary {
 namespace {
@@ -161,8 +161,8 @@ void mount_image_by_loop(const Path& image, const Path& target) {
 }
 
 void mount_packed_image(const Path& image, const Path& target) {
-  if (is_present("/dev/loop-control")) mount_image_by_loop(image, target);
-  else mount_image(image, target);
+  // A container may see /dev/loop-control and not be allowed to open it.
+  if (error_of([&] { mount_image_by_loop(image, target); })) mount_image(image, target);
 }
 
 void mount_overlay(const OverlayLayers& layers, const Path& target) {

@@ -13,6 +13,7 @@
 #include "mount/host_mount.h"
 #include "mount/image_cache.h"
 #include "mount/image_check.h"
+#include "mount/kernel_mount.h"
 #include "mount/mount_test.h"
 #include "mount/packer.h"
 
@@ -164,6 +165,25 @@ TEST_F(PackedImage, IsOneFileSystemForAllThatMountIt) {
   };
   for (int i = 0; i < 1000 && is_shown(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_FALSE(is_shown());
+}
+
+TEST_F(PackedImage, IsMountedFromItsFileWhereNoLoopDeviceCanBeHad) {
+  if (kernel_version() < 612) GTEST_SKIP() << "needs Linux 6.12";
+  const TestDirectory disk("volary-packed-", "/var/tmp");
+  write_text(disk / "from/file", "bytes");
+  const auto store = open_store(disk / "store");
+  const Digest tree = add_all_of(*store, disk / "from");
+  ImageCache cache(*store, job);
+  cache.pack(tree, [] {});
+  const Path within = Path("at") / packed_name_of(tree);
+  make_directories(disk / "at");
+  make_directories(disk / "nothing");
+  EXPECT_EQ(in_child([&] {
+              enter_mount_namespace(false);
+              bind_directory(disk / "nothing", "/dev", Access::read_write);
+              mount_packed_image(cache.find_packed(tree).value(), disk / "at");
+              return read_file(disk / within / "file");
+            }), "bytes");
 }
 
 // What is mapped of a file's last page beyond its end is zero; many a parser stops there.
