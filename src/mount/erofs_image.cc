@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/stream.h"
 #include "mount/erofs_format.h"
 #include "mount/image_output.h"
 
@@ -96,6 +97,9 @@ class RedirectXattrs {
   std::string bytes_;
   size_t digits_at_ = 0;
 };
+
+// Gives all bytes of a blob; throws if it cannot, or if they are not those.
+using ReadBlob = std::function<void(const Digest&, Sink&)>;
 
 // What an inode says, whichever form it gets.
 struct Node {
@@ -440,8 +444,20 @@ void write_erofs_image(const ReadTree& read_tree, const Digest& tree, Owner owne
   ImageWriter(read_tree, nullptr, owner, file).write(tree);
 }
 
-void write_packed_image(const ReadTree& read_tree, const ReadBlob& read_blob, const Digest& tree, Owner owner,
-                        TempFile& file) {
+void write_packed_image(const Store& store, const Digest& tree, Owner owner, TempFile& file,
+                        const std::function<void()>& check) {
+  class Checked final : public Sink {
+   public:
+    Checked(Sink& to, const std::function<void()>& check) : to_(to), check_(check) {}
+    void write(std::string_view bytes) override {
+      check_();
+      to_.write(bytes);
+    }
+
+   private:
+    Sink& to_;
+    const std::function<void()>& check_;
+  };
   Tree above;  // The image's root.
   TreeEntry entry;
   entry.name = packed_name_of(tree);
@@ -449,8 +465,15 @@ void write_packed_image(const ReadTree& read_tree, const ReadBlob& read_blob, co
   entry.digest = tree;
   above.entries.push_back(entry);
   const Digest root = summary_of(above).tree;
-  ImageWriter([&](const Digest& digest) { return digest == root ? above : read_tree(digest); }, &read_blob, owner, file)
-      .write(root);
+  const ReadTree read_tree = [&](const Digest& digest) {
+    check();
+    return digest == root ? above : store.read_tree(digest);
+  };
+  const ReadBlob read_blob = [&](const Digest& digest, Sink& sink) {
+    Checked checked(sink, check);
+    store.read_blob(digest, checked);
+  };
+  ImageWriter(read_tree, &read_blob, owner, file).write(root);
 }
 
 std::string packed_name_of(const Digest& tree) { return tree.hex() + ".packed"; }

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "core/file.h"
-#include "core/stream.h"
 #include "mount/mount.h"
 
 namespace volary {
@@ -20,12 +19,10 @@ using ReadTree = std::function<Tree(const Digest&)>;
 // As write_erofs_image() in mount/mount.h. `file` is empty; it is neither synced nor moved here.
 void write_erofs_image(const ReadTree& read_tree, const Digest& tree, Owner owner, TempFile& file);
 
-// Gives all bytes of a blob; throws if it cannot, or if they are not those.
-using ReadBlob = std::function<void(const Digest&, Sink&)>;
-
 // The tree stands in the image's root under packed_name_of(tree), by which a mount of it is known among all others.
-void write_packed_image(const ReadTree& read_tree, const ReadBlob& read_blob, const Digest& tree, Owner owner,
-                        TempFile& file);
+// Throws if an object is absent or damaged. `check` is called again and again; what it throws ends the work.
+void write_packed_image(const Store& store, const Digest& tree, Owner owner, TempFile& file,
+                        const std::function<void()>& check);
 std::string packed_name_of(const Digest& tree);
 // What a file takes in a packed image beside its bytes, at most: its inode, and the rest of its last block.
 constexpr uint64_t packed_bytes_beside = 64 + 4096;

@@ -115,11 +115,7 @@ void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
   const std::string name = packed_name(tree);
   make_once(name, [&] {
     TempFile file(temporaries(), 0600);
-    const auto read_blob = [&](const Digest& digest, Sink& sink) {
-      check();
-      store_.read_blob(digest, sink);
-    };
-    write_packed_image([&](const Digest& digest) { return store_.read_tree(digest); }, read_blob, tree, owner_, file);
+    write_packed_image(store_, tree, owner_, file, check);
     sync_file(file.fd(), file.path());
     fault::point("mount.packed.rename");
     file.move_to(images() / name);

@@ -49,7 +49,7 @@ class ImageCache {
   bool has_image(const Digest& tree) const { return is_present(images() / image_name(tree)); }
   // Not of one that is being removed, either.
   std::optional<Path> find_packed(const Digest& tree);
-  // Made if it is not there. `check` is called before each file's bytes; what it throws ends the work.
+  // Made if it is not there. `check` is called again and again; what it throws ends the work.
   void pack(const Digest& tree, const std::function<void()>& check);
 
   // Least recently used first.

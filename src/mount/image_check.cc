@@ -50,16 +50,8 @@ bool image_is_whole(const Store& store, const Path& image, const std::function<v
   if (!tree || !uid || !gid || !store.has_tree(*tree)) return false;
   if (is_packed && bytes_of(image) > free_bytes(store.root()) / packed_free_share) return false;
   TempFile again(store.root() / "tmp", 0600);
-  const auto read_tree = [&](const Digest& digest) {
-    check();
-    return store.read_tree(digest);
-  };
-  const auto read_blob = [&](const Digest& digest, Sink& sink) {
-    check();
-    store.read_blob(digest, sink);
-  };
-  if (is_packed) write_packed_image(read_tree, read_blob, *tree, {*uid, *gid}, again);
-  else write_erofs_image(read_tree, *tree, {*uid, *gid}, again);
+  if (is_packed) write_packed_image(store, *tree, {*uid, *gid}, again, check);
+  else write_erofs_image([&](const Digest& digest) { return store.read_tree(digest); }, *tree, {*uid, *gid}, again);
   return hash_of(again.path()) == hash_of(image);
 }
 

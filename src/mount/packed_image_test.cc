@@ -261,10 +261,10 @@ TEST_F(PackedImage, ThatTheCacheDropsIsMadeAgain) {
 }
 
 TEST_F(PackedImage, IsGivenUpWithoutATrace) {
-  const Digest tree = add_tree("small", 50, 500);
+  const Digest tree = add_tree("large", 1, 10 << 20);
   ImageCache cache(*store_, job);
-  int files = 0;
-  EXPECT_EQ(error_of([&] { cache.pack(tree, [&] { if (++files == 30) throw Error(Errc::unavailable, "enough"); }); }),
+  int checks = 0;  // Of the trees, and then within the file.
+  EXPECT_EQ(error_of([&] { cache.pack(tree, [&] { if (++checks == 6) throw Error(Errc::unavailable, "enough"); }); }),
             "unavailable: enough");
   EXPECT_EQ(left_in("tmp"), std::vector<std::string>());
   EXPECT_EQ(left_in("images"), std::vector<std::string>());

@@ -27,7 +27,7 @@ struct UpkeepParts {
   Clock& clock;
   Path key_file;                                            // What opens the secrets.
   std::string program;                                      // "volary 0.1.0"
-  // Of one file in the store's images/. Calls `check` again and again, and lets through what it throws.
+  // Of one file in the store's images/. Calls `check` now and then if it takes long, and lets through what it throws.
   std::function<bool(const Path& image, const std::function<void()>& check)> image_is_whole;
   std::function<Uptime()> uptime = uptime_of_machine;
 };
