@@ -205,10 +205,12 @@ RunSpec Workplace::prepare(const JobRow& job) {
     spec.env["HOME"] = work_target;
   }
   const auto attachments = database_.read([&](Transaction& t) { return attachments_of(t, job.id); });
+  // A pending job is to be started, with what was made ready before.
+  const Preparing preparing = job.state == JobState::PENDING ? Preparing::again : Preparing::first;
   for (const AttachmentRow& one : attachments) {
     const std::string name = "volume-" + std::to_string(one.number);
     const Digest tree = mounted_tree(job, one);
-    MountPlan plan = one.access == AttachAccess::ro ? mounter_.prepare_read_only(tree, name)
+    MountPlan plan = one.access == AttachAccess::ro ? mounter_.prepare_read_only(tree, name, preparing)
                                                     : mounter_.prepare_writable(tree, name, at.scratch(one.number));
     spec.binds.push_back({plan.root, one.path, plan.writable});
     spec.env[path_variable(name_of(job, one))] = one.path;

@@ -74,6 +74,9 @@ struct Owner {
 
 class ImageCache;  // mount/image_cache.h
 
+// A mount may be prepared more than once before it is made; that is no sign of a tree that is mounted more than once.
+enum class Preparing { first, again };
+
 class Mounter {
  public:
   virtual ~Mounter() = default;
@@ -81,7 +84,8 @@ class Mounter {
   virtual ImageCache& images() = 0;  // What it made so far.
 
   // A plan to show `tree` read-only. `name` is unique among the plans performed together (a word: "0", "input_model").
-  virtual MountPlan prepare_read_only(const Digest& tree, const std::string& name) = 0;
+  virtual MountPlan prepare_read_only(const Digest& tree, const std::string& name,
+                                      Preparing preparing = Preparing::first) = 0;
   // A plan to show `tree` with changes going to `scratch`/upper (made if absent; kept if present: a restarted job
   // goes on).
   virtual MountPlan prepare_writable(const Digest& tree, const std::string& name, const Path& scratch) = 0;

@@ -24,7 +24,7 @@ class KernelMounter final : public Mounter {
   const MountWays& ways() const override { return ways_; }
   ImageCache& images() override { return cache_; }
 
-  MountPlan prepare_read_only(const Digest& tree, const std::string& name) override {
+  MountPlan prepare_read_only(const Digest& tree, const std::string& name, Preparing preparing) override {
     MountPlan plan = plan_named(name);
     const std::string target = plan.root;
     if (ways_.read_only == ReadOnlyWay::link_farm) {
@@ -33,7 +33,7 @@ class KernelMounter final : public Mounter {
       plan.steps.push_back(packed_image_step(*packed, lower_of(name)));
       plan.steps.push_back(bind_read_only_step(Path(lower_of(name)) / packed_name_of(tree), target));
     } else {
-      if (cache_.has_image(tree)) packer_.want(tree);
+      if (preparing == Preparing::first && cache_.has_image(tree)) packer_.want(tree);
       plan.steps.push_back(image_step(cache_.image_of(tree), lower_of(name)));
       const OverlayLayers layers{
           .lower = lower_of(name), .data = objects(), .upper = {}, .work = {}, .layering = ways_.layering};

@@ -136,3 +136,17 @@ def test_a_damaged_packed_image_is_dropped_by_a_scrub(volary, places):
     image.write_bytes(bytes_)
     volary("store", "scrub")
     assert kinds(volary) == ["image"]
+
+
+def test_one_job_alone_does_not_have_its_version_packed(volary, places):
+    (places[2] / "more").mkdir()
+    for i in range(1000):
+        (places[2] / "more" / f"{i}").write_text(f"{i}")
+    volary("volume", "create", "other", "--from-dir", places[2])
+    volary("job", "run", "--wait", "-v", "v:/in:ro", "--", "ls", "/in")
+    for _ in range(2):
+        volary("volume", "mount", "other", places[0])
+        volary("volume", "unmount", places[0])
+    packed = lambda: [one["versions"] for one in volary.json("cache", "ls") if one["kind"] == "packed image"]  # noqa: E731
+    volary.wait_for(packed, "the other version to be packed")  # One after the other.
+    assert packed() == [["other@1"]]
