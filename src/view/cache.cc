@@ -78,13 +78,15 @@ bool Cache::is_used(const std::string& tree) const {
 }
 
 // A job may have attached a directory of a version, whose tree is no version's own. Of an image the kernel keeps what
-// is mounted; a link farm would be emptied under the job.
+// is mounted, so only a job that is being started needs it; a link farm would be emptied under the job.
 bool Cache::may_be_used_in_part(const CachedTree& cached) const {
-  if (cached.kind != CachedKind::link_farm) return false;
+  if (cached.kind == CachedKind::former) return false;
+  const std::string jobs = cached.kind == CachedKind::link_farm ? "" :
+      "AND holder IN (SELECT id FROM job WHERE state IN ('INITIALIZING', 'PENDING')) ";
   return database_.read([&](Transaction& transaction) {
     return transaction
-        .find<std::string>("SELECT id FROM lease WHERE holder_kind = 'job' AND NOT EXISTS (SELECT 1 FROM version "
-                           "WHERE tree = $1) LIMIT 1",
+        .find<std::string>("SELECT id FROM lease WHERE holder_kind = 'job' " + jobs +
+                           "AND NOT EXISTS (SELECT 1 FROM version WHERE tree = $1) LIMIT 1",
                            text_of(cached))
         .has_value();
   });

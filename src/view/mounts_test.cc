@@ -199,5 +199,31 @@ TEST_F(mounts_for_people, keep_their_image_in_the_cache_and_nothing_else_does) {
             "a@1 used by 1; 0");
 }
 
+TEST_F(mounts_for_people, leave_in_the_cache_what_a_job_that_is_being_started_may_have_in_part) {
+  EXPECT_EQ(with_parts([&](Parts& parts) -> std::string {
+              Cache cache(*parts.database, parts.mounter->images(), 0, parts.clock, [](std::string_view) {});
+              parts.mounter->prepare_read_only(empty_tree().tree, "part");
+              parts.add_volume("v");
+              parts.clock.set({system_clock().now().micros});
+              std::string said;
+              for (const char* state : {"PENDING", "RUNNING"}) {
+                parts.database->write([&](Transaction& t) {
+                  t.run("DELETE FROM job");
+                  t.run("DELETE FROM lease");
+                  t.run("INSERT INTO job (id, tenant, project, subject, name, spec, state, reason, ending, "
+                        "stop_requested, created_at, lease_owner, lease_until) "
+                        "VALUES ('job-1', $1, $2, 'alice', '', '{}', $3, '', '', 0, 0, '', 0)",
+                        alice.tenant, alice.project, std::string(state));
+                  t.run("INSERT INTO lease (id, tenant, volume, kind, version, epoch, holder_kind, holder, "
+                        "acquired_at) SELECT 'l', tenant, id, 'reader', 1, 0, 'job', 'job-1', 0 FROM volume");
+                });
+                cache.tidy();
+                said += fmt::format("{} {}; ", state, cache.list().size());
+              }
+              return said;
+            }),
+            "PENDING 1; RUNNING 0; ");
+}
+
 }  // namespace
 }  // namespace volary
