@@ -8,7 +8,9 @@
 namespace volary {
 
 Packer::Packer(const Store& store, ImageCache& images, uint64_t bytes_max)
-    : store_(store), images_(images), bytes_max_(bytes_max) {}
+    : store_(store), images_(images), bytes_max_(bytes_max) {
+  if (bytes_max > 0) wishes_.lock()->worker = std::jthread([this] { work(); });
+}
 
 Packer::~Packer() {
   std::jthread worker;
@@ -25,7 +27,6 @@ void Packer::want(const Digest& tree) {
   auto wishes = wishes_.lock();
   if (wishes->is_ending || !wishes->known.insert(tree).second) return;
   wishes->waiting.push_back(tree);
-  if (!wishes->worker.joinable()) wishes->worker = std::jthread([this] { work(); });
   wished_.notify_all();
 }
 

@@ -37,7 +37,7 @@ class Packer {
   struct Wishes {
     std::set<Digest> known;  // Waiting, under way, or not worth it.
     std::deque<Digest> waiting;
-    std::jthread worker;     // Begins with the first wish.
+    std::jthread worker;     // None if nothing is ever packed.
     bool is_ending = false;
   };
 
