@@ -250,6 +250,7 @@ std::vector<Name> with_whiteouts(const std::vector<Name>& names) {
   for (const std::string& text : object_directories())
     whiteouts.push_back({.text = text, .type = erofs::FileType::character_device, .entry = nullptr});
   std::vector<Name> all;  // Where both have a name, that of the tree.
+  all.reserve(names.size() + whiteouts.size());
   std::set_union(names.begin(), names.end(), whiteouts.begin(), whiteouts.end(), std::back_inserter(all), text_order);
   return all;
 }

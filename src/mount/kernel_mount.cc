@@ -98,17 +98,24 @@ bool shows(const Fd& loop, const struct stat& file) {
 
 std::string device_of(const std::string& loop) { return "/dev/" + loop; }
 
-// Mounts by the loop device that shows the image already, if there is one. Held open, it cannot become another's.
+// Nothing of a block device that is no loop device, or shows nothing by now.
+std::string file_shown_by(const std::string& block) {
+  std::string file;
+  (void)error_of([&] { file = try_read_file(Path("/sys/block") / block / "loop/backing_file").value_or(""); });
+  return file;
+}
+
+// Mounts by the loop device that shows the image already, if there is one. Held open, it cannot become another's; it
+// may end at any moment before.
 bool mount_by_shown(const Path& image, const struct stat& file, const Path& target) {
   const std::string name = image.filename().native();
   if (!is_present("/sys/block")) return false;
   for (const DirectoryEntry& block : list_directory("/sys/block")) {
-    const auto shown = try_read_file(Path("/sys/block") / block.name / "loop/backing_file");
-    if (!shown || shown->find(name) == shown->npos) continue;  // The path in it may be of another mount namespace.
+    // The path in it may be of another mount namespace.
+    if (file_shown_by(block.name).find(name) == std::string::npos) continue;
     const Fd loop(::open(device_of(block.name).c_str(), O_RDONLY | O_CLOEXEC));
     if (!loop || !shows(loop, file)) continue;
-    attach_image(device_of(block.name), target);
-    return true;
+    if (!error_of([&] { attach_image(device_of(block.name), target); })) return true;
   }
   return false;
 }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <thread>
 
+#include "core/workers.h"
 #include "mount/erofs_image.h"
 #include "mount/host_mount.h"
 #include "mount/image_cache.h"
@@ -158,13 +159,37 @@ TEST_F(PackedImage, IsOneFileSystemForAllThatMountIt) {
   // The device ends with them.
   EXPECT_EQ(with_mounts({plan}, disk / "one", [&] { return std::string("mounted"); }), "mounted");
   const auto is_shown = [&] {
+    bool is_found = false;
     for (const DirectoryEntry& block : list_directory("/sys/block"))
-      if (const auto file = try_read_file(Path("/sys/block") / block.name / "loop/backing_file"))
-        if (file->find(tree.hex()) != file->npos) return true;
-    return false;
+      error_of([&] {  // It may end while it is looked at.
+        is_found |= try_read_file(Path("/sys/block") / block.name / "loop/backing_file")
+                        .value_or("").find(tree.hex()) != std::string::npos;
+      });
+    return is_found;
   };
   for (int i = 0; i < 1000 && is_shown(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_FALSE(is_shown());
+}
+
+// Each looks at the loop devices of the others, which end meanwhile.
+TEST_F(PackedImage, IsMountedByALoopDeviceWhileOthersComeAndGo) {
+  write_text(directory_ / "from/marked", "");
+  write_erofs_image(*store_, add_all_of(*store_, directory_ / "from"), job, directory_ / "image");
+  write_erofs_image(*store_, empty_tree().tree, job, directory_ / "other");
+  const auto mount_again_and_again = [&](const std::string& image) {
+    return in_child([&] {
+      enter_mount_namespace(false);
+      const Path at = directory_ / ("at-" + random_hex(4));
+      make_directories(at);
+      for (int i = 0; i < 400; ++i) {
+        mount_image_by_loop(directory_ / image, at);
+        if (is_present(at / "marked") != (image == "image")) return image + " shows another one";
+        if (::umount2(at.c_str(), 0) < 0) return std::string("cannot be unmounted");
+      }
+      return std::string();
+    });
+  };
+  for_each_index(6, 6, [&](size_t i) { EXPECT_EQ(mount_again_and_again(i % 2 == 0 ? "image" : "other"), ""); });
 }
 
 TEST_F(PackedImage, IsMountedFromItsFileWhereNoLoopDeviceCanBeHad) {
