@@ -9,8 +9,8 @@
 //   directory = *block, tail          each block = *dirent, *name; names sorted, "." and ".." among them
 //
 // The first dirent's name offset tells how many dirents a block has. The tail (what is left of the last block) lies
-// behind the inode if both fit into one block. Chunk map entries of all ones are holes: our files have no bytes of
-// their own.
+// behind the inode if both fit into one block. Chunk map entries of all ones are holes: of a plain image's files,
+// which have no bytes of their own. Those of a packed image are plain or inline.
 #pragma once
 
 #include <array>

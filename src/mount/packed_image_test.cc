@@ -66,6 +66,14 @@ class PackedImage : public ::testing::Test {
     for (const char* name : {"0", "1"}) EXPECT_FALSE(is_packed(mounter.prepare_read_only(tree, name)));
   }
 
+  // That has packed the tree.
+  std::unique_ptr<Mounter> mounter_of_packed(const Digest& tree) const {
+    auto mounter = open_mounter(*store_, ways, job, much);
+    attach_again(*mounter, tree);
+    wait_until_packed(*mounter, tree);
+    return mounter;
+  }
+
   std::vector<std::string> left_in(const char* directory) const {
     std::vector<std::string> names;
     for (const DirectoryEntry& entry : list_directory(store_->root() / directory)) names.push_back(entry.name);
@@ -122,9 +130,7 @@ RC_GTEST_FIXTURE_PROP(PackedImage, OfAnyTreeIsAcceptedByFsckAndShowsTheTree, ())
 
 TEST_F(PackedImage, IsMadeOfASmallFilesTreeThatIsMountedAgain) {
   const Digest tree = add_tree("small", packed_files_min, 500);
-  const auto mounter = open_mounter(*store_, ways, job, much);
-  attach_again(*mounter, tree);
-  wait_until_packed(*mounter, tree);
+  const auto mounter = mounter_of_packed(tree);
   const MountPlan plan = mounter->prepare_read_only(tree, "2");
   ASSERT_TRUE(is_packed(plan));
   EXPECT_EQ(digest_of(plan), tree.hex());
@@ -272,9 +278,7 @@ TEST_F(PackedImage, IsNotMadeOfADamagedObjectWhichIsMountedAsBefore) {
 
 TEST_F(PackedImage, ThatTheCacheDropsIsMadeAgain) {
   const Digest tree = add_tree("small", packed_files_min, 500);
-  const auto mounter = open_mounter(*store_, ways, job, much);
-  attach_again(*mounter, tree);
-  wait_until_packed(*mounter, tree);
+  const auto mounter = mounter_of_packed(tree);
   for (const CachedTree& cached : mounter->images().list())
     if (cached.kind == CachedKind::packed_image)
       EXPECT_TRUE(mounter->images().remove(cached.name, [] { return false; }));
@@ -332,9 +336,7 @@ TEST_F(PackedImage, ForWhichTheDiskHasNoRoomAnyMoreIsNotWrittenAgain) {
 
 TEST_F(PackedImage, StandsAtAPathOfTheMachineUnderItsTreesName) {
   const Digest tree = add_tree("small", packed_files_min, 500);
-  const auto mounter = open_mounter(*store_, ways, job, much);
-  attach_again(*mounter, tree);
-  wait_until_packed(*mounter, tree);
+  const auto mounter = mounter_of_packed(tree);
   const MountPlan plan = mounter->prepare_read_only(tree, "2");
   make_directories(directory_ / "at");
   EXPECT_EQ(in_child([&] {

@@ -87,7 +87,7 @@ def test_what_is_written_to_lies_over_the_plain_image(volary, places):
     volary("volume", "unmount", places[1])
 
 
-def test_jobs_read_packed_versions_and_parts_of_them(volary, places):
+def test_jobs_read_packed_versions(volary, places):
     look = "grep ' /in ' /proc/self/mountinfo | sed 's/.* - //' | cut -d' ' -f1; find /in -type f | wc -l; cat /in/*/0599"
     for _ in range(2):
         volary("job", "run", "--wait", "-v", "v:/in:ro", "--", "sh", "-c", look)
