@@ -119,7 +119,7 @@ TEST_F(LocalRunner, stops_a_process_that_minds_its_sigterm) {
                            "def end(number, frame): os.write(1, b'saving\\n'); os._exit(5)\n"
                            "signal.signal(signal.SIGTERM, end)\n"
                            "print('up', flush=True)\n"
-                           "while True: time.sleep(1000)\n"});
+                           "while True: time.sleep(0.01)\n"});
   runner_->start(run.directory, run.spec);
   wait_for_line(run, "up");
   runner_->stop(run.directory);
@@ -157,18 +157,26 @@ TEST_F(LocalRunner, never_starts_what_was_stopped_before) {
 }
 
 TEST_F(LocalRunner, ends_what_the_process_left_behind) {
-  const Run run = new_run({"/bin/sh", "-c", "setsid sleep 7654321 & echo left"});
+  const Run run = new_shell("setsid sleep " + nap_ + " & echo left");
   EXPECT_EQ(told(run), "exit 0\nleft\n");
-  EXPECT_FALSE(is_running("7654321"));
+  EXPECT_FALSE(is_running(nap_));
 }
 
 TEST_F(LocalRunner, leaves_no_supervisor_behind_where_the_runs_directory_was_removed) {
-  const Run run = new_shell("echo up; sleep 7654322");
+  const Run run = new_shell("echo up; sleep " + nap_);
   runner_->start(run.directory, run.spec);
   wait_for_line(run, "up");
-  remove_tree(run.directory);
+  const auto is_removed = [&] {  // What the supervisor writes meanwhile may come in between.
+    try {
+      remove_tree(run.directory);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  ASSERT_TRUE(wait_until(is_removed));
   EXPECT_TRUE(is_running(run.directory.native()));
-  for (const int pid : processes_with("7654322")) ::kill(pid, SIGKILL);
+  for (const int pid : processes_with(nap_)) ::kill(pid, SIGKILL);
   EXPECT_TRUE(wait_until([&] { return !is_running(run.directory.native()); }));
 }
 
@@ -208,13 +216,13 @@ TEST_F(LocalRunner, goes_on_when_its_starter_dies_and_anybody_may_take_over) {
 }
 
 TEST_F(LocalRunner, is_lost_with_everything_when_its_supervisor_is_killed) {
-  const Run run = new_shell("echo up; trap '' TERM; while :; do sleep 8765432; done");
+  const Run run = new_shell("echo up; trap '' TERM; while :; do sleep " + nap_ + "; done");
   runner_->start(run.directory, run.spec);
   wait_for_line(run, "up");
-  ASSERT_TRUE(wait_until([&] { return is_running("8765432"); }));
+  ASSERT_TRUE(wait_until([&] { return is_running(nap_); }));
   kill_supervisor(run);
   const RunStatus status = wait(run);
-  EXPECT_FALSE(is_running("8765432"));
+  EXPECT_FALSE(is_running(nap_));
   EXPECT_EQ(status.phase, RunPhase::lost);
   EXPECT_EQ(status.error, "its supervisor vanished: it was killed, or the machine restarted");
   runner_->start(run.directory, run.spec);
@@ -223,12 +231,12 @@ TEST_F(LocalRunner, is_lost_with_everything_when_its_supervisor_is_killed) {
 
 TEST_F(LocalRunner, leaves_nothing_whenever_its_supervisor_is_killed) {
   for (int micros = 0; micros < 60'000; micros += 2'000) {
-    const Run run = new_run({"/bin/sleep", "7651234"});
+    const Run run = new_run({"/bin/sleep", nap_});
     runner_->start(run.directory, run.spec);
     ::usleep(static_cast<useconds_t>(micros));
     kill_supervisor(run);
     ASSERT_EQ(wait(run).phase, RunPhase::lost) << micros;
-    EXPECT_FALSE(is_running("7651234")) << micros;
+    EXPECT_FALSE(is_running(nap_)) << micros;
     EXPECT_FALSE(is_running(run.directory.native())) << micros;
   }
 }
@@ -260,7 +268,7 @@ class Killed : public LocalRunner, public ::testing::WithParamInterface<std::pai
 
 TEST_P(Killed, at_a_fail_point_leaves_a_true_state_and_no_process) {
   const auto [point, phase] = GetParam();
-  const Run run = new_shell("echo up; sleep 6543210 & wait $!; echo $$");
+  const Run run = new_shell("echo up; sleep " + nap_ + " & wait $!; echo $$");
   const Path faults = scratch_.path() / "faults";
   Run quick = run;
   if (phase == RunPhase::exited || std::string(point) == "supervisor.exited") quick.spec.command = {"true"};
@@ -280,7 +288,7 @@ TEST_P(Killed, at_a_fail_point_leaves_a_true_state_and_no_process) {
   } else {
     EXPECT_EQ(wait(run).phase, phase);
   }
-  EXPECT_FALSE(is_running("6543210"));
+  EXPECT_FALSE(is_running(nap_));
 }
 
 INSTANTIATE_TEST_SUITE_P(Points, Killed,

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -160,6 +161,8 @@ class Runs : public ::testing::Test {
   }
 
   Scratch scratch_;
+  // Seconds for `sleep` by which a run's processes are told from those of tests that run at the same time.
+  const std::string nap_ = "1000000." + std::to_string(std::random_device()());
   std::unique_ptr<Runner> runner_ = make_local_runner("/proc/self/exe");
 };
 

@@ -117,12 +117,12 @@ TEST_F(Supervisor, gives_a_job_without_root_no_power_over_files_of_others) {
 
 TEST_F(Supervisor, leaves_no_mount_when_it_is_killed_and_what_was_written_can_be_harvested) {
   Place place(new_home(0));
-  const Run run = new_volume_run(place, "echo new > /volumes/out/added; echo up; sleep 4321098");
+  const Run run = new_volume_run(place, "echo new > /volumes/out/added; echo up; sleep " + nap_);
   runner_->start(run.directory, run.spec);
   wait_for_line(run, "up");
   kill_supervisor(run);
   EXPECT_EQ(wait(run).phase, RunPhase::lost);
-  EXPECT_FALSE(is_running("4321098"));
+  EXPECT_FALSE(is_running(nap_));
   EXPECT_EQ(read_file("/proc/self/mountinfo").find(run.directory.native()), std::string::npos);
   EXPECT_EQ(place.harvested(run.directory / "scratch"), "added=new\nsub/one=1sub/two=2weights=old\n");
 }
