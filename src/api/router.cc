@@ -12,6 +12,8 @@
 namespace volary {
 namespace {
 
+using std::chrono::steady_clock;
+
 // nullopt for a method that no route can have. HEAD is a GET whose body the server does not send.
 std::optional<Method> method_named(std::string_view word) {
   if (word == "HEAD") return Method::get;
@@ -22,17 +24,23 @@ std::optional<Method> method_named(std::string_view word) {
 
 void print_to_stderr(std::string_view line) { fmt::print(stderr, "volary: {}\n", line); }
 
-// Tells the operator why a stream broke off: its status was sent long before.
-class LoggedStream final : public Stream {
+// A stream may go on for days: whether its reader still may is asked again every now and then. What breaks it off is
+// told the operator, as its status was sent long before.
+class GuardedStream final : public Stream {
  public:
-  LoggedStream(std::unique_ptr<Stream> inner, Router::Log log, std::string subject)
-      : inner_(std::move(inner)), log_(std::move(log)), subject_(std::move(subject)) {}
+  GuardedStream(std::unique_ptr<Stream> inner, std::function<void()> check, std::chrono::milliseconds check_every,
+                std::function<void(std::string_view reason)> tell)
+      : inner_(std::move(inner)), check_(std::move(check)), check_every_(check_every), tell_(std::move(tell)) {}
 
   std::optional<std::string> poll() override {
     try {
+      if (const auto now = steady_clock::now(); now >= checked_ + check_every_) {
+        check_();
+        checked_ = now;
+      }
       return inner_->poll();
     } catch (const std::exception& error) {
-      log_(fmt::format("{}: the stream broke off: {}", subject_, error.what()));
+      tell_(error.what());
       throw;
     }
   }
@@ -40,8 +48,10 @@ class LoggedStream final : public Stream {
 
  private:
   std::unique_ptr<Stream> inner_;
-  Router::Log log_;
-  std::string subject_;
+  std::function<void()> check_;  // Throws if he may no more.
+  const std::chrono::milliseconds check_every_;
+  std::function<void(std::string_view reason)> tell_;
+  steady_clock::time_point checked_ = steady_clock::now();
 };
 
 std::string subject_of(const Request& request) {
@@ -110,9 +120,9 @@ Call::PathValues path_values(const Route& route, const std::vector<std::string>&
 
 }  // namespace
 
-Router::Router(std::vector<Route> routes, Gate& gate, Log log)
+Router::Router(std::vector<Route> routes, Gate& gate, Log log, std::chrono::milliseconds check_streams_every)
     : routes_(std::move(routes)), gate_(gate), log_(log ? std::move(log) : Log(print_to_stderr)),
-      root_(std::make_unique<Node>()) {
+      check_streams_every_(check_streams_every), root_(std::make_unique<Node>()) {
   std::set<std::string> names;
   for (size_t i = 0; i < routes_.size(); ++i) {
     insert(i);
@@ -197,27 +207,45 @@ Response Router::answer(const Request& request) const {
   return response;
 }
 
+bool Router::admit(const Request& request, const Route& route, Caller& caller) const {
+  if (route.permission == Permission::public_) return true;
+  std::optional<Caller> known = gate_.authenticate(request);
+  if (!known) return false;
+  caller = std::move(*known);
+  gate_.choose_project(caller, request);
+  if (route.permission != Permission::everyone) gate_.authorize(caller, route.permission, request);
+  return true;
+}
+
+std::unique_ptr<Stream> Router::guard(std::unique_ptr<Stream> stream, const Request& request,
+                                      const Route& route) const {
+  Request asked = request;
+  asked.body.clear();
+  asked.body_source = nullptr;
+  const auto check = [this, asked, &route] {
+    Caller caller;
+    if (!admit(asked, route, caller)) throw Error(Errc::denied, "its token is valid no more");
+  };
+  const auto tell = [log = log_, subject = subject_of(request)](std::string_view reason) {
+    log(fmt::format("{}: the stream broke off: {}", subject, reason));
+  };
+  return std::make_unique<GuardedStream>(std::move(stream), check, check_streams_every_, tell);
+}
+
 Response Router::answer_route(const Request& request, const Route& route) const {
   Caller caller;
   bool let_in = false;
   Answered answered = guarded(request, [&] {
-    if (route.permission != Permission::public_) {
-      std::optional<Caller> known = gate_.authenticate(request);
-      if (!known)
-        return failed(request, http_status_unauthenticated,
-                      Error(Errc::denied, "no valid token: expected the header 'Authorization: Bearer TOKEN'"));
-      caller = std::move(*known);
-      gate_.choose_project(caller, request);
-      if (route.permission != Permission::everyone) gate_.authorize(caller, route.permission, request);
-    }
+    if (!admit(request, route, caller))
+      return failed(request, http_status_unauthenticated,
+                    Error(Errc::denied, "no valid token: expected the header 'Authorization: Bearer TOKEN'"));
     let_in = true;
     const Call call(request, route, caller, path_values(route, request.segments));
     call.check_query();
     return Answered{route.answer(call), std::nullopt};
   });
   if (answered.response.stream)
-    answered.response.stream =
-        std::make_unique<LoggedStream>(std::move(answered.response.stream), log_, subject_of(request));
+    answered.response.stream = guard(std::move(answered.response.stream), request, route);
 
   const bool is_refusal = answered.error && (!let_in || answered.error->code() == Errc::denied);
   if (route.method == Method::get && !is_refusal) return std::move(answered.response);

@@ -4,6 +4,7 @@
 // This is the HTTP dispatcher that core/error.h speaks of: every exception ends here, as a problem document.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -50,8 +51,12 @@ class Router {
   // Where lines go that only the operator may see: what an internal error was.
   using Log = std::function<void(std::string_view line)>;
 
+  // How long a stream that goes on is read after its token was revoked, or the permission taken away.
+  static constexpr std::chrono::milliseconds check_streams_every{10'000};
+
   // Throws `internal` if two routes have one name, or one method and path.
-  Router(std::vector<Route> routes, Gate& gate, Log log = {});
+  Router(std::vector<Route> routes, Gate& gate, Log log = {},
+         std::chrono::milliseconds check_streams_every = Router::check_streams_every);
   ~Router();
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
@@ -70,6 +75,9 @@ class Router {
   void insert(size_t index);
   Match find(const Request& request) const;
   Response answer_route(const Request& request, const Route& route) const;
+  // False without a valid token; throws what refuses `caller`, who it then is.
+  bool admit(const Request& request, const Route& route, Caller& caller) const;
+  std::unique_ptr<Stream> guard(std::unique_ptr<Stream> stream, const Request& request, const Route& route) const;
   template <class Work>
   Answered guarded(const Request& request, Work work) const;  // What `work` throws becomes the answer.
   Answered failed(const Request& request, int status, const Error& error) const;
@@ -77,6 +85,7 @@ class Router {
   std::vector<Route> routes_;
   Gate& gate_;
   Log log_;
+  const std::chrono::milliseconds check_streams_every_;
   std::unique_ptr<Node> root_;
 };
 

@@ -212,6 +212,27 @@ TEST_F(RouterTest, LogsWhyAStreamBrokeOff) {
                       "req-1 GET /api/v1/events: the stream broke off: corrupt: event 4 is damaged"});
 }
 
+TEST_F(RouterTest, BreaksAStreamOffWhoseReaderMayNoMore) {
+  const Router watchful(sample_routes(), gate_, [this](std::string_view line) { log_.emplace_back(line); },
+                        std::chrono::milliseconds(0));
+  const auto told = [](const Response& response) {
+    std::string all;
+    while (all.empty()) all = response.stream->poll().value();
+    return all;
+  };
+  const Response of_revoked = watchful.answer(request("GET", "/api/v1/events?since=1"));
+  EXPECT_EQ(told(of_revoked), "event: tick\ndata: {}\n\n");
+  gate_.knows_nobody = true;
+  EXPECT_THROW(told(of_revoked), Error);
+  gate_.knows_nobody = false;
+  const Response of_refused = watchful.answer(request("GET", "/api/v1/events?since=1", "bob"));
+  EXPECT_EQ(told(of_refused), "event: tick\ndata: {}\n\n");
+  gate_.permits_nothing = true;
+  EXPECT_THROW(told(of_refused), Error);
+  const std::string begin = "req-1 GET /api/v1/events: the stream broke off: denied: ";
+  EXPECT_EQ(log_, (std::vector<std::string>{begin + "its token is valid no more", begin + "bob may not volume_read"}));
+}
+
 // --- mistakes in the table
 
 std::string error_of(const std::function<void()>& act) {

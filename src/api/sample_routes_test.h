@@ -69,7 +69,7 @@ inline std::vector<Route> sample_routes() {
   routes.push_back({Method::put, "/api/v1/volumes/{volume}/files/{path*}", Permission::volume_update,
                     {.name = "write_file", .summary = "Writes", .body_type = "application/octet-stream"},
                     [](const Call& call) { return text_response(std::to_string(call.request().body.size())); }});
-  routes.push_back({Method::get, "/api/v1/events", Permission::everyone,
+  routes.push_back({Method::get, "/api/v1/events", Permission::volume_read,
                     {.name = "follow", .summary = "Events",
                      .query = {{.name = "since", .description = "a number", .need = Need::required,
                                 .kind = ParameterKind::number}},
@@ -77,7 +77,8 @@ inline std::vector<Route> sample_routes() {
                     [](const Call& call) {
                       const uint64_t since = *call.number("since");
                       return event_response([since]() -> Events {
-                        throw Error(Errc::corrupt, "event {} is damaged", since);
+                        if (since == 4) throw Error(Errc::corrupt, "event {} is damaged", since);
+                        return {{{"", "tick", "{}"}}, false};
                       });
                     }});
   return routes;
@@ -88,15 +89,15 @@ class RecordingGate : public Gate {
  public:
   std::optional<Caller> authenticate(const Request& request) override {
     const std::string header = request.header("authorization").value_or("");
-    if (header != "Bearer ada" && header != "Bearer bob") return std::nullopt;
+    if (knows_nobody || (header != "Bearer ada" && header != "Bearer bob")) return std::nullopt;
     return Caller{"user-" + header.substr(7), header.substr(7), "t", "p"};
   }
   void choose_project(Caller& caller, const Request& request) override {
     if (const auto project = request.header("volary-project")) caller.project = *project;
   }
   void authorize(const Caller& caller, Permission permission, const Request&) override {
-    if (caller.name == "bob" && permission != Permission::volume_read)
-      throw Error(Errc::denied, "bob may not {}", name_of_value(permission));
+    if (permits_nothing || (caller.name == "bob" && permission != Permission::volume_read))
+      throw Error(Errc::denied, "{} may not {}", caller.name, name_of_value(permission));
   }
   void record(const CallOutcome& outcome) override {
     const std::lock_guard guard(lock);
@@ -106,6 +107,8 @@ class RecordingGate : public Gate {
   }
   std::mutex lock;
   bool fail_to_record = false;
+  bool knows_nobody = false;
+  bool permits_nothing = false;
   std::vector<std::string> lines;
 };
 

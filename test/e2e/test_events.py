@@ -82,6 +82,21 @@ def test_following_shows_what_happens_from_now_on(volary):
         follower.wait()
 
 
+def test_a_stream_ends_when_its_token_is_revoked(volary):
+    token = volary.json("token", "create", "--name", "watcher", "--role", "viewer")["token"]
+    curl = subprocess.Popen(["curl", "-sN", "--unix-socket", volary.data / "volary.sock", "-H", f"Authorization: Bearer {token}",
+                             "http://volary/api/v1/events/stream?after=0"], stdout=subprocess.PIPE, text=True)
+    try:
+        volary("volume", "create", "seen")
+        while not curl.stdout.readline().startswith("data: "):
+            assert curl.poll() is None
+        volary("token", "revoke", "watcher")
+        assert "data: " not in curl.communicate(timeout=60)[0]
+        assert curl.returncode == 18, "the end is told from a stream that is complete"
+    finally:
+        curl.kill()
+
+
 def has_line(stream) -> bool:
     return bool(select.select([stream], [], [], 0.1)[0])
 
