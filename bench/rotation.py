@@ -137,17 +137,25 @@ class Volary:
 
     def __init__(self, program: pathlib.Path, data: pathlib.Path, place: list[str] = []):
         """`place` begins the server's command: the network it is in."""
-        self.program, self.data = program, data
+        self.program, self.data, self.place = program, data, place
         self.env = {"VOLARY_DATA_DIR": str(data)}
         data.mkdir(parents=True)
-        self.server = subprocess.Popen([*place, str(program), "server", "--data-dir", str(data)], env=ENVIRONMENT,
-                                       stdin=subprocess.DEVNULL, stdout=open(data / "bench.log", "w"),
-                                       stderr=subprocess.STDOUT)
-        while not (data / "volary.sock").exists():
+        self.begin()
+
+    def begin(self) -> None:
+        self.server = subprocess.Popen([*self.place, str(self.program), "server", "--data-dir", str(self.data)],
+                                       env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+                                       stdout=open(self.data / "bench.log", "w"), stderr=subprocess.STDOUT)
+        while not (self.data / "volary.sock").exists():
             if self.server.poll() is not None:
-                sys.exit("bench: the server ended at once:\n" + (data / "bench.log").read_text())
+                sys.exit("bench: the server ended at once:\n" + (self.data / "bench.log").read_text())
             time.sleep(0.01)
         self("volume", "ls")
+
+    def restart(self) -> None:
+        self.server.terminate()
+        self.server.wait()
+        self.begin()
 
     def __call__(self, *words, env: dict | None = None) -> str:
         done = subprocess.run([str(self.program), *map(str, words)], env={**ENVIRONMENT, **self.env, **(env or {})},

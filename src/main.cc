@@ -135,7 +135,7 @@ struct Ground {
     store = open_store_and_tell(root / "store");
     ways = probe_mounts(store->root());
     mounter = open_mounter(*store, ways, is_root ? Owner{job_uid, job_uid} : Owner{::geteuid(), ::getegid()},
-                           config.cache_bytes_max / packed_cache_share);
+                           config.cache_bytes_max / packed_cache_share, log);
   }
 
   const Path root;

@@ -136,8 +136,7 @@ void mount_on_host(const MountPlan& plan, const Fd& directory, const Path& stagi
   if (plan.steps.size() == 1) return make_last();
   const MountStep& first = plan.steps.front();
   const PassingMount image(staging / first.target);
-  if (first.kind == "packed") mount_packed_image(first.source, image.path());
-  else mount_image(first.source, image.path());
+  mount_image_of(first, image.path());
   fault::point("mount.host.image");
   layers.lower = image.path();
   make_last();

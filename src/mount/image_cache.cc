@@ -10,7 +10,7 @@
 #include <charconv>
 #include <tuple>
 
-#include "core/error.h"
+#include "core/error_of.h"
 #include "core/fault.h"
 #include "core/random.h"
 #include "mount/erofs_image.h"
@@ -108,6 +108,8 @@ std::optional<Path> ImageCache::find_packed(const Digest& tree) {
   auto taken = in_hand_.lock();
   if (taken->contains(name) || !is_present(images() / name)) return std::nullopt;
   touch(name);
+  if (auto held = held_.lock(); !held->contains(name))  // Where it cannot be held it is mounted all the same.
+    (void)error_of([&] { held->emplace(name, HeldImage(images() / name)); });
   return images() / name;
 }
 
@@ -117,8 +119,11 @@ void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
     TempFile file(temporaries(), 0600);
     write_packed_image(store_, tree, owner_, file, check);
     sync_file(file.fd(), file.path());
+    std::optional<HeldImage> held;
+    (void)error_of([&] { held.emplace(file.path()).read_all(check); });
     fault::point("mount.packed.rename");
     file.move_to(images() / name);
+    if (held) held_.lock()->emplace(name, *std::move(held));
   });
 }
 
@@ -187,6 +192,7 @@ bool ImageCache::remove(const std::string& name, const std::function<bool()>& is
   // A directory is not removed in one step, and a name here means that it is whole.
   const Path gone = temporaries() / ("gone-" + random_hex(12));
   if (!is_present(images() / name)) return true;
+  held_.lock()->erase(name);
   rename_file(images() / name, gone);
   fault::point("mount.cache.renamed");
   remove_tree(gone);

@@ -11,6 +11,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +19,7 @@
 
 #include "core/clock.h"
 #include "core/synced.h"
+#include "mount/held_image.h"
 #include "mount/mount.h"
 
 namespace volary {
@@ -47,9 +49,9 @@ class ImageCache {
   Path farm_of(const Digest& tree);
   // Waits for nothing and makes nothing.
   bool has_image(const Digest& tree) const { return is_present(images() / image_name(tree)); }
-  // Not of one that is being removed, either.
+  // Not of one that is being removed, either. It is held from now on (mount/held_image.h), until it is removed.
   std::optional<Path> find_packed(const Digest& tree);
-  // Made if it is not there. `check` is called again and again; what it throws ends the work.
+  // Made if it is not there, held, and read. `check` is called again and again; what it throws ends the work.
   void pack(const Digest& tree, const std::function<void()>& check);
 
   // Least recently used first.
@@ -70,10 +72,10 @@ class ImageCache {
   void make_once(const std::string& name, Make make);
   // Nobody else has `name` in hand while the answer lives.
   class InHand;
-
   const Store& store_;
   const Owner owner_;
   Synced<std::set<std::string>> in_hand_;
+  Synced<std::map<std::string, HeldImage>> held_;  // By name.
   std::condition_variable released_;
 };
 

@@ -34,8 +34,8 @@ int move_mount_to(const Fd& mount, const Path& target) {
 // A mount being made: a file system with its parameters.
 class NewMount {
  public:
-  NewMount(const char* type, const Path& target)
-      : type_(type), target_(target), context_(::fsopen(type, FSOPEN_CLOEXEC)) {
+  // `at`: where attach() puts it; what is mounted, where it is not called. Errors name it.
+  NewMount(const char* type, const Path& at) : type_(type), at_(at), context_(::fsopen(type, FSOPEN_CLOEXEC)) {
     if (!context_) fail(errno);
   }
   void set(const char* key, const std::string& value) {
@@ -46,13 +46,17 @@ class NewMount {
   }
   // 0, or the errno. The one call whose failure a caller may want to answer.
   int create() { return ::fsconfig(context_.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0 ? errno : 0; }
-  void attach(unsigned attributes) {
-    const Fd mount(::fsmount(context_.get(), FSMOUNT_CLOEXEC, attributes));
+  // Its root; it stands nowhere yet, and ends with the descriptor unless it is moved to a path.
+  Fd finish(unsigned attributes) {
+    Fd mount(::fsmount(context_.get(), FSMOUNT_CLOEXEC, attributes));
     if (!mount) fail(errno);
-    if (move_mount_to(mount, target_) < 0) fail(errno);
+    return mount;
+  }
+  void attach(unsigned attributes) {
+    if (move_mount_to(finish(attributes), at_) < 0) fail(errno);
   }
   [[noreturn]] void fail(int number) const {
-    const Error reason = error_from_errno(number, "mount " + type_ + " at", target_.native());
+    const Error reason = error_from_errno(number, "mount " + type_ + " at", at_.native());
     const std::string said = messages();
     if (said.empty()) throw reason;
     throw Error(reason.code(), "{} ({})", reason.message(), said);
@@ -74,18 +78,18 @@ class NewMount {
   }
 
   std::string type_;
-  Path target_;
+  Path at_;
   Fd context_;
 };
 
 constexpr unsigned safe_attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
-void attach_image(const std::string& source, const Path& target) {
-  NewMount mount("erofs", target);
-  mount.set("source", source);
+Fd mount_device(const std::string& device, const Path& at) {
+  NewMount mount("erofs", at);
+  mount.set("source", device);
   mount.set("ro");
   if (const int number = mount.create()) mount.fail(number);
-  mount.attach(safe_attributes | MOUNT_ATTR_RDONLY);
+  return mount.finish(safe_attributes | MOUNT_ATTR_RDONLY);
 }
 
 // Whether the loop device shows all of this file, and only that.
@@ -105,19 +109,42 @@ std::string file_shown_by(const std::string& block) {
   return file;
 }
 
-// Mounts by the loop device that shows the image already, if there is one. Held open, it cannot become another's; it
+// A mount of the loop device that shows the image already, if there is one. Held open, it cannot become another's; it
 // may end at any moment before.
-bool mount_by_shown(const Path& image, const struct stat& file, const Path& target) {
+Fd mount_shown(const Path& image, const struct stat& file, const Path& at) {
   const std::string name = image.filename().native();
-  if (!is_present("/sys/block")) return false;
+  Fd mount;
+  if (!is_present("/sys/block")) return mount;
   for (const DirectoryEntry& block : list_directory("/sys/block")) {
     // The path in it may be of another mount namespace.
     if (file_shown_by(block.name).find(name) == std::string::npos) continue;
     const Fd loop(::open(device_of(block.name).c_str(), O_RDONLY | O_CLOEXEC));
     if (!loop || !shows(loop, file)) continue;
-    if (!error_of([&] { attach_image(device_of(block.name), target); })) return true;
+    if (!error_of([&] { mount = mount_device(device_of(block.name), at); })) break;
   }
-  return false;
+  return mount;
+}
+
+// `at`: see NewMount.
+Fd make_by_loop(const Path& image, const Path& at) {
+  const Fd file = open_to_read(image);
+  if (Fd mount = mount_shown(image, stat_of(file.get(), image), at)) return mount;
+  const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  if (!control) throw error_from_errno(errno, "open", "/dev/loop-control");
+  for (int attempt = 0; attempt < loop_attempts_max; ++attempt) {
+    const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+    if (number < 0) throw error_from_errno(errno, "find a free loop device for", image.native());
+    const std::string device = device_of("loop" + std::to_string(number));
+    const Fd loop(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!loop) throw error_from_errno(errno, "open", device);
+    loop_config config{};
+    config.fd = static_cast<__u32>(file.get());
+    config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+    if (::ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0) return mount_device(device, at);
+    if (errno != EBUSY) throw error_from_errno(errno, "make a loop device of", image.native());
+  }
+  throw Error(Errc::unavailable, "no loop device stayed free for '{}' in {} attempts", image.native(),
+              loop_attempts_max);
 }
 
 }  // namespace
@@ -146,25 +173,11 @@ ImageSource mount_image(const Path& image, const Path& target) {
   return ImageSource::file;
 }
 
+Fd hold_image_by_loop(const Path& image) { return make_by_loop(image, image); }
+
 void mount_image_by_loop(const Path& image, const Path& target) {
-  const Fd file = open_to_read(image);
-  if (mount_by_shown(image, stat_of(file.get(), image), target)) return;
-  const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-  if (!control) throw error_from_errno(errno, "open", "/dev/loop-control");
-  for (int attempt = 0; attempt < loop_attempts_max; ++attempt) {
-    const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
-    if (number < 0) throw error_from_errno(errno, "find a free loop device for", image.native());
-    const std::string device = device_of("loop" + std::to_string(number));
-    const Fd loop(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!loop) throw error_from_errno(errno, "open", device);
-    loop_config config{};
-    config.fd = static_cast<__u32>(file.get());
-    config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
-    if (::ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0) return attach_image(device, target);
-    if (errno != EBUSY) throw error_from_errno(errno, "make a loop device of", image.native());
-  }
-  throw Error(Errc::unavailable, "no loop device stayed free for '{}' in {} attempts", image.native(),
-              loop_attempts_max);
+  if (move_mount_to(make_by_loop(image, target), target) < 0)
+    throw error_from_errno(errno, "mount erofs at", target.native());
 }
 
 void mount_packed_image(const Path& image, const Path& target) {

@@ -34,6 +34,9 @@ ImageSource mount_image(const Path& image, const Path& target);
 // By a loop device that ends with the last mount of it. All mounts of one image that this makes on a machine are of one
 // file system, so what one has read of its files the others have too; each mount from the file would read for itself.
 void mount_image_by_loop(const Path& image, const Path& target);
+// The root of such a mount that stands at no path, and ends when this is closed. Until then what was read through any
+// mount of the image stays in memory for the next one, as far as there is room.
+Fd hold_image_by_loop(const Path& image);
 // Of a packed image: by a loop device, or from the file where none can be had.
 void mount_packed_image(const Path& image, const Path& target);
 void mount_overlay(const OverlayLayers& layers, const Path& target);

@@ -17,7 +17,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/json.h"
@@ -91,10 +93,13 @@ class Mounter {
   virtual MountPlan prepare_writable(const Digest& tree, const std::string& name, const Path& scratch) = 0;
 };
 
+// Where lines go about what happens in the background. Called from any thread.
+using MountLog = std::function<void(std::string_view line)>;
+
 // `owner`: whom the files in images belong to. Thread-safe. Images and farms are made once per tree and kept in the
 // store's images/ (mount/image_cache.h). Packed images are made of trees up to `packed_bytes_max` (mount/packer.h).
 std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways, Owner owner,
-                                      uint64_t packed_bytes_max = 0);
+                                      uint64_t packed_bytes_max = 0, MountLog log = {});
 
 // Enters a mount namespace of its own (and a user namespace first, if `user_namespace`), private from the host's. For
 // single-threaded processes: the supervisor of a job, a test's child.

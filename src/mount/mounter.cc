@@ -18,8 +18,9 @@ namespace {
 
 class KernelMounter final : public Mounter {
  public:
-  KernelMounter(const Store& store, const MountWays& ways, Owner owner, uint64_t packed_bytes_max)
-      : store_(store), ways_(ways), owner_(owner), cache_(store, owner), packer_(store, cache_, packed_bytes_max) {}
+  KernelMounter(const Store& store, const MountWays& ways, Owner owner, uint64_t packed_bytes_max, MountLog log)
+      : store_(store), ways_(ways), owner_(owner), cache_(store, owner),
+        packer_(store, cache_, packed_bytes_max, std::move(log)) {}
 
   const MountWays& ways() const override { return ways_; }
   ImageCache& images() override { return cache_; }
@@ -87,8 +88,8 @@ class KernelMounter final : public Mounter {
 }  // namespace
 
 std::unique_ptr<Mounter> open_mounter(const Store& store, const MountWays& ways, Owner owner,
-                                      uint64_t packed_bytes_max) {
-  return std::make_unique<KernelMounter>(store, ways, owner, packed_bytes_max);
+                                      uint64_t packed_bytes_max, MountLog log) {
+  return std::make_unique<KernelMounter>(store, ways, owner, packed_bytes_max, std::move(log));
 }
 
 }  // namespace volary

@@ -74,6 +74,21 @@ class PackedImage : public ::testing::Test {
     return mounter;
   }
 
+  // It ends a while after the last mount.
+  static void expect_no_loop_device(const Digest& tree) {
+    const auto is_there = [&] {
+      bool is_found = false;
+      for (const DirectoryEntry& block : list_directory("/sys/block"))
+        error_of([&] {  // It may end while it is looked at.
+          is_found |= try_read_file(Path("/sys/block") / block.name / "loop/backing_file")
+                          .value_or("").find(tree.hex()) != std::string::npos;
+        });
+      return is_found;
+    };
+    for (int i = 0; i < 1000 && is_there(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_FALSE(is_there());
+  }
+
   std::vector<std::string> left_in(const char* directory) const {
     std::vector<std::string> names;
     for (const DirectoryEntry& entry : list_directory(store_->root() / directory)) names.push_back(entry.name);
@@ -162,19 +177,6 @@ TEST_F(PackedImage, IsOneFileSystemForAllThatMountIt) {
               const std::string first = device("one");
               return with_mounts({plan}, disk / "two", [&] { return device("two") == first ? "one" : "two"; });
             }), "one");
-  // The device ends with them.
-  EXPECT_EQ(with_mounts({plan}, disk / "one", [&] { return std::string("mounted"); }), "mounted");
-  const auto is_shown = [&] {
-    bool is_found = false;
-    for (const DirectoryEntry& block : list_directory("/sys/block"))
-      error_of([&] {  // It may end while it is looked at.
-        is_found |= try_read_file(Path("/sys/block") / block.name / "loop/backing_file")
-                        .value_or("").find(tree.hex()) != std::string::npos;
-      });
-    return is_found;
-  };
-  for (int i = 0; i < 1000 && is_shown(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_FALSE(is_shown());
 }
 
 // Each looks at the loop devices of the others, which end meanwhile.
@@ -215,6 +217,44 @@ TEST_F(PackedImage, IsMountedFromItsFileWhereNoLoopDeviceCanBeHad) {
               mount_packed_image(cache.find_packed(tree).value(), disk / "at");
               return read_file(disk / within / "file");
             }), "bytes");
+}
+
+// Through a mount of its own.
+std::string pages_in_memory(const Path& image, const Digest& tree, const Path& at) {
+  return in_child([&] {
+    enter_mount_namespace(false);
+    make_directories(at);
+    mount_packed_image(image, at);
+    const Fd file = open_to_read(at / packed_name_of(tree) / "a/file");
+    void* bytes = ::mmap(nullptr, 8192, PROT_READ, MAP_SHARED, file.get(), 0);
+    unsigned char pages[2] = {};
+    if (bytes == MAP_FAILED || ::mincore(bytes, 8192, pages) < 0) return std::string("cannot be mapped");
+    return std::to_string((pages[0] & 1) + (pages[1] & 1));
+  });
+}
+
+TEST_F(PackedImage, IsInMemoryForItsFirstMountAndForTheLater) {
+  write_text(directory_ / "from/a/file", std::string(8192, 'a'));
+  write_text(directory_ / "from/b/c/other", std::string(100'000, 'b'));
+  const Digest tree = add_all_of(*store_, directory_ / "from");
+  const Path at = directory_ / "at";
+  Path image;
+  {
+    ImageCache cache(*store_, job);
+    cache.pack(tree, [] {});
+    image = cache.find_packed(tree).value();
+    for (int mount = 0; mount < 2; ++mount) EXPECT_EQ(pages_in_memory(image, tree, at), "2");
+  }
+  expect_no_loop_device(tree);
+  EXPECT_EQ(pages_in_memory(image, tree, at), "0") << "nobody held it";
+  ImageCache after_a_restart(*store_, job);
+  EXPECT_EQ(after_a_restart.find_packed(tree), image);
+  EXPECT_EQ(digest_of({.steps = {packed_image_step(image, "i"),
+                                 bind_read_only_step(Path("i") / packed_name_of(tree), "t")}, .root = "t"}),
+            tree.hex());
+  EXPECT_EQ(pages_in_memory(image, tree, at), "2") << "the last mount has read it";
+  EXPECT_TRUE(after_a_restart.remove(image.filename(), [] { return false; }));
+  expect_no_loop_device(tree);
 }
 
 // What is mapped of a file's last page beyond its end is zero; many a parser stops there.
@@ -266,9 +306,12 @@ TEST_F(PackedImage, IsNotMadeOfADamagedObjectWhichIsMountedAsBefore) {
   change_mode(object, 0644);
   const Fd fd(::open(object.c_str(), O_WRONLY | O_CLOEXEC));
   write_all_at(fd.get(), "?", 7, object);
-  const auto mounter = open_mounter(*store_, ways, job, much);
+  Synced<std::string> said;
+  const auto mounter = open_mounter(*store_, ways, job, much, [&](std::string_view line) { *said.lock() += line; });
   for (const Digest& one : {tree, other}) attach_again(*mounter, one);
   wait_until_packed(*mounter, other);
+  EXPECT_TRUE(said.lock()->starts_with("tree " + tree.hex() + " was not packed, and is mounted as before: corrupt: "))
+      << *said.lock();
   EXPECT_FALSE(has_packed(*mounter, tree));
   EXPECT_EQ(left_in("tmp"), std::vector<std::string>());
   const MountPlan plan = mounter->prepare_read_only(tree, "3");

@@ -1,14 +1,16 @@
 // mount/packer.cc: mount/packer.h.
 #include "mount/packer.h"
 
+#include <utility>
+
 #include "core/error_of.h"
 #include "core/nice.h"
 #include "mount/erofs_image.h"
 
 namespace volary {
 
-Packer::Packer(const Store& store, ImageCache& images, uint64_t bytes_max)
-    : store_(store), images_(images), bytes_max_(bytes_max) {
+Packer::Packer(const Store& store, ImageCache& images, uint64_t bytes_max, MountLog log)
+    : store_(store), images_(images), bytes_max_(bytes_max), log_(std::move(log)) {
   if (bytes_max > 0) wishes_.lock()->worker = std::jthread([this] { work(); });
 }
 
@@ -41,12 +43,13 @@ void Packer::work() {
       tree = wishes->waiting.front();
       wishes->waiting.pop_front();
     }
-    // After a failure it is mounted as before; what is damaged or absent is named to those who read it.
-    (void)error_of([&] {
+    const auto error = error_of([&] {
       if (!is_worth_it(tree)) return;
       images_.pack(tree, [&] { check_going_on(); });
       wishes_.lock()->known.erase(tree);  // Once the cache has dropped it, it may be wanted again.
     });
+    if (error && log_ && !wishes_.lock()->is_ending)
+      log_(fmt::format("tree {} was not packed, and is mounted as before: {}", tree.hex(), error->what()));
   }
 }
 

@@ -25,8 +25,8 @@ constexpr uint64_t packed_cache_share = 4;             // And so has the cache.
 // Any thread may call.
 class Packer {
  public:
-  // Packs nothing that would take more than `bytes_max`.
-  Packer(const Store& store, ImageCache& images, uint64_t bytes_max);
+  // Packs nothing that would take more than `bytes_max`. `log` gets a line for what could not be packed.
+  Packer(const Store& store, ImageCache& images, uint64_t bytes_max, MountLog log);
   ~Packer();  // Gives up what it is at.
 
   // Returns at once. Has the tree packed if it is worth it, by a thread that gives way to all others. What cannot be
@@ -48,6 +48,7 @@ class Packer {
   const Store& store_;
   ImageCache& images_;
   const uint64_t bytes_max_;
+  const MountLog log_;
   std::condition_variable wished_;
   Synced<Wishes> wishes_;
 };

@@ -41,10 +41,8 @@ void perform_step(const MountStep& step, const Path& staging) {
   fault::point("mount.perform.step");
   const Path target = below(staging, step.target);
   if (Path(step.target).is_relative()) make_directories(target);
-  if (step.kind == "erofs") {
-    mount_image(step.source, target);
-  } else if (step.kind == "packed") {
-    mount_packed_image(step.source, target);
+  if (is_image_step(step)) {
+    mount_image_of(step, target);
   } else if (step.kind == "bind") {
     bind_directory(below(staging, step.source), target, Access::read_write);
   } else if (step.kind == "bind_ro") {

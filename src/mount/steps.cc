@@ -6,6 +6,9 @@
 namespace volary {
 namespace {
 
+constexpr const char* plain_kind = "erofs";
+constexpr const char* packed_kind = "packed";
+
 struct OverlayOptions {
   std::string lower;
   std::string data;
@@ -19,11 +22,11 @@ BOOST_DESCRIBE_STRUCT(OverlayOptions, (), (lower, data, upper, work, user_xattrs
 }  // namespace
 
 MountStep image_step(const Path& image, const std::string& target) {
-  return {.kind = "erofs", .source = image.native(), .target = target, .options = ""};
+  return {.kind = plain_kind, .source = image.native(), .target = target, .options = ""};
 }
 
 MountStep packed_image_step(const Path& image, const std::string& target) {
-  return {.kind = "packed", .source = image.native(), .target = target, .options = ""};
+  return {.kind = packed_kind, .source = image.native(), .target = target, .options = ""};
 }
 
 MountStep overlay_step(const OverlayLayers& layers, const std::string& target) {
@@ -38,6 +41,13 @@ MountStep overlay_step(const OverlayLayers& layers, const std::string& target) {
 
 MountStep bind_read_only_step(const Path& source, const std::string& target) {
   return {.kind = "bind_ro", .source = source.native(), .target = target, .options = ""};
+}
+
+bool is_image_step(const MountStep& step) { return step.kind == plain_kind || step.kind == packed_kind; }
+
+void mount_image_of(const MountStep& step, const Path& target) {
+  if (step.kind == packed_kind) mount_packed_image(step.source, target);
+  else mount_image(step.source, target);
 }
 
 OverlayLayers layers_of_options(const std::string& options) {

@@ -15,6 +15,10 @@ MountStep overlay_step(const OverlayLayers& layers, const std::string& target);
 // A relative `source` is below the staging directory.
 MountStep bind_read_only_step(const Path& source, const std::string& target);
 
+bool is_image_step(const MountStep& step);
+// Carries out one that is.
+void mount_image_of(const MountStep& step, const Path& target);
+
 // The layers of an overlay step, read from its options: a JSON object, so that any path may stand in it.
 OverlayLayers layers_of_options(const std::string& options);
 
