@@ -61,6 +61,7 @@ class Answer:
     cut: int | None = None     # The connection ends after so many bytes of the body …
     reset: bool = False        # … by a reset.
     drip: int | None = None    # The body comes in pieces of so many bytes, with waits between them.
+    held_until: threading.Event | None = None  # Nothing is said before; a minute at most.
     silent: bool = False       # No answer at all, until the client goes …
     lost: bool = False         # … or the connection ends instead of one.
 
@@ -291,6 +292,8 @@ def refusal(status: int, code: str, message: str = "said by the lying server") -
 
 def send(http_request, request: Request, answer: Answer) -> None:
     connection = http_request.connection
+    if answer.held_until:
+        answer.held_until.wait(60)
     if answer.silent or answer.lost:
         while answer.silent and connection.recv(65536):
             pass
@@ -337,6 +340,10 @@ def reset_at(at: int):
 
 def dripping(step: int):
     return changed(drip=step)
+
+
+def held_until(event: threading.Event):
+    return changed(held_until=event)
 
 
 def silent():

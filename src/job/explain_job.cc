@@ -204,6 +204,7 @@ Explanation Explain::job(const Caller& caller, const std::string& id) {
   answer.state = std::string(name_of_value(e.job.state));
   const Share capacity = node_.capacity();
   add_states(e, answer.lines);
+  const TransfersUnderWay under_way = transfers_.under_way();
   database_.read([&](Transaction& transaction) {
     e.happenings = happenings_of(transaction, e.job.id);
     cut_pauses(e);
@@ -215,7 +216,7 @@ Explanation Explain::job(const Caller& caller, const std::string& id) {
       answer.lines.push_back(line);
     }
     add_volumes(e, ready_volumes(transaction, e.job.id), answer.lines);
-    if (const auto row = find_job(transaction, e.job.id)) add_syncs(transaction, *row, e.now, answer.lines);
+    if (const auto row = find_job(transaction, e.job.id)) add_syncs(transaction, *row, under_way, e.now, answer.lines);
     if (const auto row = find_job(transaction, e.job.id); row && row->in_queue)
       if (const std::string who = holders_text(transaction, capacity, *row); !who.empty())
         answer.lines.push_back(moment(e.now, Cause::now, who));

@@ -34,6 +34,19 @@ ExplainedLine line_of(const Happening& happening, Time now) {
   return line;
 }
 
+std::vector<Happening> happenings_until_now(Transaction& transaction, const std::string& transfer,
+                                            const TransfersUnderWay& under_way) {
+  std::vector<Happening> all = happenings_of(transaction, transfer);
+  const auto now = under_way.find(transfer);
+  if (now == under_way.end() || !now->second.troubles) return all;
+  const Happening& troubles = *now->second.troubles;
+  const auto is_same = [&](const Happening& one) {  // It has ended meanwhile.
+    return one.other == troubles.other && one.since == troubles.since;
+  };
+  if (std::none_of(all.begin(), all.end(), is_same)) all.push_back(troubles);
+  return all;
+}
+
 ExplainedLine moment(Time at, Cause cause, std::string what) {
   ExplainedLine line;
   line.at = at;

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "record/explanation.h"
 #include "volume/happenings.h"
+#include "volume/transfers.h"
 
 namespace volary {
 
@@ -26,7 +27,12 @@ void sort_lines(std::vector<ExplainedLine>& lines);
 // An Error's lines as one sentence.
 std::string one_line(const std::string& error);
 std::string counted(uint64_t count, const std::string& noun);  // "1 file", "2 files"
+// What is written down of a transfer, and of its requests what is not yet. `under_way` was asked for before the
+// transaction began.
+std::vector<Happening> happenings_until_now(Transaction& transaction, const std::string& transfer,
+                                            const TransfersUnderWay& under_way);
 // What was and is pulled and pushed for a job, with how much and how fast, and what came of it.
-void add_syncs(Transaction& transaction, const JobRow& job, Time now, std::vector<ExplainedLine>& lines);
+void add_syncs(Transaction& transaction, const JobRow& job, const TransfersUnderWay& under_way, Time now,
+               std::vector<ExplainedLine>& lines);
 
 }  // namespace volary

@@ -39,7 +39,8 @@ std::string outcome_of(const SyncRow& sync) {
 
 }  // namespace
 
-void add_syncs(Transaction& transaction, const JobRow& job, Time now, std::vector<ExplainedLine>& lines) {
+void add_syncs(Transaction& transaction, const JobRow& job, const TransfersUnderWay& under_way, Time now,
+               std::vector<ExplainedLine>& lines) {
   for (const SyncRow& sync : recent_syncs_of(transaction, job.id)) {
     const bool is_good = !is_ended(sync.state) || sync.state == SyncState::DONE;
     const Time began = sync.started_at.value_or(sync.created_at);
@@ -48,13 +49,14 @@ void add_syncs(Transaction& transaction, const JobRow& job, Time now, std::vecto
     line.lasts = !is_ended(sync.state);
     if (sync.ended_at && *sync.ended_at > began) line.until = sync.ended_at;
     if (sync.counts && !sync.transfer.empty()) {
-      line.files = sync.counts->completed;
-      line.bytes = sync.counts->transferred_bytes;
-      line.bytes_per_second =
-          rate_of(sync.counts->transferred_bytes, sync.ended_at.value_or(now).micros - began.micros);
+      const auto live = under_way.find(sync.transfer);
+      const bool is_live = live != under_way.end() && !is_ended(sync.state);
+      line.files = is_live ? live->second.files_done : sync.counts->completed;
+      line.bytes = is_live ? live->second.bytes_moved : sync.counts->transferred_bytes;
+      line.bytes_per_second = rate_of(*line.bytes, sync.ended_at.value_or(now).micros - began.micros);
     }
     lines.push_back(line);
-    for (const Happening& one : happenings_of(transaction, sync.transfer))
+    for (const Happening& one : happenings_until_now(transaction, sync.transfer, under_way))
       if (one.other == requests_troubled) lines.push_back(line_of(one, now));
   }
 }

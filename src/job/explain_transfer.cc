@@ -114,8 +114,9 @@ Explanation Explain::transfer(const Caller& caller, const std::string& id) {
   answer.lines.push_back(
       moment(transfer.created_at, Cause::asked, fmt::format("{} asked for it: {}", transfer.created_by,
                                                             asked_for(transfer))));
-  const auto happenings =
-      database_.read([&](Transaction& transaction) { return happenings_of(transaction, transfer.id); });
+  const TransfersUnderWay under_way = transfers_.under_way();
+  const auto happenings = database_.read(
+      [&](Transaction& transaction) { return happenings_until_now(transaction, transfer.id, under_way); });
   for (const Happening& one : happenings) {
     ExplainedLine line = volary::line_of(one, now);
     if (one.cause == Cause::writer) line.what = "waited: " + line.what;

@@ -88,17 +88,29 @@ std::string words_of(const Transfer& transfer) {
   return "";
 }
 
+Happening happening_of(const RequestTroubles& troubles) {
+  return {Cause::failure, troubles.first, troubles.last,
+          fmt::format("{} failed for the moment; the last: {}",
+                      troubles.count == 1 ? "a request" : fmt::format("{} requests", troubles.count), troubles.words),
+          requests_troubled};
+}
+
 void tell(Transaction& transaction, const std::string& id, const RequestTroubles& troubles) {
-  if (troubles.count == 0) return;
-  note_happening(transaction, id,
-                 {Cause::failure, troubles.first, troubles.last,
-                  fmt::format("{} failed for the moment; the last: {}",
-                              troubles.count == 1 ? "a request" : fmt::format("{} requests", troubles.count),
-                              troubles.words),
-                  requests_troubled});
+  if (troubles.count > 0) note_happening(transaction, id, happening_of(troubles));
 }
 
 }  // namespace
+
+TransfersUnderWay Transfers::under_way() {
+  TransfersUnderWay all;
+  for (const auto& [id, live] : *live_.lock()) {
+    TransferUnderWay& one = all[id];
+    one.files_done = live->progress.files_done;
+    one.bytes_moved = live->progress.bytes_moved;
+    if (auto troubles = live->troubles.lock(); troubles->count > 0) one.troubles = happening_of(*troubles);
+  }
+  return all;
+}
 
 Caller Transfers::caller_of(const Transfer& transfer) {
   const std::string tenant =

@@ -27,6 +27,7 @@
 #include "record/transfer.h"
 #include "store/store.h"
 #include "volume/datastores.h"
+#include "volume/happenings.h"
 #include "volume/planned.h"
 #include "volume/snapshot_sources.h"
 #include "volume/volumes.h"
@@ -45,6 +46,14 @@ struct TransferQuery {
   std::string after = {};                 // An id: those older than that transfer.
   uint64_t limit = INT64_MAX;
 };
+
+// What no table has of a transfer until it ends.
+struct TransferUnderWay {
+  uint64_t files_done = 0;
+  uint64_t bytes_moved = 0;
+  std::optional<Happening> troubles;  // That requests of it have failed for the moment, if any have.
+};
+using TransfersUnderWay = std::map<std::string, TransferUnderWay>;  // By id.
 
 class Transfers {
  public:
@@ -81,6 +90,7 @@ class Transfers {
   [[nodiscard]] Watch watch(const std::string& id, std::function<void()> told) {
     return database_.watch(id, std::move(told));
   }
+  TransfersUnderWay under_way();
   // The files that were not copied for reasons of their own, from the `first`, from 0.
   std::vector<TransferFailure> failures(const Caller& caller, const std::string& id, size_t first, size_t limit);
   // Asks a transfer to end; it does so soon. Ended ones: `conflict`.

@@ -1,7 +1,8 @@
 """Why things are where they are: what was in the way, how long, and how much moved; also after the server died."""
 import json
+import threading
 
-from lying import LyingS3, said
+from lying import LyingS3, held_until, said
 
 
 def start(volary, *words) -> str:
@@ -83,6 +84,34 @@ def test_requests_that_failed_for_the_moment_are_told_in_one_line(volary):
     with server.fault(said(503, "SlowDown"), key="in/new"):
         volary.refuses("job", "run", "-v", "corpora@s/in:/again", "-n", "two", "--wait", "--", "true")
     assert any("requests failed for the moment" in one for one in whats(volary.json("explain", "job", "two")))
+    server.end()
+
+
+def test_requests_that_fail_are_told_while_the_transfer_is_under_way(volary):
+    server = LyingS3()
+    server.buckets["corpora"] = {f"in/{number}": b"1" for number in range(4)}
+    volary("secret", "create", "key", "--from-env", env={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+    volary("datastore", "add", "s3", "s", "--endpoint", server.url, "--secret", "key")
+    is_let_go = threading.Event()
+    with server.fault(said(503, "SlowDown"), key="in/2", times=2), server.fault(held_until(is_let_go), key="in/3"):
+        job = start(volary, "-v", "corpora@s/in:/in", "--", "true").splitlines()[0]
+
+        def failures() -> list[str]:
+            told = [volary.json("explain", "job", job)]
+            told += [volary.json("explain", "transfer", pull["transfer"])
+                     for pull in volary.json("job", "get", job)["dataSync"] if pull.get("transfer")]
+            return [line["what"] for one in told for line in one["lines"] if line["cause"] == "failure"]
+
+        expected = [f"2 requests failed for the moment; the last: GET {server.url}/corpora/in/2: it answered with status 503"] * 2
+        try:
+            volary.wait_for(lambda: failures() == expected, "the failures of the transfer under way")
+            assert volary.json("job", "get", job)["state"] == "INITIALIZING"
+            [pull] = [line for line in volary.json("explain", "job", job)["lines"] if line["what"].startswith("pull of")]
+            assert pull["files"] >= 1
+        finally:
+            is_let_go.set()
+    assert volary.job_ended(job)["state"] == "DONE"
+    assert failures() == expected
     server.end()
 
 
