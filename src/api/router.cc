@@ -7,6 +7,7 @@
 #include <set>
 
 #include "api/pattern.h"
+#include "core/error_of.h"
 #include "core/error_table.h"
 
 namespace volary {
@@ -34,10 +35,7 @@ class GuardedStream final : public Stream {
 
   std::optional<std::string> poll() override {
     try {
-      if (const auto now = steady_clock::now(); now >= checked_ + check_every_) {
-        check_();
-        checked_ = now;
-      }
+      if (steady_clock::now() >= checked_ + check_every_) check();
       return inner_->poll();
     } catch (const std::exception& error) {
       tell_(error.what());
@@ -47,6 +45,13 @@ class GuardedStream final : public Stream {
   void call_when_ready(std::function<void()> ready) override { inner_->call_when_ready(std::move(ready)); }
 
  private:
+  // While nobody can say, as with a locked database, nobody can have revoked anything either.
+  void check() {
+    const auto refusal = error_of(check_);
+    checked_ = steady_clock::now();
+    if (refusal && refusal->code() != Errc::unavailable) throw *refusal;
+  }
+
   std::unique_ptr<Stream> inner_;
   std::function<void()> check_;  // Throws if he may no more.
   const std::chrono::milliseconds check_every_;
@@ -120,9 +125,9 @@ Call::PathValues path_values(const Route& route, const std::vector<std::string>&
 
 }  // namespace
 
-Router::Router(std::vector<Route> routes, Gate& gate, Log log, std::chrono::milliseconds check_streams_every)
+Router::Router(std::vector<Route> routes, Gate& gate, Log log, std::chrono::milliseconds check_every)
     : routes_(std::move(routes)), gate_(gate), log_(log ? std::move(log) : Log(print_to_stderr)),
-      check_streams_every_(check_streams_every), root_(std::make_unique<Node>()) {
+      check_streams_every_(check_every), root_(std::make_unique<Node>()) {
   std::set<std::string> names;
   for (size_t i = 0; i < routes_.size(); ++i) {
     insert(i);
@@ -217,14 +222,16 @@ bool Router::admit(const Request& request, const Route& route, Caller& caller) c
   return true;
 }
 
-std::unique_ptr<Stream> Router::guard(std::unique_ptr<Stream> stream, const Request& request,
-                                      const Route& route) const {
+// `caller` stays in the project that the stream is of: which is the first that they may use can change meanwhile.
+std::unique_ptr<Stream> Router::guard(std::unique_ptr<Stream> stream, const Request& request, const Route& route,
+                                      const Caller& caller) const {
   Request asked = request;
   asked.body.clear();
   asked.body_source = nullptr;
-  const auto check = [this, asked, &route] {
-    Caller caller;
-    if (!admit(asked, route, caller)) throw Error(Errc::denied, "its token is valid no more");
+  const auto check = [this, asked, &route, caller] {
+    if (route.permission == Permission::public_) return;
+    if (!gate_.authenticate(asked)) throw Error(Errc::denied, "its token is valid no more");
+    if (route.permission != Permission::everyone) gate_.authorize(caller, route.permission, asked);
   };
   const auto tell = [log = log_, subject = subject_of(request)](std::string_view reason) {
     log(fmt::format("{}: the stream broke off: {}", subject, reason));
@@ -245,7 +252,7 @@ Response Router::answer_route(const Request& request, const Route& route) const 
     return Answered{route.answer(call), std::nullopt};
   });
   if (answered.response.stream)
-    answered.response.stream = guard(std::move(answered.response.stream), request, route);
+    answered.response.stream = guard(std::move(answered.response.stream), request, route, caller);
 
   const bool is_refusal = answered.error && (!let_in || answered.error->code() == Errc::denied);
   if (route.method == Method::get && !is_refusal) return std::move(answered.response);

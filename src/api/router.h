@@ -56,7 +56,7 @@ class Router {
 
   // Throws `internal` if two routes have one name, or one method and path.
   Router(std::vector<Route> routes, Gate& gate, Log log = {},
-         std::chrono::milliseconds check_streams_every = Router::check_streams_every);
+         std::chrono::milliseconds check_every = check_streams_every);
   ~Router();
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
@@ -77,7 +77,8 @@ class Router {
   Response answer_route(const Request& request, const Route& route) const;
   // False without a valid token; throws what refuses `caller`, who it then is.
   bool admit(const Request& request, const Route& route, Caller& caller) const;
-  std::unique_ptr<Stream> guard(std::unique_ptr<Stream> stream, const Request& request, const Route& route) const;
+  std::unique_ptr<Stream> guard(std::unique_ptr<Stream> stream, const Request& request, const Route& route,
+                                const Caller& caller) const;
   template <class Work>
   Answered guarded(const Request& request, Work work) const;  // What `work` throws becomes the answer.
   Answered failed(const Request& request, int status, const Error& error) const;

@@ -146,7 +146,6 @@ TEST_F(RouterTest, Answers401WithoutAValidTokenAnd403WithoutTheGrant) {
   }
   EXPECT_EQ(line_of(ask("DELETE", "/api/v1/volumes/v", "", "bob")), "403 denied: bob may not volume_delete");
   EXPECT_EQ(ask("GET", "/api/v1/volumes", "", "bob").status, 200);
-  EXPECT_EQ(ask("GET", "/api/v1/events?since=1", "", "bob").status, 200);  // Permission::everyone.
   EXPECT_EQ(line_of(ask("GET", "/", "", "")), "200 front");
 }
 
@@ -212,25 +211,51 @@ TEST_F(RouterTest, LogsWhyAStreamBrokeOff) {
                       "req-1 GET /api/v1/events: the stream broke off: corrupt: event 4 is damaged"});
 }
 
-TEST_F(RouterTest, BreaksAStreamOffWhoseReaderMayNoMore) {
-  const Router watchful(sample_routes(), gate_, [this](std::string_view line) { log_.emplace_back(line); },
-                        std::chrono::milliseconds(0));
-  const auto told = [](const Response& response) {
+class Watchful : public RouterTest {
+ protected:
+  Response follow(const std::string& who = "ada") const { return router_.answer(request("GET", path, who)); }
+  static std::string told(const Response& response) {
     std::string all;
     while (all.empty()) all = response.stream->poll().value();
     return all;
-  };
-  const Response of_revoked = watchful.answer(request("GET", "/api/v1/events?since=1"));
+  }
+
+  static constexpr const char* path = "/api/v1/events?since=1";
+  const Router router_{sample_routes(), gate_, [this](std::string_view line) { log_.emplace_back(line); },
+                       std::chrono::milliseconds(0)};
+};
+
+TEST_F(Watchful, BreaksAStreamOffWhoseReaderMayNoMore) {
+  const Response of_revoked = follow();
   EXPECT_EQ(told(of_revoked), "event: tick\ndata: {}\n\n");
   gate_.knows_nobody = true;
   EXPECT_THROW(told(of_revoked), Error);
   gate_.knows_nobody = false;
-  const Response of_refused = watchful.answer(request("GET", "/api/v1/events?since=1", "bob"));
+  const Response of_refused = follow("bob");
   EXPECT_EQ(told(of_refused), "event: tick\ndata: {}\n\n");
   gate_.permits_nothing = true;
   EXPECT_THROW(told(of_refused), Error);
   const std::string begin = "req-1 GET /api/v1/events: the stream broke off: denied: ";
   EXPECT_EQ(log_, (std::vector<std::string>{begin + "its token is valid no more", begin + "bob may not volume_read"}));
+}
+
+TEST_F(Watchful, AsksAboutTheProjectThatTheStreamIsOf) {
+  const Response stays = follow();
+  gate_.first_project = "q";
+  EXPECT_EQ(told(stays), "event: tick\ndata: {}\n\n");
+  gate_.permits_nothing_in = "q";
+  EXPECT_EQ(told(stays), "event: tick\ndata: {}\n\n");
+  gate_.permits_nothing_in = "p";
+  EXPECT_THROW(told(stays), Error);
+}
+
+TEST_F(Watchful, LetsAStreamGoOnWhileNobodyCanSay) {
+  const Response response = follow();
+  gate_.is_busy = true;
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(told(response), "event: tick\ndata: {}\n\n");
+  gate_.is_busy = false;
+  gate_.permits_nothing = true;
+  EXPECT_THROW(told(response), Error);
 }
 
 // --- mistakes in the table
@@ -246,6 +271,11 @@ std::string error_of(const std::function<void()>& act) {
 
 Route plain(Method method, const std::string& pattern, const std::string& name) {
   return {method, pattern, Permission::everyone, {.name = name, .summary = "s"}, [](const Call&) {}};
+}
+
+TEST_F(RouterTest, AsksForNoGrantWhereEveryoneMay) {
+  gate_.permits_nothing = true;
+  EXPECT_EQ(Router({plain(Method::get, "/a", "n")}, gate_).answer(request("GET", "/a")).status, 204);
 }
 
 TEST(RouteTable, RefusesPatternsThatAreNotWellFormed) {

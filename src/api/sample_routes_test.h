@@ -90,13 +90,15 @@ class RecordingGate : public Gate {
   std::optional<Caller> authenticate(const Request& request) override {
     const std::string header = request.header("authorization").value_or("");
     if (knows_nobody || (header != "Bearer ada" && header != "Bearer bob")) return std::nullopt;
-    return Caller{"user-" + header.substr(7), header.substr(7), "t", "p"};
+    return Caller{"user-" + header.substr(7), header.substr(7), "t", first_project};
   }
   void choose_project(Caller& caller, const Request& request) override {
     if (const auto project = request.header("volary-project")) caller.project = *project;
   }
   void authorize(const Caller& caller, Permission permission, const Request&) override {
-    if (permits_nothing || (caller.name == "bob" && permission != Permission::volume_read))
+    if (is_busy) throw Error(Errc::unavailable, "the database is locked");
+    if (permits_nothing || permits_nothing_in == caller.project ||
+        (caller.name == "bob" && permission != Permission::volume_read))
       throw Error(Errc::denied, "{} may not {}", caller.name, name_of_value(permission));
   }
   void record(const CallOutcome& outcome) override {
@@ -109,6 +111,9 @@ class RecordingGate : public Gate {
   bool fail_to_record = false;
   bool knows_nobody = false;
   bool permits_nothing = false;
+  bool is_busy = false;
+  std::string first_project = "p";  // Of all callers.
+  std::string permits_nothing_in;
   std::vector<std::string> lines;
 };
 
