@@ -104,13 +104,21 @@ std::string ImageCache::packed_name(const Digest& tree) const {
 
 std::optional<Path> ImageCache::find_packed(const Digest& tree) {
   const std::string name = packed_name(tree);
-  // Who removes it has perhaps looked at the leases before there was one for this.
-  auto taken = in_hand_.lock();
-  if (taken->contains(name) || !is_present(images() / name)) return std::nullopt;
-  touch(name);
-  if (auto held = held_.lock(); !held->contains(name))  // Where it cannot be held it is mounted all the same.
-    (void)error_of([&] { held->emplace(name, HeldImage(images() / name)); });
+  {
+    // Who removes it has perhaps looked at the leases before there was one for this.
+    auto taken = in_hand_.lock();
+    if (taken->contains(name) || !is_present(images() / name)) return std::nullopt;
+    touch(name);
+  }
+  hold(name);
   return images() / name;
+}
+
+// Where it cannot be held it is mounted all the same. The kernel may take its time: nobody else waits for it.
+void ImageCache::hold(const std::string& name) {
+  if (held_.lock()->contains(name)) return;
+  std::optional<HeldImage> held;
+  if (!error_of([&] { held.emplace(images() / name); })) held_.lock()->try_emplace(name, *std::move(held));
 }
 
 void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
@@ -123,7 +131,7 @@ void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
     (void)error_of([&] { held.emplace(file.path()).read_all(check); });
     fault::point("mount.packed.rename");
     file.move_to(images() / name);
-    if (held) held_.lock()->emplace(name, *std::move(held));
+    if (held) held_.lock()->insert_or_assign(name, *std::move(held));
   });
 }
 
@@ -159,6 +167,15 @@ void ImageCache::touch(const std::string& name) const {
     throw error_from_errno(errno, "touch", path.native());
 }
 
+void ImageCache::let_go_of_absent() {
+  HeldImages gone;  // They end when nothing is locked any more, as in remove().
+  auto held = held_.lock();
+  for (auto at = held->begin(); at != held->end();) {
+    const auto one = at++;
+    if (!is_present(images() / one->first)) gone.insert(held->extract(one));
+  }
+}
+
 CachedTree ImageCache::describe(const std::string& name) const {
   CachedTree cached;
   cached.name = name;
@@ -192,7 +209,7 @@ bool ImageCache::remove(const std::string& name, const std::function<bool()>& is
   // A directory is not removed in one step, and a name here means that it is whole.
   const Path gone = temporaries() / ("gone-" + random_hex(12));
   if (!is_present(images() / name)) return true;
-  held_.lock()->erase(name);
+  const auto ending = held_.lock()->extract(name);  // Not while that is locked: with much in memory it takes seconds.
   rename_file(images() / name, gone);
   fault::point("mount.cache.renamed");
   remove_tree(gone);

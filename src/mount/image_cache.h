@@ -58,6 +58,9 @@ class ImageCache {
   std::vector<CachedTree> list() const;
   // As if it had been asked for now. Absent is fine.
   void touch(const std::string& name) const;
+  // No more holds what is there no more: the store's sweep and scrub take images away by themselves, and the disk has
+  // the room of what is held only afterwards.
+  void let_go_of_absent();
   // False if `is_in_use` says so: then nothing happens. Waits for one that is being made; whoever asks for it
   // meanwhile waits, and then makes it again.
   bool remove(const std::string& name, const std::function<bool()>& is_in_use);
@@ -68,6 +71,8 @@ class ImageCache {
   std::string packed_name(const Digest& tree) const;
   Path temporaries() const { return store_.root() / "tmp"; }
   CachedTree describe(const std::string& name) const;
+  using HeldImages = std::map<std::string, HeldImage>;  // By name.
+  void hold(const std::string& name);
   template <class Make>
   void make_once(const std::string& name, Make make);
   // Nobody else has `name` in hand while the answer lives.
@@ -75,7 +80,7 @@ class ImageCache {
   const Store& store_;
   const Owner owner_;
   Synced<std::set<std::string>> in_hand_;
-  Synced<std::map<std::string, HeldImage>> held_;  // By name.
+  Synced<HeldImages> held_;
   std::condition_variable released_;
 };
 

@@ -257,6 +257,23 @@ TEST_F(PackedImage, IsInMemoryForItsFirstMountAndForTheLater) {
   expect_no_loop_device(tree);
 }
 
+// A sweep and a scrub take images away by themselves.
+TEST_F(PackedImage, IsHeldNoMoreOnceItWasTakenAway) {
+  write_text(directory_ / "from/a/file", std::string(8192, 'a'));
+  const Digest tree = add_all_of(*store_, directory_ / "from");
+  ImageCache cache(*store_, job);
+  cache.pack(tree, [] {});
+  const Path image = cache.find_packed(tree).value();
+  cache.let_go_of_absent();
+  EXPECT_EQ(pages_in_memory(image, tree, directory_ / "at"), "2");
+  remove_file(image);
+  cache.pack(tree, [] {});
+  EXPECT_EQ(pages_in_memory(image, tree, directory_ / "at"), "2") << "the one before is held";
+  remove_file(image);
+  cache.let_go_of_absent();
+  expect_no_loop_device(tree);
+}
+
 // What is mapped of a file's last page beyond its end is zero; many a parser stops there.
 TEST_F(PackedImage, ShowsNothingBehindTheEndOfAFile) {
   write_text(directory_ / "from/a/last", std::string(5000, 'a'));

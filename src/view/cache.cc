@@ -156,6 +156,7 @@ PrunedCache Cache::prune(const PruneRequest& request) {
 }
 
 void Cache::tidy() {
+  images_.let_go_of_absent();
   const auto users = this->users();
   for (const CachedTree& cached : images_.list())
     if (users.contains(text_of(cached))) images_.touch(cached.name);
