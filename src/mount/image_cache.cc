@@ -110,15 +110,27 @@ std::optional<Path> ImageCache::find_packed(const Digest& tree) {
     if (taken->contains(name) || !is_present(images() / name)) return std::nullopt;
     touch(name);
   }
-  hold(name);
+  // Where it cannot be held it is mounted all the same. The kernel may take its time: nobody else waits for it.
+  std::optional<HeldImage> held;
+  if (!is_held(name) && !error_of([&] { held.emplace(images() / name); })) keep(name, *std::move(held));
   return images() / name;
 }
 
-// Where it cannot be held it is mounted all the same. The kernel may take its time: nobody else waits for it.
-void ImageCache::hold(const std::string& name) {
-  if (held_.lock()->contains(name)) return;
-  std::optional<HeldImage> held;
-  if (!error_of([&] { held.emplace(images() / name); })) held_.lock()->try_emplace(name, *std::move(held));
+bool ImageCache::is_held(const std::string& name) {
+  auto held = held_.lock();
+  const auto found = held->find(name);
+  if (found == held->end()) return false;
+  found->second.last_asked = ++times_asked_;
+  return true;
+}
+
+void ImageCache::keep(const std::string& name, HeldImage image) {
+  HeldImages::node_type ending;  // When nothing is locked any more, as in remove().
+  auto held = held_.lock();
+  held->insert_or_assign(name, Held{std::move(image), ++times_asked_});
+  if (held->size() <= held_images_max) return;
+  const auto before = [](const auto& a, const auto& b) { return a.second.last_asked < b.second.last_asked; };
+  ending = held->extract(std::min_element(held->begin(), held->end(), before));
 }
 
 void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
@@ -131,7 +143,7 @@ void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
     (void)error_of([&] { held.emplace(file.path()).read_all(check); });
     fault::point("mount.packed.rename");
     file.move_to(images() / name);
-    if (held) held_.lock()->insert_or_assign(name, *std::move(held));
+    if (held) keep(name, *std::move(held));
   });
 }
 

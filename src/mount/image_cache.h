@@ -9,6 +9,7 @@
 // All of it may be thrown away when nothing is being mounted with it. The access time is when it was last asked for.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -39,6 +40,9 @@ struct CachedTree {
   Time last_used;
 };
 
+// Each takes a descriptor of the process and a loop device of the machine.
+constexpr size_t held_images_max = 128;
+
 // Any thread may call.
 class ImageCache {
  public:
@@ -49,7 +53,8 @@ class ImageCache {
   Path farm_of(const Digest& tree);
   // Waits for nothing and makes nothing.
   bool has_image(const Digest& tree) const { return is_present(images() / image_name(tree)); }
-  // Not of one that is being removed, either. It is held from now on (mount/held_image.h), until it is removed.
+  // Not of one that is being removed, either. It is held from now on (mount/held_image.h), until it is removed, or
+  // so many others were asked for later.
   std::optional<Path> find_packed(const Digest& tree);
   // Made if it is not there, held, and read. `check` is called again and again; what it throws ends the work.
   void pack(const Digest& tree, const std::function<void()>& check);
@@ -71,8 +76,13 @@ class ImageCache {
   std::string packed_name(const Digest& tree) const;
   Path temporaries() const { return store_.root() / "tmp"; }
   CachedTree describe(const std::string& name) const;
-  using HeldImages = std::map<std::string, HeldImage>;  // By name.
-  void hold(const std::string& name);
+  struct Held {
+    HeldImage image;
+    uint64_t last_asked = 0;  // When that of another is less, it was asked for before.
+  };
+  using HeldImages = std::map<std::string, Held>;  // By name.
+  bool is_held(const std::string& name);
+  void keep(const std::string& name, HeldImage image);
   template <class Make>
   void make_once(const std::string& name, Make make);
   // Nobody else has `name` in hand while the answer lives.
@@ -81,6 +91,7 @@ class ImageCache {
   const Owner owner_;
   Synced<std::set<std::string>> in_hand_;
   Synced<HeldImages> held_;
+  std::atomic<uint64_t> times_asked_ = 0;
   std::condition_variable released_;
 };
 

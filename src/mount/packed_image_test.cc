@@ -274,6 +274,21 @@ TEST_F(PackedImage, IsHeldNoMoreOnceItWasTakenAway) {
   expect_no_loop_device(tree);
 }
 
+TEST_F(PackedImage, IsHeldUntilManyOthersWereAskedForLater) {
+  std::vector<Digest> trees;
+  for (size_t i = 0; i <= held_images_max; ++i) {
+    write_text(directory_ / std::to_string(i) / "a/file", std::to_string(i) + std::string(8192, 'a'));
+    trees.push_back(add_all_of(*store_, directory_ / std::to_string(i)));
+  }
+  ImageCache cache(*store_, job);
+  for (size_t i = 0; i < held_images_max; ++i) cache.pack(trees[i], [] {});
+  EXPECT_TRUE(cache.find_packed(trees[0]));
+  cache.pack(trees[held_images_max], [] {});
+  expect_no_loop_device(trees[1]);
+  for (const Digest& tree : {trees[0], trees[2], trees[held_images_max]})
+    EXPECT_EQ(pages_in_memory(cache.find_packed(tree).value(), tree, directory_ / "at"), "2");
+}
+
 // What is mapped of a file's last page beyond its end is zero; many a parser stops there.
 TEST_F(PackedImage, ShowsNothingBehindTheEndOfAFile) {
   write_text(directory_ / "from/a/last", std::string(5000, 'a'));
