@@ -125,12 +125,13 @@ bool ImageCache::is_held(const std::string& name) {
 }
 
 void ImageCache::keep(const std::string& name, HeldImage image) {
-  HeldImages::node_type ending;  // When nothing is locked any more, as in remove().
+  HeldImages ending;  // When nothing is locked any more, as in remove().
   auto held = held_.lock();
-  held->insert_or_assign(name, Held{std::move(image), ++times_asked_});
+  ending.insert(held->extract(name));
+  held->emplace(name, Held{std::move(image), ++times_asked_});
   if (held->size() <= held_images_max) return;
   const auto before = [](const auto& a, const auto& b) { return a.second.last_asked < b.second.last_asked; };
-  ending = held->extract(std::min_element(held->begin(), held->end(), before));
+  ending.insert(held->extract(std::min_element(held->begin(), held->end(), before)));
 }
 
 void ImageCache::pack(const Digest& tree, const std::function<void()>& check) {
