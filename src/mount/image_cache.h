@@ -87,6 +87,7 @@ class ImageCache {
   void make_once(const std::string& name, Make make);
   // Nobody else has `name` in hand while the answer lives.
   class InHand;
+
   const Store& store_;
   const Owner owner_;
   Synced<std::set<std::string>> in_hand_;
